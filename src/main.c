@@ -1,0 +1,43 @@
+/*
+ * main.c - the subcommands, one row each
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "utils/scoped.h"
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns the exit status */
+    const char *summary;
+};
+
+static int version(int argc, char **argv)
+{
+    puts("agentlocator " PACKAGE_VERSION);
+    return 0;
+}
+
+static const struct command commands[] = {
+    { "version", version, "Print the version" },
+};
+
+static void usage(FILE *out)
+{
+    fputs("Usage: agentlocator COMMAND [OPTIONS]\n\n", out);
+    for (size_t i = 0; i < ELEMENTSOF(commands); i++)
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+}
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; argc > 1 && i < ELEMENTSOF(commands); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+
+    int asked = argc > 1 && (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0);
+    if (argc > 1 && !asked)
+        fprintf(stderr, "agentlocator: there is no command '%s'\n", argv[1]);
+    usage(asked ? stdout : stderr);
+    return asked ? 0 : 2;
+}
