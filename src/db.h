@@ -1,0 +1,114 @@
+#pragma once
+/*
+ * db.h - the LMDB environment, its transactions, its writer thread
+ *
+ * Named tables of bytes. Writes go through one thread that groups all that wait
+ * into one commit; reads are allowed on any thread and must be short. Values and
+ * keys returned by a read live until its transaction ends.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "utils/scoped.h"
+
+struct db;
+struct db_txn;
+
+enum db_table {
+    DB_META,                /* schema_version, counters */
+    DB_CALLS,               /* CallSid -> call */
+    DB_CALLS_BY_TIME,       /* be64 started_ms, CallSid -> empty */
+    DB_TURNS,               /* CallSid, 0, be32 n -> turn */
+    DB_CONTACTS,            /* contact id -> contact */
+    DB_CONTACT_BY_ADDRESS,  /* e164 | lid | jid -> contact id */
+    DB_MESSAGES,            /* message id -> message */
+    DB_MESSAGES_BY_CONTACT, /* contact id, 0, be64 ms, message id -> empty */
+    DB_JOBS,                /* be64 due_ms, id -> job */
+    DB_SEEN,                /* provider id -> what was answered */
+    DB_EVENTS,              /* be64 seq -> change feed */
+    DB_N_TABLES
+};
+
+struct db_bytes {
+    const void *data;
+    size_t n;
+};
+
+struct db_options {
+    const char *path;          /* directory; made 0700 when absent */
+    size_t map_mib;            /* address space to begin with; grows by itself */
+    uint64_t slow_ms;          /* a longer transaction is reported through on_slow */
+    bool read_only;            /* for the command line beside a running daemon */
+    size_t queue_max;          /* operations waiting for the writer */
+    void (*on_slow)(const char *what, uint64_t took_us, unsigned n_ops); /* may be NULL */
+};
+
+/*
+ * Errors: -EBUSY another daemon has it open for writing; -EPROTO the schema is newer than we are;
+ *         otherwise -errno.
+ */
+int db_open(const struct db_options *options, struct db **ret_db);
+void db_close(struct db *db); /* after all writers stopped; commits what is queued */
+SCOPED_PTR(struct db, db_close)
+
+/*
+ * One write: embedded in the caller's own struct.
+ *
+ * run() is called on the writer thread inside the group's transaction; it may be
+ * called again on a fresh transaction when the map had to grow or a neighbour failed,
+ * so it changes nothing but the store and its own result fields. A negative return
+ * undoes this operation alone. done() is called on the writer thread exactly once,
+ * after the commit is on disk (r = 0 or run()'s positive result) or with the error.
+ */
+struct db_op {
+    int (*run)(struct db_txn *txn, struct db_op *op);
+    void (*done)(struct db_op *op, int r);
+    const char *what; /* for the slow-transaction log */
+    struct db_op *next;
+    int result;
+};
+
+/*
+ * Queue a write.
+ *
+ * Thread: any; never blocks, never allocates.
+ * Errors: -EAGAIN the queue is full (nothing was queued, done() is not called); -ESHUTDOWN.
+ * Owner:  op is the writer's until done().
+ */
+int db_submit(struct db *db, struct db_op *op);
+
+/* The same, waiting for the commit; done() is not used. Not for loops or speech workers. */
+int db_write(struct db *db, struct db_op *op);
+
+/* A read transaction. Cheap; hold it for no I/O, lock or callback of others. */
+int db_read_begin(struct db *db, struct db_txn **ret_txn);
+void db_read_end(struct db_txn *txn);
+SCOPED_PTR(struct db_txn, db_read_end)
+
+/* Errors: -ENOENT; other -errno. */
+int db_get(struct db_txn *txn, enum db_table table, struct db_bytes key, struct db_bytes *ret_value);
+int db_put(struct db_txn *txn, enum db_table table, struct db_bytes key, struct db_bytes value);
+int db_delete(struct db_txn *txn, enum db_table table, struct db_bytes key);
+
+/*
+ * Walk the keys that begin with prefix (may be empty), from `from` on (or prefix), up or down.
+ *
+ * fn: 0 goes on, anything else stops and is returned. It must not write to the table.
+ */
+typedef int db_each_fn(struct db_bytes key, struct db_bytes value, void *arg);
+enum db_order { DB_UP, DB_DOWN };
+int db_each(struct db_txn *txn, enum db_table table, struct db_bytes prefix, struct db_bytes from,
+            enum db_order order, db_each_fn *fn, void *arg);
+
+/* The next number of a counter kept in DB_META; monotonic, gaps only after a failed transaction. */
+int db_next(struct db_txn *txn, const char *counter, uint64_t *ret_n);
+
+/* Add to the change feed; json is one object. */
+int db_event(struct db_txn *txn, const char *json);
+
+struct db_stats {
+    uint64_t n_commits, n_ops, n_grown, n_slow, map_bytes, used_bytes;
+};
+void db_stats(struct db *db, struct db_stats *ret_stats);

@@ -1,0 +1,83 @@
+#pragma once
+/*
+ * http.h - a request, a response, and the promise of one
+ *
+ * What a handler sees. It knows no socket and no listener library, so a handler
+ * is tested by filling a struct. server.c makes the real ones.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "loop.h"
+
+struct websocket_ops;
+
+struct http_field {
+    const char *name; /* lower case */
+    size_t n_name;
+    const char *value;
+    size_t n_value;
+};
+
+enum http_listener { LISTENER_HTTP, LISTENER_HTTPS, LISTENER_ADMIN };
+
+/* What a handler returns; negative errno becomes a JSON error. */
+enum { HTTP_DONE = 0, HTTP_LATER = 1, HTTP_UPGRADE = 2 };
+
+enum { HTTP_EXTRA_MAX = 4, HTTP_REQUEST_ID_MAX = 33, HTTP_PEER_MAX = 64 };
+
+struct http_response {
+    int status;               /* 0 means 200 */
+    const char *content_type; /* NULL: none */
+    const char *body;         /* copied by whoever sends it */
+    size_t n_body;
+    struct http_field extra[HTTP_EXTRA_MAX];
+    size_t n_extra;
+    const struct websocket_ops *upgrade_ops; /* with HTTP_UPGRADE only */
+    void *upgrade_user;
+};
+
+/* The right to answer later, once. Answering is allowed on any thread and when the client has gone. */
+struct http_ticket {
+    void (*answer)(struct http_ticket *ticket, const struct http_response *response);
+};
+
+struct http_request {
+    const char *method; /* NUL-terminated, as are path, target, query, param, request_id and peer */
+    const char *path;   /* normalised, without the query; what the router matches */
+    const char *target; /* the request-target byte for byte as received; what a signature covers */
+    const char *query;  /* after the '?'; "" without one */
+    const char *param;  /* what {name} in the route's path stood for; "" without one */
+    const char *body;   /* not NUL-terminated */
+    size_t n_body;
+    const struct http_field *fields;
+    size_t n_fields;
+    const char *request_id; /* ours; also in the X-Request-Id response header and the log */
+    const char *peer;       /* numeric address; "" on the admin socket */
+    bool peer_is_loopback;
+    enum http_listener listener;
+    struct loop *loop; /* the loop this request lives on */
+    void *context;     /* the router's context: struct services */
+    /*
+     * Promise an answer and return HTTP_LATER. The request's memory must not be
+     * touched after the handler returned: copy what is needed.
+     * Returns: NULL when out of memory.
+     */
+    struct http_ticket *(*later)(struct http_request *request);
+};
+
+/* Case-insensitive look-up. Returns: the n-th field of that name from 0 on, or NULL. */
+const struct http_field *http_field(const struct http_request *request, const char *name, size_t nth);
+
+/*
+ * Fill a response with {"error":{"code","message","request_id"}}.
+ *
+ * Owner: the text lives in buffer, which must outlive the sending.
+ */
+enum { HTTP_ERROR_MAX = 512 };
+void http_error(struct http_response *response, int status, const char *code, const char *message,
+                const char *request_id, char buffer[HTTP_ERROR_MAX]);
+
+/* The reason phrase of a status; never NULL. */
+const char *http_reason(int status);

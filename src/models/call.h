@@ -1,0 +1,64 @@
+#pragma once
+/* call.h - a telephone call as it is kept */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <json-c/json_object.h>
+
+enum { SID_MAX = 40, ADDRESS_MAX = 64, CONTACT_ID_MAX = 32, STREAM_TOKEN_MAX = 44 };
+
+enum call_status {
+    CALL_RINGING,
+    CALL_IN_PROGRESS,
+    CALL_COMPLETED,
+    CALL_BUSY,
+    CALL_NO_ANSWER,
+    CALL_FAILED,
+    CALL_CANCELED,
+    CALL_LOST, /* the daemon died under it; set at the next start */
+    CALL_N_STATUS
+};
+
+/* Why a stream ended; kept as text. */
+enum call_end {
+    CALL_END_NONE,       /* not ended */
+    CALL_END_CALLER,     /* the caller hung up: stop, or the socket closed */
+    CALL_END_AGENT,      /* we said goodbye and closed */
+    CALL_END_SILENCE,    /* nobody said anything for too long */
+    CALL_END_NO_MEDIA,   /* the stream went dead without closing */
+    CALL_END_PROTOCOL,   /* the peer broke the rules of the stream */
+    CALL_END_SLOW_PEER,  /* the peer did not read */
+    CALL_END_DRAIN,      /* the daemon had to stop */
+    CALL_END_LOST,       /* kill -9 */
+    CALL_END_TOO_LONG,   /* CALL_MAX_SECONDS */
+    CALL_N_END
+};
+
+struct call {
+    char sid[SID_MAX];
+    char account_sid[SID_MAX];
+    char from[ADDRESS_MAX]; /* E.164, or what the carrier sent instead */
+    char to[ADDRESS_MAX];
+    char contact_id[CONTACT_ID_MAX]; /* "" when the caller hid his number */
+    char stream_sid[SID_MAX];
+    char stream_token[STREAM_TOKEN_MAX]; /* what <Parameter> token must bring back */
+    enum call_status status;
+    enum call_end end;
+    uint64_t started_ms, answered_ms, ended_ms; /* unix time; 0 not yet */
+    int64_t sequence;                           /* highest status callback seen; -1 none */
+    uint32_t n_turns;
+    struct json_object *params; /* every field of the webhooks, known or not; owned; may be NULL */
+    struct json_object *recordings; /* array of what handle_recording brought; owned; may be NULL */
+};
+
+void call_done(struct call *call); /* releases what the struct owns, not the struct */
+
+const char *call_status_name(enum call_status status); /* as Twilio writes it */
+int call_status_parse(const char *name, size_t n);     /* or -EINVAL; "initiated" and "queued" are ringing */
+const char *call_end_name(enum call_end end);
+
+/* Returns: a new object, or NULL when out of memory. */
+struct json_object *call_to_json(const struct call *call);
+/* Errors: -EBADMSG. ret_call is to be released with call_done(). */
+int call_from_json(struct json_object *json, struct call *ret_call);

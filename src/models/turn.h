@@ -1,0 +1,45 @@
+#pragma once
+/* turn.h - one side's contribution to a call: what was said, and heard */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <json-c/json_object.h>
+
+enum turn_who { TURN_AGENT, TURN_CALLER };
+
+enum { TURN_TEXT_MAX = 1024, TURN_AUDIO_MAX = 128 };
+
+/* What kind of answer a question expects; the embedded recogniser picks its grammar by it. */
+enum answer_kind {
+    ANSWER_FREE,   /* anything: the audio is kept when nobody can transcribe it */
+    ANSWER_YESNO,
+    ANSWER_DIGITS, /* a telephone number, digit by digit */
+    ANSWER_NUMBER,
+    ANSWER_COMMAND, /* yes, no, repeat, stop, help, start, go */
+    ANSWER_N_KINDS
+};
+
+/* Milestones of a caller's turn up to the first sound of the reply, unix ms; 0: did not happen. */
+struct turn_times {
+    uint64_t speech_end, decided, transcript, first_token, first_sentence, first_audio, first_frame;
+};
+
+struct turn {
+    enum turn_who who;
+    char text[TURN_TEXT_MAX];  /* agent: what the caller heard of it; caller: the transcript, "" without one */
+    char full[TURN_TEXT_MAX];  /* agent: what was meant to be said, when it was cut; else "" */
+    char audio[TURN_AUDIO_MAX]; /* file of the kept audio below the state directory; "" none */
+    enum answer_kind expected;
+    uint64_t start_ms, end_ms; /* unix time */
+    double confidence;         /* 0..1; -1 unknown */
+    bool interrupted;          /* agent: cut by a barge-in */
+    bool keyed;                /* caller: DTMF */
+    struct turn_times times;
+};
+
+const char *answer_kind_name(enum answer_kind kind);
+int answer_kind_parse(const char *name); /* or -EINVAL */
+
+struct json_object *turn_to_json(const struct turn *turn);
+int turn_from_json(struct json_object *json, struct turn *ret_turn);

@@ -1,0 +1,71 @@
+#pragma once
+/*
+ * router.h - blueprints -> one sorted table
+ *
+ * Method, guard, size, 404 and 405 are done here for every route, so a handler
+ * begins where its own work begins. A route is a row in a blueprint.
+ */
+
+#include <stdio.h>
+
+#include "http.h"
+
+enum guard { AUTH_NONE, AUTH_TWILIO, AUTH_TOKEN, AUTH_LOCAL, N_GUARDS };
+
+struct route {
+    const char *method;
+    const char *path; /* below the prefix; the last segment may be {name} */
+    enum guard guard;
+    size_t body_max; /* bytes; over it 413 */
+    int (*handler)(struct http_request *request, struct http_response *response);
+    const char *summary;
+};
+
+struct blueprint {
+    const char *name;
+    const char *prefix; /* every path of the blueprint is below it; "" for the root */
+    const struct route *routes;
+    size_t n_routes;
+};
+
+#define BLUEPRINT(name, prefix, routes) { name, prefix, routes, sizeof(routes) / sizeof((routes)[0]) }
+
+/*
+ * A guard looks at a request before its handler does.
+ *
+ * Returns: 0 to let it through; otherwise the response is filled and is the answer.
+ */
+typedef int guard_fn(struct http_request *request, struct http_response *response, char *buffer);
+
+struct router;
+
+/*
+ * Sort the rows of all blueprints into one table.
+ *
+ * Errors: -EEXIST two rows with one (method, path), printed to problems as
+ *         "DUPLICATE ROUTE: METHOD PATH (blueprint, blueprint)"; -EINVAL a prefix
+ *         that does not begin with '/' or a path outside its blueprint. All are
+ *         printed before it fails. problems may be NULL.
+ * Owner:  keeps pointers to the blueprints.
+ */
+int router_new(const struct blueprint *const *blueprints, size_t n, void *context, FILE *problems,
+               struct router **ret_router);
+void router_free(struct router *router);
+
+/* AUTH_NONE needs none; AUTH_LOCAL (admin listener only) is the router's own; any other without a function refuses. */
+void router_set_guard(struct router *router, enum guard guard, guard_fn *fn);
+
+/* The largest body_max of the table; what the listener may let through at all. */
+size_t router_body_max(const struct router *router);
+
+/*
+ * Answer a request: sets request->context and ->param, applies method, guard and size, calls the handler.
+ *
+ * Returns: HTTP_DONE, HTTP_LATER or HTTP_UPGRADE; never negative.
+ * buffer:  HTTP_ERROR_MAX bytes for the text of an error; outlives the sending.
+ */
+int router_dispatch(const struct router *router, struct http_request *request,
+                    struct http_response *response, char *buffer);
+
+/* Print the sorted table: METHOD PATH GUARD BODY SUMMARY, or JSON. */
+void router_print(const struct router *router, FILE *out, bool json);

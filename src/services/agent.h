@@ -1,0 +1,57 @@
+#pragma once
+/*
+ * agent.h - decides what to say
+ *
+ * The scripted receptionist: greet, ask what is needed, name, call-back number, read back, confirm, save,
+ * goodbye. Sans-IO: what was heard goes in, sentences and what was learnt come out. A chat model
+ * answers through the same two structs.
+ */
+
+#include "services/profile.h"
+
+enum { AGENT_SENTENCES_MAX = 4, AGENT_LEARNT_MAX = 4, AGENT_FIELD_MAX = 32, AGENT_VALUE_MAX = 256 };
+
+struct agent; /* one per call */
+
+struct agent_caller {
+    const char *from; /* E.164 or ""; offered as the call-back number */
+    const char *name; /* what the CRM knows; "" nothing */
+};
+
+enum agent_input_kind {
+    AGENT_BEGIN,    /* the call was answered */
+    AGENT_HEARD,    /* an answer with words */
+    AGENT_UNHEARD,  /* an answer that nobody could transcribe; its audio is kept under `audio` */
+    AGENT_UNCLEAR,  /* speech that was not understood though its kind could have been */
+    AGENT_KEYED,    /* DTMF, complete */
+    AGENT_SILENCE,  /* nothing came */
+};
+
+struct agent_input {
+    enum agent_input_kind kind;
+    const char *text;  /* words or keys; "" otherwise */
+    const char *audio; /* where the answer's audio is kept; "" nowhere */
+    double confidence;
+};
+
+struct agent_sentence {
+    const char *prompt; /* prompt id when it is a fixed prompt, else NULL */
+    char text[TURN_TEXT_MAX];
+};
+
+struct agent_reply {
+    struct agent_sentence sentences[AGENT_SENTENCES_MAX];
+    size_t n_sentences;
+    enum answer_kind expect; /* of the answer to come */
+    bool keypad;             /* the answer is asked for by keypad */
+    unsigned digits_min, digits_max; /* of a keyed or spoken number; 0 any */
+    struct { char field[AGENT_FIELD_MAX]; char value[AGENT_VALUE_MAX]; } learnt[AGENT_LEARNT_MAX];
+    size_t n_learnt;
+    bool end; /* say it, then hang up */
+};
+
+int agent_new(const struct profile *profile, const struct agent_caller *caller, struct agent **ret_agent);
+void agent_free(struct agent *agent);
+
+/* Thread: the call's worker. Allocates nothing. */
+void agent_turn(struct agent *agent, const struct agent_input *input, struct agent_reply *ret_reply);

@@ -1,0 +1,52 @@
+#pragma once
+/*
+ * speech.h - the speech workers: threads that own calls
+ *
+ * A worker drains the inbound rings of its calls, runs VAD and the dialogue, asks
+ * the engines, and fills the outbound rings no more than a second or so ahead of the play-out clock.
+ */
+
+#include "models/call.h"
+#include "services/leg.h"
+
+struct config;
+struct db;
+struct profile;
+struct speech;
+struct stt;
+struct tts;
+
+struct speech_options {
+    const struct config *config;
+    const struct profile *profile;
+    struct db *db;
+    struct stt *stt; /* used on engine threads */
+    struct tts *tts;
+};
+
+/* Start the workers and engine threads, render the profile's prompts (progress is logged). */
+int speech_new(const struct speech_options *options, struct speech **ret_speech);
+
+struct speech_call {
+    const char *call_sid, *stream_sid, *contact_id, *from, *contact_name; /* copied */
+    struct loop *loop;
+};
+
+/*
+ * Begin a call: everything it will need is allocated here, nothing later.
+ *
+ * Thread: a loop.
+ * Errors: -EEXIST the CallSid is live already; -ENOSPC MAX_CALLS; -ESHUTDOWN draining.
+ */
+int speech_start_call(struct speech *speech, const struct speech_call *call, struct leg **ret_leg);
+
+struct speech_stats {
+    uint64_t n_calls_live, n_calls_ever, n_frames_in, n_frames_out, n_dropped_in, n_dropped_out;
+    uint64_t n_utterances, n_barge_ins, n_stt_failed, n_tts_failed;
+};
+void speech_stats(struct speech *speech, struct speech_stats *ret_stats); /* any thread */
+
+/* No new calls. Those that live go on. */
+void speech_drain(struct speech *speech);
+/* End every call (CALL_END_DRAIN), keep what was heard, join all threads. */
+void speech_free(struct speech *speech);

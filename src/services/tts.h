@@ -1,0 +1,40 @@
+#pragma once
+/*
+ * tts.h - text to speech, as mu-law clips
+ *
+ * One front for every voice; the engines live in tts_*.c. Order: operator's recorded prompt, cache on
+ * disk by (engine, voice, version, text), engines. Blocking: called on engine threads only.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct config;
+struct tts;
+
+/* Immutable audio, shared by calls. */
+struct clip {
+    _Atomic unsigned n_refs;
+    size_t n;       /* bytes = samples */
+    uint8_t ulaw[]; /* 8000 Hz */
+};
+
+struct clip *clip_new(size_t n); /* one reference; NULL when out of memory */
+struct clip *clip_ref(struct clip *clip);
+void clip_unref(struct clip *clip); /* NULL is fine */
+
+int tts_open(const struct config *config, unsigned n_threads, struct tts **ret_tts);
+void tts_close(struct tts *tts);
+
+/* Whether anything here can speak the language; Hebrew needs TTS_COMMAND, recorded prompts or a provider. */
+bool tts_can(const struct tts *tts, const char *language);
+
+/*
+ * prompt:  id of a profile prompt for the operator's recording (PROMPTS_DIR/<profile>/<id>.wav); NULL none.
+ * Thread:  engine thread number `thread`.
+ * Errors:  -EOPNOTSUPP nobody speaks the language; -ETIMEDOUT; -EIO.
+ */
+int tts_speak(struct tts *tts, unsigned thread, const char *language, const char *prompt, const char *text,
+              struct clip **ret_clip);

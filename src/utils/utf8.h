@@ -1,0 +1,7 @@
+#pragma once
+/* utf8.h - strict: no surrogates, no overlong forms, nothing over U+10FFFF */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+bool utf8_valid(const char *text, size_t n);
