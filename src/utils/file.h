@@ -1,0 +1,13 @@
+#pragma once
+/* file.h - whole small files */
+
+#include <stddef.h>
+
+/*
+ * Read a whole file into memory, plus a NUL that *ret_n does not count.
+ *
+ * flags:  added to O_RDONLY | O_CLOEXEC, e.g. O_NOFOLLOW.
+ * Errors: -EFBIG more than max bytes; -errno.
+ * Owner:  *ret_text is the caller's, to be freed.
+ */
+int file_read(const char *path, int flags, size_t max, char **ret_text, size_t *ret_n);
