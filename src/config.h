@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "utils/scoped.h"
+
 typedef uint64_t config_UINT;
 typedef bool config_BOOL;
 typedef const char *config_TEXT; /* NULL when unset and without default; lives as long as the config */
@@ -28,14 +30,41 @@ struct config {
 
 /*
  * Load from, in this order: $CREDENTIALS_DIRECTORY/NAME, the process environment, the env file
- * (may be NULL; the syntax of systemd's EnvironmentFile=), the default.
+ * (may be NULL; the syntax of systemd's EnvironmentFile=), the default. A blank value is none.
  *
  * Errors: -EINVAL after every bad value was written to problems, one a line: NAME: what is wrong; what to do.
+ * A name in the env file that is no setting is written to problems too, as "warning: ...", and does
+ * not fail; `config --check` counts it.
  */
 int config_load(const char *env_file, FILE *problems, struct config **ret_config);
+
+/*
+ * The same for a command beside the daemon: bad values fail, but what production needs to be safe
+ * (public name, auth token) may be missing.
+ */
+int config_load_tool(const char *env_file, FILE *problems, struct config **ret_config);
+
 void config_free(struct config *config); /* wipes secrets */
+SCOPED_PTR(struct config, config_free)
 
 bool config_is_production(const struct config *config);
 
 /* The path of a lmdb:// DATABASE_URL. */
 const char *config_database_path(const struct config *config);
+
+/* systemd connected stderr to the journal, so lines may go there with fields. */
+bool config_stderr_is_journal(void);
+
+/* One setting as it may be shown to anybody. */
+struct config_setting {
+    const char *name;
+    const char *value;  /* NULL unset; a secret is "********" */
+    const char *source; /* credential, environment, FILE:LINE, default, unset */
+};
+
+/* Returns: false when there are only i settings or fewer. */
+bool config_setting(const struct config *config, size_t i, struct config_setting *ret_setting);
+
+/* config-doc.c: .env.example, and the settings of agentlocator.env(5) as mdoc. */
+void config_print_example(FILE *out);
+void config_print_man(FILE *out);

@@ -1,0 +1,261 @@
+/*
+ * test_config.c - where settings come from, and what is said about bad ones
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tap.h"
+
+#define DEV "APP_ENV=development"
+#define TOKEN "0123456789abcdef0123456789abcdef"
+#define SID "AC0123456789abcdef0123456789abcdef"
+
+static char dir[] = "/tmp/test_config.XXXXXX";
+
+/* Replaces the whole environment. list is NAME=VALUE, one a line. */
+static void set_environment(const char *list)
+{
+    scoped(free) char *text = strdup(list);
+    char *rest = text;
+
+    clearenv();
+    for (char *pair; (pair = strsep(&rest, "\n")) && *pair;) {
+        char *value = strchr(pair, '=');
+        *value++ = '\0';
+        setenv(pair, value, 1);
+    }
+}
+
+static char *write_file(const char *name, const char *text, size_t n)
+{
+    char *path;
+
+    if (asprintf(&path, "%s/%s", dir, name) < 0)
+        abort();
+    scoped(fclose) FILE *file = fopen(path, "w");
+    fwrite(text, 1, n, file);
+    return path;
+}
+
+static int load(const char *env_file, char **ret_problems, struct config **ret_config)
+{
+    size_t n;
+    FILE *problems = open_memstream(ret_problems, &n);
+    int r = config_load(env_file, problems, ret_config);
+
+    fclose(problems);
+    return r;
+}
+
+static const struct {
+    const char *environment;
+    const char *problem; /* the whole of what is said, or NULL when all is well */
+} cases[] = {
+    { DEV, NULL },
+    { DEV "\nLOOP_THREADS= \nAPI_TOKEN=", NULL },
+    { "PUBLIC_HOST=a.example\nTWILIO_AUTH_TOKEN=" TOKEN, NULL },
+    { DEV "\nPUBLIC_HOST=a.example:8443", NULL },
+    { DEV "\nTLS_CERT_FILE=/c\nTLS_KEY_FILE=/k", NULL },
+    { DEV "\nTWILIO_ACCOUNT_SID=" SID, NULL },
+    { DEV "\nLOOP_THREADS=64", NULL },
+    { "TWILIO_AUTH_TOKEN=" TOKEN,
+      "PUBLIC_HOST: is not set; production needs the public name under which Twilio reaches this machine\n" },
+    { "PUBLIC_HOST=a.example", "TWILIO_AUTH_TOKEN: is not set; production needs it to tell Twilio's webhooks from "
+                               "forged ones (Twilio console, account info)\n" },
+    { "APP_ENV=prod\nPUBLIC_HOST=a", "APP_ENV: 'prod' is not known; choose one of production|development\n" },
+    { DEV "\nLOOP_THREADS=0", "LOOP_THREADS: 0 is out of range; give a number from 1 to 64\n" },
+    { DEV "\nLOOP_THREADS=65", "LOOP_THREADS: 65 is out of range; give a number from 1 to 64\n" },
+    { DEV "\nLOOP_THREADS=99999999999999999999",
+      "LOOP_THREADS: 99999999999999999999 is out of range; give a number from 1 to 64\n" },
+    { DEV "\nLOOP_THREADS=-1", "LOOP_THREADS: '-1' is no whole number; give one from 1 to 64\n" },
+    { DEV "\nLOOP_THREADS=2 ", "LOOP_THREADS: '2 ' is no whole number; give one from 1 to 64\n" },
+    { DEV "\nLOOP_THREADS=0x2", "LOOP_THREADS: '0x2' is no whole number; give one from 1 to 64\n" },
+    { DEV "\nSTATE_DIR=here", "STATE_DIR: 'here' is no absolute path; begin it with '/'\n" },
+    { DEV "\nAPI_TOKEN=short", "API_TOKEN: is too short; give 16 to 256 characters\n" },
+    { DEV "\nAPI_TOKEN=0123456789\t0123456789",
+      "API_TOKEN: holds a control character; write it on one line, without tabs\n" },
+    { DEV "\nTWILIO_AUTH_TOKEN=" TOKEN "f", "TWILIO_AUTH_TOKEN: is too long; it has 32 characters\n" },
+    { DEV "\nTWILIO_AUTH_TOKEN_NEXT=" TOKEN,
+      "TWILIO_AUTH_TOKEN_NEXT: is set without TWILIO_AUTH_TOKEN; set that one first\n" },
+    { DEV "\nTWILIO_ACCOUNT_SID=SK0123456789abcdef0123456789abcdef",
+      "TWILIO_ACCOUNT_SID: is no account SID; that is AC and 32 hexadecimal digits (Twilio console, account info)\n" },
+    { DEV "\nTLS_CERT_FILE=/c", "TLS_KEY_FILE: is not set while TLS_CERT_FILE is; https needs both\n" },
+    { DEV "\nTLS_KEY_FILE=/k", "TLS_CERT_FILE: is not set while TLS_KEY_FILE is; https needs both\n" },
+    { DEV "\nDATABASE_URL=postgres://x", "DATABASE_URL: names no store that is known here; write lmdb:// and an "
+                                         "absolute path, e.g. lmdb:///var/lib/agentlocator/store\n" },
+    { DEV "\nDATABASE_URL=lmdb://store", "DATABASE_URL: names no store that is known here; write lmdb:// and an "
+                                         "absolute path, e.g. lmdb:///var/lib/agentlocator/store\n" },
+    { DEV "\nDEFAULT_COUNTRY=IL", "DEFAULT_COUNTRY: is no country code; write its digits alone, e.g. 972\n" },
+    { DEV "\nDEFAULT_COUNTRY=+97", "DEFAULT_COUNTRY: is no country code; write its digits alone, e.g. 972\n" },
+    { DEV "\nMAX_CALLS=many\nSTATE_DIR=.\nTTS_VOICE=kal\nDEFAULT_COUNTRY=00",
+      "STATE_DIR: '.' is no absolute path; begin it with '/'\n"
+      "MAX_CALLS: 'many' is no whole number; give one from 1 to 100000\n"
+      "TTS_VOICE: 'kal' is not known; choose one of rms|slt\n"
+      "DEFAULT_COUNTRY: is no country code; write its digits alone, e.g. 972\n" },
+};
+
+static const char *const bad_hosts[] = { "https://a.example", "a.example/", "a.example:", "a.example:0",
+                                         "a.example:65536",   ":443",       "-a",         "a b",
+                                         "a.example:8443/x",  ".",          "a.example:123456" };
+
+static void values_are_judged(void)
+{
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        scoped(config_free) struct config *config = NULL;
+        scoped(free) char *problems = NULL;
+
+        set_environment(cases[i].environment);
+        int r = load(NULL, &problems, &config);
+        ok(r == (cases[i].problem ? -EINVAL : 0), "row %zu: %s", i, r ? "refused" : "loaded");
+        is_str(problems, cases[i].problem ?: "", cases[i].problem ? "and says why" : "without a word");
+    }
+    for (size_t i = 0; i < ELEMENTSOF(bad_hosts); i++) {
+        scoped(config_free) struct config *config = NULL;
+        scoped(free) char *problems = NULL, *environment = NULL;
+
+        if (asprintf(&environment, DEV "\nPUBLIC_HOST=%s", bad_hosts[i]) < 0)
+            abort();
+        set_environment(environment);
+        ok(load(NULL, &problems, &config) == -EINVAL && strstr(problems, "PUBLIC_HOST: is no host name"),
+           "%s is no host name", bad_hosts[i]);
+    }
+}
+
+static const char *source_of(const struct config *config, const char *name, const char **ret_value)
+{
+    struct config_setting setting;
+
+    for (size_t i = 0; config_setting(config, i, &setting); i++)
+        if (strcmp(setting.name, name) == 0) {
+            *ret_value = setting.value;
+            return setting.source;
+        }
+    return NULL;
+}
+
+static void the_nearest_source_wins(void)
+{
+    static const char file_text[] = DEV "\nMAX_CALLS=1\nMAX_CALLS=2\nAPI_TOKEN=from-the-env-file\nBUSINESS_NAME='A & B'\n"
+                                        "LOOP_THREADS=3\n";
+    static const char credential[] = "from-a-credential\n";
+    scoped(config_free) struct config *config = NULL;
+    scoped(free) char *problems = NULL, *environment = NULL, *want = NULL;
+    scoped(free) char *env_file = write_file("env", file_text, strlen(file_text));
+    scoped(free) char *secret = write_file("API_TOKEN", credential, strlen(credential));
+    scoped(free) char *empty = write_file("TWILIO_AUTH_TOKEN", "", 0);
+    const char *value;
+
+    if (asprintf(&environment, "CREDENTIALS_DIRECTORY=%s\nAPI_TOKEN=from-the-environment\nLOOP_THREADS=4", dir) < 0 ||
+        asprintf(&want, "%s:3", env_file) < 0)
+        abort();
+    set_environment(environment);
+    is_int(load(env_file, &problems, &config), 0, "credential, environment and file together");
+    is_str(problems, "", "nothing to complain about");
+    is_str(config->api_token, "from-a-credential", "the credential wins and loses its newline");
+    is_int((long long)config->loop_threads, 4, "the environment wins over the file");
+    is_int((long long)config->max_calls, 2, "the last assignment in the file wins");
+    is_str(config->business_name, "A & B", "quotes are taken off");
+    is_str(config->twilio_auth_token, NULL, "an empty credential is none");
+    is_str(source_of(config, "API_TOKEN", &value), "credential", "API_TOKEN's source");
+    is_str(value, "********", "its value is masked");
+    is_str(source_of(config, "LOOP_THREADS", &value), "environment", "LOOP_THREADS' source");
+    is_str(source_of(config, "MAX_CALLS", &value), want, "MAX_CALLS' source is a line of the file");
+    is_str(source_of(config, "RING_MS", &value), "default", "RING_MS' source");
+    is_str(source_of(config, "PUBLIC_HOST", &value), "unset", "PUBLIC_HOST's source");
+    is_str(value, NULL, "it has no value");
+    is_str(config->app_env, "development", "a choice from the file");
+    is_str(config->tts_voice, "rms", "the first word of a choice is its default");
+    is_str(config_database_path(config), "/var/lib/agentlocator/store", "the path of the default store");
+    unlink(env_file);
+    unlink(secret);
+    unlink(empty);
+}
+
+static void files_are_judged(void)
+{
+    static const char file_text[] = DEV "\nTWILIO_AUTH_TOKN=x\nZZZ=1\nPUBLIC_HOST\n";
+    scoped(config_free) struct config *config = NULL;
+    scoped(free) char *problems = NULL, *want = NULL;
+    scoped(free) char *env_file = write_file("env", file_text, strlen(file_text));
+
+    if (asprintf(&want,
+                 "warning: %s:2: there is no setting TWILIO_AUTH_TOKN; did you mean TWILIO_AUTH_TOKEN?\n"
+                 "warning: %s:3: there is no setting ZZZ\n"
+                 "%s:4: the line has no '='; write NAME=VALUE, as systemd's EnvironmentFile= takes it\n",
+                 env_file, env_file, env_file) < 0)
+        abort();
+    set_environment("");
+    is_int(load(env_file, &problems, &config), -EINVAL, "a line without '=' is refused");
+    is_str(problems, want, "and every doubtful line is named");
+    unlink(env_file);
+
+    free(problems);
+    is_int(load("/nonexistent/env", &problems, &config), -EINVAL, "an env file that is not there");
+    ok(strncmp(problems, "/nonexistent/env: cannot be read: No such file or directory; ", 61) == 0, "is named");
+}
+
+static void credentials_are_judged(void)
+{
+    static char large[64 * KIB + 2];
+    scoped(config_free) struct config *config = NULL;
+    scoped(free) char *problems = NULL, *environment = NULL;
+    scoped(free) char *nul = write_file("API_TOKEN", "0123456789\0abcdef", 17);
+    memset(large, 'x', sizeof(large));
+    scoped(free) char *big = write_file("BUSINESS_NAME", large, sizeof(large));
+    scoped(free) char *link = write_file("TWILIO_AUTH_TOKEN", "", 0);
+
+    unlink(link);
+    if (symlink(big, link) < 0 || asprintf(&environment, DEV "\nCREDENTIALS_DIRECTORY=%s", dir) < 0)
+        abort();
+    set_environment(environment);
+    is_int(load(NULL, &problems, &config), -EINVAL, "bad credentials are refused");
+    ok(strstr(problems, "API_TOKEN: the credential ") && strstr(problems, "holds a NUL byte"), "a NUL byte");
+    ok(strstr(problems, "BUSINESS_NAME: the credential ") && strstr(problems, "File too large"), "more than 64 KiB");
+    ok(strstr(problems, "TWILIO_AUTH_TOKEN: the credential ") && strstr(problems, "symbolic links"), "a symbolic link");
+    unlink(nul);
+    unlink(big);
+    unlink(link);
+}
+
+static void tools_need_less(void)
+{
+    scoped(config_free) struct config *config = NULL;
+
+    set_environment("");
+    is_int(config_load_tool(NULL, stdout, &config), 0, "a command beside the daemon needs no token");
+    ok(config_is_production(config), "production is the default");
+}
+
+static void the_journal_is_recognised(void)
+{
+    char text[64];
+    struct stat st;
+
+    set_environment("");
+    ok(!config_stderr_is_journal(), "no JOURNAL_STREAM, no journal");
+    fstat(STDERR_FILENO, &st);
+    snprintf(text, sizeof(text), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    setenv("JOURNAL_STREAM", text, 1);
+    ok(config_stderr_is_journal(), "stderr is what systemd connected");
+    strcat(text, "1");
+    setenv("JOURNAL_STREAM", text, 1);
+    ok(!config_stderr_is_journal(), "stderr was redirected since");
+}
+
+int main(void)
+{
+    if (!mkdtemp(dir))
+        return 1;
+    values_are_judged();
+    the_nearest_source_wins();
+    files_are_judged();
+    credentials_are_judged();
+    tools_need_less();
+    the_journal_is_recognised();
+    rmdir(dir);
+    return done_testing();
+}
