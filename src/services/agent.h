@@ -16,6 +16,8 @@ struct agent; /* one per call */
 struct agent_caller {
     const char *from; /* E.164 or ""; offered as the call-back number */
     const char *name; /* what the CRM knows; "" nothing */
+    const char *country; /* DEFAULT_COUNTRY, so that a number is read out as people there say it; NULL: in full */
+    unsigned deaf_to; /* bits 1 << enum answer_kind that nobody can transcribe: asked for by keypad at once */
 };
 
 enum agent_input_kind {

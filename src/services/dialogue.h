@@ -7,7 +7,13 @@
  * conversations are unit tests with virtual time. The speech worker performs its actions.
  *
  * A `say` is one sentence, numbered from 1. An `utterance` is one stretch of caller's speech, numbered by
- * the worker from 1; several utterances may make one turn (a number said in two breaths).
+ * the worker from 1; several utterances may make one turn (a number said in two breaths). The worker holds
+ * the audio of each until the one DO_KEEP_AUDIO or DO_DROP_AUDIO that names it; DO_RECOGNISE comes at most
+ * once and before. An action may name an utterance that has not ended: it ends there.
+ *
+ * DO_HANG_UP is the last action of every call and comes once, also after DIALOGUE_HANG_UP: then the
+ * dialogue first saves what it still can (a transcript or a kept file that is on its way), within two
+ * seconds of ticks. A worker in haste pushes one DIALOGUE_TICK far in the future, and it ends at once.
  */
 
 #include "services/agent.h"
@@ -16,23 +22,24 @@ struct dialogue;
 
 enum dialogue_event_kind {
     DIALOGUE_ANSWERED,       /* the stream began */
-    DIALOGUE_SPEECH_STARTED, /* utterance */
-    DIALOGUE_SPEECH_ENDED,   /* utterance, speech_ms */
+    DIALOGUE_SPEECH_STARTED, /* utterance, at_ms */
+    DIALOGUE_SPEECH_ENDED,   /* utterance, speech_ms, at_ms */
     DIALOGUE_TRANSCRIPT,     /* utterance, text, confidence, understood (false: none) */
     DIALOGUE_AUDIO_KEPT,     /* utterance, text = file, "" when it could not be kept */
     DIALOGUE_REPLY,          /* the agent's answer to DO_ASK_AGENT: reply */
-    DIALOGUE_SAY_STARTED,    /* say: its first frame left */
+    DIALOGUE_SAY_STARTED,    /* say, total_ms (0 unknown): its first frame left */
     DIALOGUE_SAY_ENDED,      /* say: all of it was heard (mark, or the play-out clock passed it) */
-    DIALOGUE_SAY_STOPPED,    /* say, heard_ms of total_ms: answer to DO_STOP */
+    DIALOGUE_SAY_STOPPED,    /* say, heard_ms of total_ms: answer to DO_STOP; heard_ms 0 when it had not started */
     DIALOGUE_SAY_FAILED,     /* say: no voice could render it */
     DIALOGUE_KEY,            /* text[0] = 0-9 * # */
     DIALOGUE_TICK,           /* only the time */
-    DIALOGUE_HANG_UP,        /* the caller left or the stream died: end */
+    DIALOGUE_HANG_UP,        /* the caller left or the stream died: end; say, heard_ms, total_ms if one was playing */
 };
 
 struct dialogue_event {
     enum dialogue_event_kind kind;
     uint64_t now_ms; /* one clock for all events of a call; never goes back */
+    uint64_t at_ms;  /* when speech really began or ended, before the detector was sure; 0: now_ms */
     unsigned utterance, say;
     uint32_t speech_ms, heard_ms, total_ms;
     const char *text;
@@ -44,20 +51,22 @@ struct dialogue_event {
 
 enum dialogue_action_kind {
     DO_SAY,       /* say, sentence: queue it behind what is being said */
-    DO_STOP,      /* barge-in: clear what is queued and playing; DIALOGUE_SAY_STOPPED answers for the say that was playing */
-    DO_RESUME,    /* say: go on from the last confirmed mark (the barge-in was false) */
+    DO_STOP,      /* silence at once; DIALOGUE_SAY_STOPPED answers for the say that was playing, else the next in
+                     the queue. The queue is held until DO_RESUME (it goes on) or DO_SAY (it is dropped) */
+    DO_RESUME,    /* say: go on from its last confirmed mark (the barge-in was false), then with the held queue */
     DO_RECOGNISE, /* utterance, expect */
-    DO_KEEP_AUDIO, /* utterance: write it to a file, DIALOGUE_AUDIO_KEPT answers */
+    DO_KEEP_AUDIO, /* utterance..last_utterance, those still held: write them in order to one file;
+                      DIALOGUE_AUDIO_KEPT answers with `utterance` */
     DO_DROP_AUDIO, /* utterance: not needed any more */
     DO_ASK_AGENT, /* input: DIALOGUE_REPLY answers */
     DO_SAVE_TURN, /* turn; times in the event's clock, the worker maps them to unix time */
     DO_LEARN,     /* field, value */
-    DO_HANG_UP,   /* end */
+    DO_HANG_UP,   /* end: the last action */
 };
 
 struct dialogue_action {
     enum dialogue_action_kind kind;
-    unsigned utterance, say;
+    unsigned utterance, last_utterance, say;
     enum answer_kind expect;
     int end; /* enum call_end */
     /* pointers live until the next dialogue_push() */
@@ -68,6 +77,7 @@ struct dialogue_action {
 };
 
 struct dialogue_options {
+    const struct profile *profile; /* for the fixed prompts "wait", "trouble", "too_long"; NULL: none of them is said */
     const char *language;
     bool (*can_transcribe)(void *user, enum answer_kind expect); /* NULL: everything */
     void *user;
