@@ -1,0 +1,38 @@
+/*
+ * logging.c - sets logging up for a process that has its settings
+ *
+ * utils/log.c prints a line and knows no settings; the floors below services
+ * do not log. What joins the two is here.
+ */
+#include "services/logging.h"
+
+#include <string.h>
+
+#include "config.h"
+#include "utils/log.h"
+
+static const struct {
+    const char *name;
+    int level;
+} levels[] = {
+    { "debug", LOG_DEBUG },
+    { "info", LOG_INFO },
+    { "warning", LOG_WARNING },
+    { "err", LOG_ERR },
+};
+
+void logging_setup(const struct config *config)
+{
+    int level = LOG_INFO;
+
+    for (size_t i = 0; i < ELEMENTSOF(levels); i++)
+        if (strcmp(config->log_level, levels[i].name) == 0)
+            level = levels[i].level;
+    log_setup(level, config_stderr_is_journal());
+}
+
+void logging_slow_transaction(const char *what, uint64_t took_us, unsigned n_ops)
+{
+    log_limited(LOG_WARNING, NULL, "slow transaction: %s and %u in all took %u ms; is the disk slow or busy?", what,
+                n_ops, (unsigned)(took_us / 1000));
+}
