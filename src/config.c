@@ -24,10 +24,8 @@
 #include "utils/envfile.h"
 #include "utils/file.h"
 
-enum type { UINT, BOOL, TEXT, PATH, SECRET, CHOICE };
-
 struct row {
-    enum type type;
+    enum config_type type;
     const char *name, *fallback;
     uint64_t min, max;
     size_t offset;

@@ -14,6 +14,8 @@
 
 #include "utils/scoped.h"
 
+enum config_type { UINT, BOOL, TEXT, PATH, SECRET, CHOICE };
+
 typedef uint64_t config_UINT;
 typedef bool config_BOOL;
 typedef const char *config_TEXT; /* NULL when unset and without default; lives as long as the config */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "utils/scoped.h"
 
 struct command {
@@ -12,19 +13,20 @@ struct command {
     const char *summary;
 };
 
-static int version(int argc, char **argv)
+static int cli_version(int argc, char **argv)
 {
     puts("agentlocator " PACKAGE_VERSION);
     return 0;
 }
 
 static const struct command commands[] = {
-    { "version", version, "Print the version" },
+    { "config", cli_config, "Show, check or explain the settings" },
+    { "version", cli_version, "Print the version" },
 };
 
 static void usage(FILE *out)
 {
-    fputs("Usage: agentlocator COMMAND [OPTIONS]\n\n", out);
+    fputs("Usage: agentlocator COMMAND [OPTIONS]; COMMAND --help says more\n\n", out);
     for (size_t i = 0; i < ELEMENTSOF(commands); i++)
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
 }

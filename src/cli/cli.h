@@ -2,3 +2,5 @@
 /* cli.h - the subcommands; argv[0] is the subcommand's name, the result is the exit status */
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+int cli_config(int argc, char **argv);
