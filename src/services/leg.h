@@ -5,14 +5,23 @@
  * Two rings and two wake-ups. Made by speech_start_call() on the loop; each side
  * holds one reference and names the other by it, so that neither can meet a freed
  * pointer. Inbound is loop -> worker, outbound worker -> loop.
+ *
+ * Inbound:  FRAME_AUDIO mu-law; FRAME_MARK the name of an echoed mark; FRAME_DTMF bytes[0] the digit;
+ *           FRAME_END the peer said stop. A FRAME_AUDIO payload over FRAME_BYTES is joined by FRAME_MORE.
+ * Outbound: FRAME_AUDIO one media message per payload; FRAME_MARK a name to send; FRAME_CLEAR;
+ *           FRAME_END bytes[0] an enum call_end: close orderly, nothing follows.
  */
 
 #include "loop.h"
+#include "utils/inbox.h"
 #include "utils/ring.h"
 
 struct leg;
 
-/* Loop side. on_outbound runs on the loop when frames wait; it is not called after leg_release(). */
+/*
+ * Loop side. on_outbound runs on the loop when frames wait; it is not called after leg_release().
+ * Set it in the same callback that made the leg.
+ */
 void leg_on_outbound(struct leg *leg, void (*fn)(struct leg *leg, void *user), void *user);
 struct frame *leg_inbound_slot(struct leg *leg, enum frame_kind kind); /* NULL: the worker is behind; counted */
 void leg_inbound_commit(struct leg *leg);
@@ -22,3 +31,22 @@ void leg_outbound_pop(struct leg *leg);
 /* The loop is done with the call: `end` (an enum call_end) is why, unless the worker ended it first. */
 void leg_release(struct leg *leg, int end);
 const char *leg_sid(const struct leg *leg);
+
+/* Worker side. leg_new() makes both references. */
+struct leg_options {
+    const char *sid;
+    size_t n_frames;     /* of each ring */
+    struct loop *loop;   /* who is told of outbound frames */
+    struct inbox *inbox; /* who is told of inbound ones */
+};
+int leg_new(const struct leg_options *options, struct leg **ret_leg);
+const struct frame *leg_inbound_peek(struct leg *leg);
+void leg_inbound_pop(struct leg *leg);
+struct frame *leg_outbound_slot(struct leg *leg, enum frame_kind kind); /* NULL: the loop is behind; counted */
+void leg_outbound_commit(struct leg *leg);
+size_t leg_outbound_room(struct leg *leg); /* audio frames */
+void leg_outbound_flush(struct leg *leg); /* after a batch: posts to the loop at most once */
+int leg_released(const struct leg *leg, int *ret_end); /* 1 once the loop is done with the call */
+void leg_leave(struct leg *leg); /* the worker is done with it; what waits outbound still goes out */
+uint64_t leg_dropped_in(const struct leg *leg);
+uint64_t leg_dropped_out(const struct leg *leg);
