@@ -17,9 +17,10 @@ struct db;
 struct db_txn;
 
 enum db_table {
-    DB_META,                /* schema_version, counters */
+    DB_META,                /* schema_version, counters, the list of open calls */
     DB_CALLS,               /* CallSid -> call */
     DB_CALLS_BY_TIME,       /* be64 started_ms, CallSid -> empty */
+    DB_CALLS_BY_CONTACT,    /* contact id, 0, be64 started_ms, CallSid -> empty */
     DB_TURNS,               /* CallSid, 0, be32 n -> turn */
     DB_CONTACTS,            /* contact id -> contact */
     DB_CONTACT_BY_ADDRESS,  /* e164 | lid | jid -> contact id */
@@ -36,22 +37,37 @@ struct db_bytes {
     size_t n;
 };
 
+/* Brings every value from one schema version to the next. Runs inside one transaction, with the version. */
+typedef int db_migration(struct db_txn *txn);
+
+enum { DB_QUEUE_DEFAULT = 16384, DB_GROUP_MAX = 256, DB_READER_LAG = 256, DB_EVENTS_KEPT = 100000 };
+
 struct db_options {
     const char *path;          /* directory; made 0700 when absent */
-    size_t map_mib;            /* address space to begin with; grows by itself */
-    uint64_t slow_ms;          /* a longer transaction is reported through on_slow */
+    size_t map_mib;            /* address space to begin with; grows by itself. 0: as much as there is */
+    uint64_t slow_ms;          /* a longer transaction is reported through on_slow; 0 never */
     bool read_only;            /* for the command line beside a running daemon */
-    size_t queue_max;          /* operations waiting for the writer */
-    void (*on_slow)(const char *what, uint64_t took_us, unsigned n_ops); /* may be NULL */
+    size_t queue_max;          /* operations waiting for the writer; 0: DB_QUEUE_DEFAULT */
+    db_migration *const *migrations; /* [i] goes from version i+1 to i+2: our version is n_migrations + 1 */
+    size_t n_migrations;
+    /*
+     * A slow read, write or commit, on the thread that was slow; or, on the writer thread, a "stuck reader" that
+     * holds a snapshot DB_READER_LAG commits old (n_ops says how old; took_us is 0). May be NULL.
+     */
+    void (*on_slow)(const char *what, uint64_t took_us, unsigned n_ops);
 };
 
 /*
- * Errors: -EBUSY another daemon has it open for writing; -EPROTO the schema is newer than we are;
- *         otherwise -errno.
+ * Errors: -EBUSY another daemon has it open for writing; -EPROTO the schema is newer than we are; -ESTALE it
+ *         is older (read_only, where nothing is migrated); -ENOENT read_only and there is no store;
+ *         -EUCLEAN that is no store; otherwise -errno. db_explain() has the words.
  */
 int db_open(const struct db_options *options, struct db **ret_db);
-void db_close(struct db *db); /* after all writers stopped; commits what is queued */
+void db_close(struct db *db); /* after all writers and readers stopped; commits what is queued */
 SCOPED_PTR(struct db, db_close)
+
+/* What a failed db_open() means and what to do about it; one sentence, never NULL. */
+const char *db_explain(int r);
 
 /*
  * One write: embedded in the caller's own struct.
@@ -65,8 +81,8 @@ SCOPED_PTR(struct db, db_close)
 struct db_op {
     int (*run)(struct db_txn *txn, struct db_op *op);
     void (*done)(struct db_op *op, int r);
-    const char *what; /* for the slow-transaction log */
-    struct db_op *next;
+    const char *what; /* for the slow-transaction log; static */
+    struct db_op *next; /* this and result are the writer's */
     int result;
 };
 
@@ -74,7 +90,9 @@ struct db_op {
  * Queue a write.
  *
  * Thread: any; never blocks, never allocates.
- * Errors: -EAGAIN the queue is full (nothing was queued, done() is not called); -ESHUTDOWN.
+ * Errors: -EAGAIN the queue is full (nothing was queued, done() is not called); -ESHUTDOWN; -EROFS.
+ *         To done(): what run() returned; -ENOSPC the disk is full (the store stays readable, later writes are
+ *         tried again); -EIO; -ENOTRECOVERABLE the store must be opened anew, i.e. the daemon restarted.
  * Owner:  op is the writer's until done().
  */
 int db_submit(struct db *db, struct db_op *op);
@@ -82,18 +100,24 @@ int db_submit(struct db *db, struct db_op *op);
 /* The same, waiting for the commit; done() is not used. Not for loops or speech workers. */
 int db_write(struct db *db, struct db_op *op);
 
-/* A read transaction. Cheap; hold it for no I/O, lock or callback of others. */
+/*
+ * A read transaction: a snapshot. Allocates nothing; hold it for no I/O, lock or callback of others, end it on
+ * the thread that began it, and hold one at a time.
+ *
+ * Errors: -EAGAIN too many readers at once; other -errno.
+ */
 int db_read_begin(struct db *db, struct db_txn **ret_txn);
 void db_read_end(struct db_txn *txn);
 SCOPED_PTR(struct db_txn, db_read_end)
 
-/* Errors: -ENOENT; other -errno. */
+/* Keys have 1 to 511 bytes. Errors: -ENOENT; -EINVAL the key's size; other -errno. */
 int db_get(struct db_txn *txn, enum db_table table, struct db_bytes key, struct db_bytes *ret_value);
 int db_put(struct db_txn *txn, enum db_table table, struct db_bytes key, struct db_bytes value);
 int db_delete(struct db_txn *txn, enum db_table table, struct db_bytes key);
 
 /*
- * Walk the keys that begin with prefix (may be empty), from `from` on (or prefix), up or down.
+ * Walk the keys that begin with prefix (may be empty), from `from` on (itself too; empty: the first or last), up
+ * or down.
  *
  * fn: 0 goes on, anything else stops and is returned. It must not write to the table.
  */
@@ -105,10 +129,13 @@ int db_each(struct db_txn *txn, enum db_table table, struct db_bytes prefix, str
 /* The next number of a counter kept in DB_META; monotonic, gaps only after a failed transaction. */
 int db_next(struct db_txn *txn, const char *counter, uint64_t *ret_n);
 
-/* Add to the change feed; json is one object. */
+/* Add to the change feed; json is one object. The feed keeps the last DB_EVENTS_KEPT. */
 int db_event(struct db_txn *txn, const char *json);
 
+/* Release the snapshots of killed processes, report stuck readers. The writer does so each minute. */
+void db_check_readers(struct db *db);
+
 struct db_stats {
-    uint64_t n_commits, n_ops, n_grown, n_slow, map_bytes, used_bytes;
+    uint64_t n_commits, n_ops, n_failed, n_grown, n_slow, n_stuck, n_waiting, map_bytes, used_bytes;
 };
-void db_stats(struct db *db, struct db_stats *ret_stats);
+void db_stats(struct db *db, struct db_stats *ret_stats); /* any thread */
