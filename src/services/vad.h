@@ -9,22 +9,36 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "utils/scoped.h"
+
 struct vad;
 
 enum { VAD_FRAME = 160 }; /* samples, 20 ms at 8 kHz */
 
+/*
+ * Speech that VAD_STARTED tells of began up to VAD_LEAD_MS earlier: whoever cuts utterances keeps that much
+ * audio from before it, so that no first consonant is lost.
+ */
+enum { VAD_ONSET_MS = 120, VAD_OFFSET_MS = 300, VAD_LEAD_MS = 300 };
+
 enum vad_change { VAD_NOTHING, VAD_STARTED, VAD_ENDED };
 
-int vad_new(struct vad **ret_vad); /* everything it will need; vad_push() allocates nothing */
+int vad_new(struct vad **ret_vad); /* 14 KB, everything it will need; vad_push() allocates nothing */
 void vad_free(struct vad *vad);
-const char *vad_engine(void); /* "webrtc" or "speex": which is in use */
+SCOPED_PTR(struct vad, vad_free)
+const char *vad_engine(void); /* "webrtc" or "speex": which is in use; the first caller logs it */
 
 /*
  * Take 20 ms.
  *
- * Returns: VAD_STARTED once onset_ms of speech were seen (in-call default 120), VAD_ENDED after
- *          offset_ms (default 300) without; VAD_NOTHING otherwise.
+ * Returns: VAD_STARTED once VAD_ONSET_MS of speech were seen, VAD_ENDED after VAD_OFFSET_MS without;
+ *          VAD_NOTHING otherwise.
+ * Thread:  one at a time per vad; never blocks.
  */
 enum vad_change vad_push(struct vad *vad, const int16_t pcm[VAD_FRAME]);
 bool vad_speaking(const struct vad *vad);
-void vad_reset(struct vad *vad);
+void vad_reset(struct vad *vad); /* forgets what was said, keeps what was learnt of the line's noise */
+
+/* For tests and benchmarks: the stand-in though the better one is there, and the frame's own verdict. */
+int vad_new_stand_in(struct vad **ret_vad);
+bool vad_frame_is_speech(const struct vad *vad);
