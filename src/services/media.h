@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "models/call.h"
+#include "utils/scoped.h"
 
 enum media_event {
     MEDIA_OTHER, /* not for the scanner: give it to media_parse() */
@@ -19,7 +20,7 @@ enum media_event {
     MEDIA_DTMF,
     MEDIA_MARK,
     MEDIA_STOP,
-    MEDIA_UNKNOWN /* well-formed, not one of ours: ignored */
+    MEDIA_UNKNOWN /* well-formed, not one of ours, or another track: ignored */
 };
 
 struct media_audio {
@@ -44,16 +45,25 @@ enum { MEDIA_MARK_MAX = 64 };
 
 struct media_message {
     enum media_event event;
-    char stream_sid[SID_MAX];
-    char call_sid[SID_MAX];      /* start, stop */
-    char account_sid[SID_MAX];   /* start, stop */
-    char token[STREAM_TOKEN_MAX]; /* start: customParameters.token; "" none */
-    char mark[MEDIA_MARK_MAX];   /* mark */
-    char digit;                  /* dtmf */
+    char stream_sid[SID_MAX]; /* start: of letters, digits, '-' and '_'; "" connected, or not said */
+    char call_sid[SID_MAX];   /* start, stop */
+    char account_sid[SID_MAX];
+    char token[STREAM_TOKEN_MAX]; /* start: customParameters.token; "" none, or too long to be one of ours */
+    char mark[MEDIA_MARK_MAX];    /* mark */
+    char digit;                   /* dtmf: 0-9 * # A-D */
+    struct media_audio audio;     /* media; points into json */
+    struct json_object *json;     /* owned */
 };
 
-/* Errors: -EBADMSG with *ret_why set: not JSON, no event, a field missing or of the wrong type, a media format we do not speak. */
+/*
+ * Everything that media_scan() leaves, audio with unusual JSON included.
+ *
+ * Errors: -EBADMSG with *ret_why set: not JSON, no event, a field missing or of the wrong type, a media format
+ *         we do not speak; -ENOMEM.
+ * Owner:  *ret_message is to be released with media_message_done().
+ */
 int media_parse(const char *text, size_t n, struct media_message *ret_message, const char **ret_why);
+void media_message_done(struct media_message *message);
 
 /* Exact sizes and writers of what we send; keys exactly as documented, since 31951 fires for an extra one. */
 size_t media_audio_size(size_t n_stream_sid, size_t n_bytes);
