@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "utils/scoped.h"
+
 struct config;
 struct tts;
 
@@ -24,8 +26,10 @@ struct clip {
 struct clip *clip_new(size_t n); /* one reference; NULL when out of memory */
 struct clip *clip_ref(struct clip *clip);
 void clip_unref(struct clip *clip); /* NULL is fine */
+SCOPED_PTR(struct clip, clip_unref)
 
-int tts_open(const struct config *config, unsigned n_threads, struct tts **ret_tts);
+/* profile: its name, below which PROMPTS_DIR holds the recordings. Engines that are missing are told of, once. */
+int tts_open(const struct config *config, const char *profile, unsigned n_threads, struct tts **ret_tts);
 void tts_close(struct tts *tts);
 
 /* Whether anything here can speak the language; Hebrew needs TTS_COMMAND, recorded prompts or a provider. */
