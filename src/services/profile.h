@@ -10,22 +10,28 @@
 #include <stddef.h>
 
 #include "models/turn.h"
+#include "utils/scoped.h"
 
 enum profile_mode { PROFILE_SCRIPT, PROFILE_ECHO };
 
 struct prompt {
     const char *id;
-    const char *text; /* may hold {business}, {name}, {number}, {digits}; fixed ones are rendered at start */
-    bool fixed;       /* no placeholder but {business} */
+    const char *text; /* {business} is filled in; may hold {name}, {number}, {digits} */
+    bool fixed;       /* holds none of them: rendered at start */
 };
 
 struct question {
     const char *id;
-    const char *field;  /* what the answer is learnt as; NULL a confirmation */
-    enum answer_kind expect;
+    const char *field;  /* what the answer is learnt as; NULL a confirmation of the last number */
+    enum answer_kind expect; /* a yes/no with a field offers the caller's own number for it */
+    unsigned digits_min, digits_max; /* of a spoken or keyed number */
     const char *ask, *again, *keypad; /* prompt ids: first time, not understood, by keypad */
-    const char *on_yes, *on_no, *next; /* question ids; "goodbye" ends */
+    const char *on_yes, *on_no; /* question ids, or "goodbye"; NULL unless it is a yes/no */
+    const char *next;           /* the same: after an answer, and when none could be had */
 };
+
+/* Greatest length of a prompt's text with the longest values in its placeholders, in bytes. */
+enum { PROFILE_TEXT_MAX = TURN_TEXT_MAX / 2 };
 
 struct profile {
     char name[64];
@@ -44,5 +50,11 @@ struct profile {
  */
 int profile_load(const char *name_or_path, const char *business, char *problems, size_t n_problems,
                  struct profile **ret_profile);
+/* The same for a profile in memory; json need not be NUL-terminated. */
+int profile_parse(const char *json, size_t n, const char *business, char *problems, size_t n_problems,
+                  struct profile **ret_profile);
 void profile_free(struct profile *profile);
-const struct prompt *profile_prompt(const struct profile *profile, const char *id); /* or NULL */
+SCOPED_PTR(struct profile, profile_free)
+
+const struct prompt *profile_prompt(const struct profile *profile, const char *id);     /* or NULL */
+const struct question *profile_question(const struct profile *profile, const char *id); /* or NULL */
