@@ -11,7 +11,8 @@
  *   released           loop, once      worker: 0, or 1 + enum call_end
  *   left               worker, once    loop: nobody drains inbound any more
  *   on_outbound, user,
- *   is_new             loop            loop
+ *   is_new_in          loop            loop
+ *   is_new_out         worker          worker
  *
  * posted is exchanged by both sides for the reason inbox.c gives for armed.
  */
@@ -31,7 +32,7 @@ struct leg {
     struct loop_task task;
     void (*on_outbound)(struct leg *leg, void *user);
     void *user;
-    bool is_new; /* inbound frames were committed since the last flush */
+    bool is_new_in, is_new_out; /* frames were committed since the last flush */
     char sid[SID_MAX];
 };
 
@@ -97,14 +98,14 @@ struct frame *leg_inbound_slot(struct leg *leg, enum frame_kind kind)
 void leg_inbound_commit(struct leg *leg)
 {
     ring_commit(leg->inbound);
-    leg->is_new = true;
+    leg->is_new_in = true;
 }
 
 void leg_inbound_flush(struct leg *leg)
 {
-    if (!leg->is_new)
+    if (!leg->is_new_in)
         return;
-    leg->is_new = false;
+    leg->is_new_in = false;
     if (!atomic_load_explicit(&leg->left, memory_order_relaxed))
         inbox_ring(leg->inbox);
 }
@@ -132,6 +133,11 @@ const char *leg_sid(const struct leg *leg)
     return leg->sid;
 }
 
+size_t leg_inbound_n(const struct leg *leg)
+{
+    return ring_n(leg->inbound);
+}
+
 const struct frame *leg_inbound_peek(struct leg *leg)
 {
     return ring_peek(leg->inbound);
@@ -150,6 +156,7 @@ struct frame *leg_outbound_slot(struct leg *leg, enum frame_kind kind)
 void leg_outbound_commit(struct leg *leg)
 {
     ring_commit(leg->outbound);
+    leg->is_new_out = true;
 }
 
 size_t leg_outbound_room(struct leg *leg)
@@ -159,8 +166,9 @@ size_t leg_outbound_room(struct leg *leg)
 
 void leg_outbound_flush(struct leg *leg)
 {
-    if (atomic_load_explicit(&leg->released, memory_order_relaxed))
+    if (!leg->is_new_out || atomic_load_explicit(&leg->released, memory_order_relaxed))
         return;
+    leg->is_new_out = false;
     if (atomic_exchange_explicit(&leg->posted, 1, memory_order_acq_rel)) /* pairs with outbound_task() */
         return;
     atomic_fetch_add_explicit(&leg->n_refs, 1, memory_order_relaxed);

@@ -40,6 +40,7 @@ struct leg_options {
     struct inbox *inbox; /* who is told of inbound ones */
 };
 int leg_new(const struct leg_options *options, struct leg **ret_leg);
+size_t leg_inbound_n(const struct leg *leg); /* frames waiting */
 const struct frame *leg_inbound_peek(struct leg *leg);
 void leg_inbound_pop(struct leg *leg);
 struct frame *leg_outbound_slot(struct leg *leg, enum frame_kind kind); /* NULL: the loop is behind; counted */

@@ -36,7 +36,8 @@ struct speech_call {
  * Begin a call: everything it will need is allocated here, nothing later.
  *
  * Thread: a loop.
- * Errors: -EEXIST the CallSid is live already; -ENOSPC MAX_CALLS; -ESHUTDOWN draining.
+ * Errors: -EEXIST the CallSid is live already; -ENOSPC MAX_CALLS; -ESHUTDOWN draining; -EINVAL no CallSid,
+ *         or one with other characters than letters and digits (files are named by it); -ENOMEM.
  */
 int speech_start_call(struct speech *speech, const struct speech_call *call, struct leg **ret_leg);
 
@@ -48,5 +49,11 @@ void speech_stats(struct speech *speech, struct speech_stats *ret_stats); /* any
 
 /* No new calls. Those that live go on. */
 void speech_drain(struct speech *speech);
-/* End every call (CALL_END_DRAIN), keep what was heard, join all threads. */
-void speech_free(struct speech *speech);
+/*
+ * End every call (CALL_END_DRAIN), keep what was heard, join all threads; the store must still be open.
+ * Afterwards speech_start_call() fails and legs are still there for the loops to release: so the order is
+ * speech_stop(), server_stop(), speech_free(), server_free(), db_close().
+ */
+void speech_stop(struct speech *speech);
+void speech_free(struct speech *speech); /* stops it first */
+SCOPED_PTR(struct speech, speech_free)

@@ -1,0 +1,211 @@
+/*
+ * journal.c - what a call writes to the store, in order, without waiting for it
+ *
+ * An entry's way: free list of the pool -> the call's list -> the store's queue ->
+ * writer thread, run() -> commit -> done() -> the worker's inbox -> free list. The
+ * worker touches it at both ends, the writer in between; the queues hand it over.
+ * The call's sid and contact are read by the writer, too: they never change, and
+ * a call is not freed before its journal is at rest.
+ *
+ * The struct turn is stored whole; its JSON is made on the writer thread, in run().
+ */
+#include "services/journal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/agent.h"
+#include "services/crm.h"
+#include "utils/log.h"
+
+struct note { /* an entry of the pool */
+    struct journal_entry entry; /* first */
+    union {
+        struct turn turn;
+        struct {
+            char field[AGENT_FIELD_MAX], value[AGENT_VALUE_MAX];
+        } learnt;
+    };
+};
+
+struct journal_pool {
+    struct db *db;
+    struct inbox *inbox;
+    struct note *notes; /* storage of all */
+    struct journal_entry *free;
+    size_t n_free;
+};
+
+int journal_pool_new(struct db *db, struct inbox *inbox, size_t n_entries, struct journal_pool **ret_pool)
+{
+    struct journal_pool *pool = calloc(1, sizeof(*pool));
+    if (!pool)
+        return -ENOMEM;
+
+    pool->notes = calloc(n_entries, sizeof(*pool->notes));
+    if (!pool->notes) {
+        free(pool);
+        return -ENOMEM;
+    }
+    pool->db = db;
+    pool->inbox = inbox;
+    for (size_t i = n_entries; i-- > 0; pool->free = &pool->notes[i].entry)
+        pool->notes[i].entry.next = pool->free;
+    pool->n_free = n_entries;
+    *ret_pool = pool;
+    return 0;
+}
+
+void journal_pool_free(struct journal_pool *pool)
+{
+    if (!pool)
+        return;
+    free(pool->notes);
+    free(pool);
+}
+
+/* Worker thread: the entry is on disk, or will never be. */
+static void entry_home(struct inbox_item *item)
+{
+    struct journal_entry *entry = (struct journal_entry *)((char *)item - offsetof(struct journal_entry, home));
+    struct journal *journal = entry->journal;
+
+    if (entry->r < 0) {
+        journal->n_failed++;
+        (void)log_line(LOG_ERR, entry->r, journal->sid, "cannot keep %s", entry->op.what);
+    }
+    journal->n_under_way--;
+    if (entry == &journal->end)
+        return;
+    entry->next = journal->pool->free;
+    journal->pool->free = entry;
+    journal->pool->n_free++;
+}
+
+/* Writer thread. */
+static void entry_done(struct db_op *op, int r)
+{
+    struct journal_entry *entry = (struct journal_entry *)op;
+
+    entry->r = r;
+    inbox_post(entry->journal->pool->inbox, &entry->home);
+}
+
+static int run_turn(struct db_txn *txn, struct db_op *op)
+{
+    const struct note *note = (const struct note *)op;
+
+    return crm_turn_add(txn, note->entry.journal->sid, &note->turn);
+}
+
+static int run_learn(struct db_txn *txn, struct db_op *op)
+{
+    const struct note *note = (const struct note *)op;
+
+    return crm_contact_learn(txn, note->entry.journal->contact_id, note->learnt.field, note->learnt.value,
+                             note->entry.unix_ms);
+}
+
+static int run_end(struct db_txn *txn, struct db_op *op)
+{
+    const struct journal_entry *entry = (const struct journal_entry *)op;
+
+    return crm_call_end(txn, entry->journal->sid, entry->end, entry->unix_ms);
+}
+
+void journal_init(struct journal *journal, struct journal_pool *pool, const char *sid, const char *contact_id)
+{
+    *journal = (struct journal){ .pool = pool, .last = &journal->first };
+    strncpy(journal->sid, sid, sizeof(journal->sid) - 1);
+    strncpy(journal->contact_id, contact_id, sizeof(journal->contact_id) - 1);
+}
+
+bool journal_has_room(const struct journal_pool *pool)
+{
+    return pool->n_free >= JOURNAL_BATCH;
+}
+
+static void add(struct journal *journal, struct journal_entry *entry, const char *what,
+                int (*run)(struct db_txn *txn, struct db_op *op), uint64_t unix_ms)
+{
+    *entry = (struct journal_entry){
+        .op = { .run = run, .done = entry_done, .what = what },
+        .home = { .run = entry_home },
+        .journal = journal,
+        .unix_ms = unix_ms,
+        .end = entry->end,
+    };
+    *journal->last = entry;
+    journal->last = &entry->next;
+}
+
+/* NULL only when an event brought more than JOURNAL_BATCH notes. */
+static struct note *note_get(struct journal *journal, const char *what)
+{
+    struct journal_pool *pool = journal->pool;
+    struct journal_entry *entry = pool->free;
+
+    if (!entry) {
+        journal->n_failed++;
+        (void)log_line(LOG_ERR, -ENOBUFS, journal->sid, "cannot keep %s", what);
+        return NULL;
+    }
+    pool->free = entry->next;
+    pool->n_free--;
+    return (struct note *)entry;
+}
+
+void journal_turn(struct journal *journal, const struct turn *turn)
+{
+    struct note *note = note_get(journal, "a turn");
+
+    if (!note)
+        return;
+    note->turn = *turn;
+    add(journal, &note->entry, "a turn", run_turn, 0);
+}
+
+void journal_learn(struct journal *journal, const char *field, const char *value, uint64_t unix_ms)
+{
+    if (!journal->contact_id[0])
+        return; /* a caller who hides his number has no contact; his turns hold what he said */
+
+    struct note *note = note_get(journal, "what was learnt");
+    if (!note)
+        return;
+    (void)snprintf(note->learnt.field, sizeof(note->learnt.field), "%s", field);
+    (void)snprintf(note->learnt.value, sizeof(note->learnt.value), "%s", value);
+    add(journal, &note->entry, "what was learnt", run_learn, unix_ms);
+}
+
+void journal_end(struct journal *journal, enum call_end end, uint64_t unix_ms)
+{
+    journal->end.end = end;
+    add(journal, &journal->end, "the end of a call", run_end, unix_ms);
+}
+
+bool journal_flush(struct journal *journal)
+{
+    while (journal->first) {
+        struct journal_entry *entry = journal->first, *next = entry->next;
+
+        int r = db_submit(journal->pool->db, &entry->op); /* the writer's from here on, unless it fails */
+        if (r == -EAGAIN)
+            return false;
+        journal->first = next;
+        if (!next)
+            journal->last = &journal->first;
+        journal->n_under_way++;
+        if (r < 0) {
+            entry->r = r;
+            entry_home(&entry->home);
+        }
+    }
+    return true;
+}
+
+bool journal_at_rest(const struct journal *journal)
+{
+    return !journal->first && !journal->n_under_way;
+}

@@ -1,0 +1,50 @@
+#pragma once
+/*
+ * session.h - one call on its speech worker
+ *
+ * Everything a call needs is made with it; while it lives, it allocates nothing. What runs elsewhere for it
+ * (engine jobs, writes) is counted, and the session is not freed before the last of it came home: a result that
+ * comes late finds the session, and what it is for is named by the number of a say or an utterance.
+ */
+
+#include "services/journal.h"
+#include "services/speech.h"
+
+/* Written by one worker each; read by anybody. */
+struct session_counters {
+    _Atomic uint64_t n_frames_in, n_frames_out, n_dropped_in, n_dropped_out;
+    _Atomic uint64_t n_utterances, n_barge_ins, n_stt_failed, n_tts_failed;
+};
+
+static inline void session_count(_Atomic uint64_t *counter, uint64_t n)
+{
+    uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
+
+    atomic_store_explicit(counter, now + n, memory_order_relaxed);
+}
+
+/* What the calls of one worker share. */
+struct session_env {
+    const struct config *config;
+    const struct profile *profile;
+    struct inbox *inbox;
+    struct journal_pool *journal;
+    struct session_counters counters;
+};
+
+struct session;
+
+/* Takes the worker's reference of the leg. Thread: any; all below: the worker. */
+int session_new(struct session_env *env, const struct speech_call *call, struct leg *leg, struct session **ret_session);
+void session_free(struct session *session);
+
+void session_begin(struct session *session, uint64_t now_ms);
+
+/* Look at everything that came, do what is due. Returns: when to look again, UINT64_MAX when only on a wake-up. */
+uint64_t session_run(struct session *session, uint64_t now_ms);
+
+/* End it from our side, for a reason that is not the dialogue's. */
+void session_end(struct session *session, uint64_t now_ms, enum call_end end);
+
+/* Nothing of it is left to be done: it may be freed. */
+bool session_is_over(const struct session *session);

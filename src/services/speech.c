@@ -1,0 +1,399 @@
+/*
+ * speech.c - the speech workers: threads that own calls
+ *
+ * A worker's round: arm the bell, run what was posted (new calls, results), look at every call, sleep until the
+ * earliest deadline or the bell. The more calls a worker has the longer it lets frames gather after the bell, so
+ * that its wake-ups do not grow with the calls: one call is served at once, a hundred every 5 ms.
+ *
+ * A line is a call's place: made on the loop, in the table of live CallSids (under the lock) from then until its
+ * session is over, in its worker's list from the worker's next round on.
+ */
+#include "services/speech.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "config.h"
+#include "services/profile.h"
+#include "services/session.h"
+#include "utils/clock.h"
+#include "utils/log.h"
+
+enum {
+    FRAME_MS = 20,
+    GATHER_US_PER_CALL = 50,
+    GATHER_MIN_US = 1000, /* below that it is not worth a system call */
+    GATHER_MAX_US = 5000,
+};
+
+struct line {
+    struct inbox_item start; /* first: how it comes to its worker */
+    struct worker *worker;
+    struct session *session;
+    struct line *next;         /* the worker's list */
+    struct line *next_in_slot; /* the table's */
+    char sid[SID_MAX];
+};
+
+struct worker {
+    struct speech *speech;
+    pthread_t thread;
+    bool is_running;
+    struct inbox *inbox;
+    struct session_env env;
+    struct line *lines;
+    _Atomic unsigned n_lines; /* written under the lock */
+};
+
+struct speech {
+    struct speech_options options;
+    pthread_mutex_t lock; /* of what follows; held for a few instructions */
+    bool is_draining;
+    size_t n_live, n_live_max;
+    uint64_t n_ever;
+    size_t n_slots; /* a power of two */
+    struct line **slots;
+
+    _Atomic bool is_stopping;
+    unsigned n_workers;
+    struct worker workers[];
+};
+
+/* --- the table of live calls; under the lock */
+
+static struct line **slot_of(struct speech *speech, const char *sid)
+{
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+
+    for (const char *p = sid; *p; p++)
+        hash = (hash ^ (uint8_t)*p) * 1099511628211u;
+    return &speech->slots[hash & (speech->n_slots - 1)];
+}
+
+static bool is_live(struct speech *speech, const char *sid)
+{
+    for (const struct line *line = *slot_of(speech, sid); line; line = line->next_in_slot)
+        if (strcmp(line->sid, sid) == 0)
+            return true;
+    return false;
+}
+
+static void enter(struct speech *speech, struct line *line)
+{
+    struct line **slot = slot_of(speech, line->sid);
+
+    line->next_in_slot = *slot;
+    *slot = line;
+    line->worker->n_lines++;
+    speech->n_live++;
+    speech->n_ever++;
+}
+
+static void leave(struct speech *speech, struct line *line)
+{
+    struct line **at = slot_of(speech, line->sid);
+
+    while (*at != line)
+        at = &(*at)->next_in_slot;
+    *at = line->next_in_slot;
+    line->worker->n_lines--;
+    speech->n_live--;
+}
+
+static struct worker *least_loaded(struct speech *speech)
+{
+    struct worker *least = &speech->workers[0];
+
+    for (unsigned i = 1; i < speech->n_workers; i++)
+        if (speech->workers[i].n_lines < least->n_lines)
+            least = &speech->workers[i];
+    return least;
+}
+
+/* --- the worker's thread */
+
+static void line_start(struct inbox_item *item)
+{
+    struct line *line = (struct line *)item;
+
+    line->next = line->worker->lines;
+    line->worker->lines = line;
+    session_begin(line->session, clock_mono_ms());
+}
+
+static void line_free(struct line *line)
+{
+    session_free(line->session);
+    free(line);
+}
+
+/* Returns when the next look is due. */
+static uint64_t look_at_lines(struct worker *worker, uint64_t now_ms, bool stop)
+{
+    uint64_t deadline_ms = UINT64_MAX;
+
+    for (struct line **at = &worker->lines, *line; (line = *at);) {
+        if (stop)
+            session_end(line->session, now_ms, CALL_END_DRAIN);
+
+        uint64_t due_ms = session_run(line->session, now_ms);
+        if (due_ms < deadline_ms)
+            deadline_ms = due_ms;
+        if (!session_is_over(line->session)) {
+            at = &line->next;
+            continue;
+        }
+
+        *at = line->next;
+        pthread_mutex_lock(&worker->speech->lock);
+        leave(worker->speech, line);
+        pthread_mutex_unlock(&worker->speech->lock);
+        line_free(line);
+    }
+    return deadline_ms;
+}
+
+static void gather(const struct worker *worker)
+{
+    uint64_t us = (uint64_t)worker->n_lines * GATHER_US_PER_CALL;
+
+    if (us < GATHER_MIN_US)
+        return;
+    us = us < GATHER_MAX_US ? us : GATHER_MAX_US;
+    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){ .tv_nsec = (long)us * 1000 }, NULL);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *worker = arg;
+
+    (void)pthread_setname_np(pthread_self(), "speech");
+    for (;;) {
+        /* read before the inbox: once it is set no line is posted any more */
+        bool stop = atomic_load(&worker->speech->is_stopping);
+
+        inbox_arm(worker->inbox);
+        inbox_run(worker->inbox);
+
+        uint64_t now_ms = clock_mono_ms();
+        uint64_t deadline_ms = look_at_lines(worker, now_ms, stop);
+        if (stop && !worker->lines)
+            return NULL;
+
+        uint64_t wait_ms = deadline_ms == UINT64_MAX ? UINT64_MAX : deadline_ms > now_ms ? deadline_ms - now_ms : 0;
+        if (inbox_wait(worker->inbox, wait_ms))
+            gather(worker);
+    }
+}
+
+static int worker_start(struct worker *worker, struct speech *speech)
+{
+    const struct speech_options *options = &speech->options;
+
+    worker->speech = speech;
+    int r = inbox_new(&worker->inbox);
+    if (r < 0)
+        return r;
+
+    /* two for each of its calls: more wait only when the disk does not answer */
+    size_t n_entries = 2 * speech->n_live_max / speech->n_workers + 2 * JOURNAL_BATCH;
+    r = journal_pool_new(options->db, worker->inbox, n_entries, &worker->env.journal);
+    if (r < 0)
+        return r;
+
+    worker->env.config = options->config;
+    worker->env.profile = options->profile;
+    worker->env.inbox = worker->inbox;
+    r = pthread_create(&worker->thread, NULL, worker_main, worker);
+    worker->is_running = r == 0;
+    return -r;
+}
+
+/* --- for the others */
+
+static size_t power_of_two(size_t n)
+{
+    size_t power = 16;
+
+    while (power < n)
+        power *= 2;
+    return power;
+}
+
+int speech_new(const struct speech_options *options, struct speech **ret_speech)
+{
+    unsigned n_workers = (unsigned)options->config->speech_workers;
+    scoped(speech_free) struct speech *speech = calloc(1, sizeof(*speech) + n_workers * sizeof(speech->workers[0]));
+    if (!speech)
+        return -ENOMEM;
+
+    pthread_mutex_init(&speech->lock, NULL);
+    speech->options = *options;
+    speech->n_live_max = options->config->max_calls;
+    speech->n_slots = power_of_two(speech->n_live_max);
+    speech->slots = calloc(speech->n_slots, sizeof(struct line *));
+    speech->n_workers = n_workers;
+    if (!speech->slots)
+        return -ENOMEM;
+
+    for (unsigned i = 0; i < n_workers; i++) {
+        int r = worker_start(&speech->workers[i], speech);
+        if (r < 0)
+            return log_err(r, "cannot start a speech worker");
+    }
+    *ret_speech = steal(&speech);
+    return 0;
+}
+
+static bool is_sid(const char *sid)
+{
+    size_t n = strlen(sid);
+
+    for (size_t i = 0; i < n; i++)
+        if (!isalnum((unsigned char)sid[i]))
+            return false;
+    return n > 0 && n < SID_MAX;
+}
+
+/* Under the lock. */
+static int refusal(struct speech *speech, const char *sid)
+{
+    if (speech->is_draining)
+        return -ESHUTDOWN;
+    if (is_live(speech, sid))
+        return -EEXIST;
+    return speech->n_live < speech->n_live_max ? 0 : -ENOSPC;
+}
+
+static int line_new(struct worker *worker, const struct speech_call *call, struct leg **ret_leg, struct line **ret_line)
+{
+    struct leg_options options = {
+        .sid = call->call_sid,
+        .n_frames = power_of_two(worker->env.config->ring_ms / FRAME_MS),
+        .loop = call->loop,
+        .inbox = worker->inbox,
+    };
+    struct line *line = calloc(1, sizeof(*line));
+    if (!line)
+        return -ENOMEM;
+
+    line->start.run = line_start;
+    line->worker = worker;
+    strncpy(line->sid, call->call_sid, sizeof(line->sid) - 1);
+    int r = leg_new(&options, ret_leg);
+    if (r == 0) {
+        r = session_new(&worker->env, call, *ret_leg, &line->session);
+        if (r < 0) {
+            leg_leave(*ret_leg);
+            leg_release(*ret_leg, CALL_END_NONE);
+        }
+    }
+    if (r < 0) {
+        free(line);
+        return r;
+    }
+    *ret_line = line;
+    return 0;
+}
+
+int speech_start_call(struct speech *speech, const struct speech_call *call, struct leg **ret_leg)
+{
+    struct line *line = NULL;
+    struct leg *leg = NULL;
+
+    if (!is_sid(call->call_sid))
+        return -EINVAL;
+
+    pthread_mutex_lock(&speech->lock);
+    int r = refusal(speech, call->call_sid);
+    struct worker *worker = least_loaded(speech);
+    pthread_mutex_unlock(&speech->lock);
+    if (r == 0)
+        r = line_new(worker, call, &leg, &line);
+    if (r < 0)
+        return r;
+
+    /* again: another loop may have been faster. Posted under the lock: none is posted after speech_stop() */
+    pthread_mutex_lock(&speech->lock);
+    r = refusal(speech, call->call_sid);
+    if (r == 0) {
+        enter(speech, line);
+        inbox_post(worker->inbox, &line->start);
+    }
+    pthread_mutex_unlock(&speech->lock);
+    if (r < 0) {
+        line_free(line);
+        leg_release(leg, CALL_END_NONE);
+        return r;
+    }
+    *ret_leg = leg;
+    return 0;
+}
+
+void speech_stats(struct speech *speech, struct speech_stats *ret_stats)
+{
+    struct speech_stats stats = { 0 };
+
+    pthread_mutex_lock(&speech->lock);
+    stats.n_calls_live = speech->n_live;
+    stats.n_calls_ever = speech->n_ever;
+    pthread_mutex_unlock(&speech->lock);
+    for (unsigned i = 0; i < speech->n_workers; i++) {
+        const struct session_counters *counters = &speech->workers[i].env.counters;
+
+        stats.n_frames_in += counters->n_frames_in;
+        stats.n_frames_out += counters->n_frames_out;
+        stats.n_dropped_in += counters->n_dropped_in;
+        stats.n_dropped_out += counters->n_dropped_out;
+        stats.n_utterances += counters->n_utterances;
+        stats.n_barge_ins += counters->n_barge_ins;
+        stats.n_stt_failed += counters->n_stt_failed;
+        stats.n_tts_failed += counters->n_tts_failed;
+    }
+    *ret_stats = stats;
+}
+
+void speech_drain(struct speech *speech)
+{
+    pthread_mutex_lock(&speech->lock);
+    speech->is_draining = true;
+    pthread_mutex_unlock(&speech->lock);
+}
+
+void speech_stop(struct speech *speech)
+{
+    speech_drain(speech);
+    atomic_store(&speech->is_stopping, true);
+    for (unsigned i = 0; i < speech->n_workers; i++) {
+        struct worker *worker = &speech->workers[i];
+
+        if (!worker->is_running)
+            continue;
+        inbox_ring(worker->inbox);
+        pthread_join(worker->thread, NULL);
+        worker->is_running = false;
+    }
+}
+
+static void worker_done(struct worker *worker)
+{
+    journal_pool_free(worker->env.journal);
+    if (worker->inbox)
+        inbox_unref(worker->inbox);
+}
+
+void speech_free(struct speech *speech)
+{
+    if (!speech)
+        return;
+    speech_stop(speech);
+    for (unsigned i = 0; i < speech->n_workers; i++)
+        worker_done(&speech->workers[i]);
+    free(speech->slots);
+    pthread_mutex_destroy(&speech->lock);
+    free(speech);
+}

@@ -1,0 +1,82 @@
+/*
+ * test_journal.c - order, a store that is full, and what a call holds meanwhile
+ */
+#include "services/journal.h"
+
+#include "services/fake_store.h"
+#include "tap.h"
+
+static void settle(struct inbox *inbox)
+{
+    inbox_arm(inbox);
+    inbox_run(inbox);
+}
+
+static void test_order(struct inbox *inbox, struct journal_pool *pool)
+{
+    struct turn turn = { .who = TURN_CALLER, .text = "one", .confidence = -1 };
+    struct journal journal;
+
+    fake_store_reset();
+    journal_init(&journal, pool, "CA1", "contact-1");
+    ok(journal_at_rest(&journal), "a fresh journal is at rest");
+    journal_turn(&journal, &turn);
+    strcpy(turn.text, "two");
+    journal_turn(&journal, &turn);
+    journal_learn(&journal, "name", "Ada", 1000);
+    journal_end(&journal, CALL_END_AGENT, 2000);
+    is_int(fake_store.n_turns, 0, "nothing is written before the flush");
+
+    fake_store.n_full = 1;
+    ok(!journal_flush(&journal), "a full store is asked again");
+    is_int(fake_store.n_turns, 0, "and nothing overtakes");
+    fake_store.n_full = 0;
+    ok(journal_flush(&journal), "later it takes everything");
+    is_int(fake_store.n_turns, 2, "both turns");
+    is_str(fake_store.turns[0].text, "one", "in order");
+    is_str(fake_store.turns[1].text, "two", "whatever became of the struct");
+    is_str(fake_store.values[0], "Ada", "what was learnt");
+    is_str(fake_store.contact_id, "contact-1", "of whom");
+    ok(fake_store.n_ends == 1 && fake_store.end == CALL_END_AGENT && fake_store.end_ms == 2000, "and the end");
+    ok(!journal_at_rest(&journal), "it is not at rest before the answers came home");
+    settle(inbox);
+    ok(journal_at_rest(&journal), "and then it is");
+}
+
+static void test_room(struct inbox *inbox, struct journal_pool *pool, unsigned n_entries)
+{
+    struct turn turn = { .text = "x" };
+    struct journal journal;
+
+    fake_store_reset();
+    fake_store.n_full = 1000;
+    journal_init(&journal, pool, "CA2", "");
+    for (unsigned i = 0; i < n_entries - JOURNAL_BATCH + 1; i++)
+        journal_turn(&journal, &turn);
+    ok(!journal_has_room(pool), "room ends before the pool does");
+    for (unsigned i = 0; i < JOURNAL_BATCH - 1; i++)
+        journal_turn(&journal, &turn);
+    is_int(journal.n_failed, 0, "so that one more event always fits");
+    journal_end(&journal, CALL_END_CALLER, 1);
+    journal_learn(&journal, "name", "nobody", 1);
+    fake_store.n_full = 0;
+    ok(journal_flush(&journal), "all of it is kept when the store recovers");
+    settle(inbox);
+    ok(fake_store.n_turns == n_entries && fake_store.n_ends == 1, "nothing was lost");
+    is_int(fake_store.n_learnt, 0, "a hidden caller has no contact to learn about");
+    ok(journal_has_room(pool) && journal_at_rest(&journal), "the entries are back in the pool");
+}
+
+int main(void)
+{
+    scoped(inbox_unref) struct inbox *inbox = NULL;
+    struct journal_pool *pool = NULL;
+    unsigned n_entries = 24;
+
+    if (inbox_new(&inbox) < 0 || journal_pool_new(NULL, inbox, n_entries, &pool) < 0)
+        return 1;
+    test_order(inbox, pool);
+    test_room(inbox, pool, n_entries);
+    journal_pool_free(pool);
+    return done_testing();
+}
