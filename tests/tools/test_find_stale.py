@@ -2,19 +2,16 @@
 
 import os
 import shutil
-import sys
 import tempfile
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from tap import BINARY, TOP, done, run, same
+from guard import guard
+from tap import BINARY, TOP, done, same
 
-TOOL = os.path.join(TOP, "tools", "find_stale")
 ENV, MAN = ".env.example", "man/agentlocator.env.5"
 
 
 def find(tree):
-    found = run(sys.executable, TOOL, BINARY, tree)
-    return found.returncode, found.stdout
+    return guard("find_stale", BINARY, tree)
 
 
 same(find(TOP), (0, ""), ".env.example and agentlocator.env(5) are up to date")
