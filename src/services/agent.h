@@ -5,11 +5,15 @@
  * The scripted receptionist: greet, ask what is needed, name, call-back number, read back, confirm, save,
  * goodbye. Sans-IO: what was heard goes in, sentences and what was learnt come out. A chat model
  * answers through the same two structs.
+ *
+ * What is learnt goes by the question's field: FIELD the answer (a number once it is confirmed), FIELD_heard
+ * a number before it is confirmed, FIELD_audio the file of an answer that has no words.
  */
 
 #include "services/profile.h"
 
-enum { AGENT_SENTENCES_MAX = 4, AGENT_LEARNT_MAX = 4, AGENT_FIELD_MAX = 32, AGENT_VALUE_MAX = 256 };
+enum { AGENT_SENTENCES_MAX = 4, AGENT_LEARNT_MAX = 4, AGENT_FIELD_MAX = 32, AGENT_VALUE_MAX = 256,
+       AGENT_TURNS_MAX = 512 };
 
 struct agent; /* one per call */
 
@@ -27,6 +31,7 @@ enum agent_input_kind {
     AGENT_UNCLEAR,  /* speech that was not understood though its kind could have been */
     AGENT_KEYED,    /* DTMF, complete */
     AGENT_SILENCE,  /* nothing came */
+    AGENT_CONTINUED, /* more of the last answer (text or audio): the reply to its first half was not heard */
 };
 
 struct agent_input {
@@ -54,6 +59,7 @@ struct agent_reply {
 
 int agent_new(const struct profile *profile, const struct agent_caller *caller, struct agent **ret_agent);
 void agent_free(struct agent *agent);
+SCOPED_PTR(struct agent, agent_free)
 
-/* Thread: the call's worker. Allocates nothing. */
+/* Thread: the call's worker. Allocates nothing. Every conversation ends: AGENT_TURNS_MAX replies at most. */
 void agent_turn(struct agent *agent, const struct agent_input *input, struct agent_reply *ret_reply);

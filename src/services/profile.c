@@ -28,7 +28,6 @@ enum {
     FILE_MAX = 256 * KIB,
     DEPTH_MAX = 8,
     PROMPTS_MAX = 128,
-    QUESTIONS_MAX = 32,
     ID_MAX = 32,
     FIELD_MAX = 24, /* an agent's suffix (_audio, _heard) still fits AGENT_FIELD_MAX */
     SPOKEN_NUMBER_MAX = 200, /* fifteen digits in Hebrew words */
@@ -86,7 +85,7 @@ static const struct kind kinds[] = {
 
 struct storage {
     struct prompt prompts[PROMPTS_MAX];
-    struct question questions[QUESTIONS_MAX];
+    struct question questions[PROFILE_QUESTIONS_MAX];
     size_t n_used, n_strings;
     char strings[];
 };
@@ -337,8 +336,8 @@ static void load_questions(struct loading *loading, struct json_object *question
         char where[64];
 
         (void)snprintf(where, sizeof(where), "question %zu", i + 1);
-        if (loading->profile->n_questions == QUESTIONS_MAX) {
-            problem(loading, "questions: more than %d", QUESTIONS_MAX);
+        if (loading->profile->n_questions == PROFILE_QUESTIONS_MAX) {
+            problem(loading, "questions: more than %d", PROFILE_QUESTIONS_MAX);
             return;
         }
         if (json_object_is_type(object, json_type_object))
@@ -421,7 +420,7 @@ static void reach(const struct profile *profile, const char *id, bool *reached)
 static void check_references(struct loading *loading)
 {
     const struct profile *profile = loading->profile;
-    bool reached[QUESTIONS_MAX] = { false };
+    bool reached[PROFILE_QUESTIONS_MAX] = { false };
 
     if (profile->mode == PROFILE_ECHO) {
         if (profile->n_prompts || profile->n_questions)
@@ -455,6 +454,8 @@ static void load_root(struct loading *loading, struct json_object *root)
     };
     struct json_object *prompts = NULL, *questions = NULL;
 
+    if (strpbrk(loading->business, "{}"))
+        problem(loading, "the name of the business holds a brace");
     check_keys(loading, root, keys, ELEMENTSOF(keys), "profile");
     load_head(loading, root);
     if (json_object_object_get_ex(root, "prompts", &prompts) && json_object_is_type(prompts, json_type_object))

@@ -30,8 +30,10 @@ struct question {
     const char *next;           /* the same: after an answer, and when none could be had */
 };
 
-/* Greatest length of a prompt's text with the longest values in its placeholders, in bytes. */
-enum { PROFILE_TEXT_MAX = TURN_TEXT_MAX / 2 };
+enum {
+    PROFILE_TEXT_MAX = TURN_TEXT_MAX / 2, /* bytes of a prompt with the longest values in its placeholders, and NUL */
+    PROFILE_QUESTIONS_MAX = 32,
+};
 
 struct profile {
     char name[64];
