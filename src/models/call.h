@@ -1,6 +1,7 @@
 #pragma once
 /* call.h - a telephone call as it is kept */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,10 +50,18 @@ struct call {
     int64_t sequence;                           /* highest status callback seen; -1 none */
     uint32_t n_turns;
     struct json_object *params; /* every field of the webhooks, known or not; owned; may be NULL */
+    struct json_object *param_order; /* object: param -> order of the callback that brought it; owned; may be NULL */
     struct json_object *recordings; /* array of what handle_recording brought; owned; may be NULL */
+    struct json_object *learnt; /* object: field -> value, of this call; owned; may be NULL */
 };
 
 void call_done(struct call *call); /* releases what the struct owns, not the struct */
+static inline void scoped_call_done(struct call *call)
+{
+    call_done(call);
+}
+
+bool call_status_is_final(enum call_status status);
 
 const char *call_status_name(enum call_status status); /* as Twilio writes it */
 int call_status_parse(const char *name, size_t n);     /* or -EINVAL; "initiated" and "queued" are ringing */
@@ -60,5 +69,5 @@ const char *call_end_name(enum call_end end);
 
 /* Returns: a new object, or NULL when out of memory. */
 struct json_object *call_to_json(const struct call *call);
-/* Errors: -EBADMSG. ret_call is to be released with call_done(). */
+/* Errors: -EBADMSG, -ENOMEM. ret_call is written on success only, and to be released with call_done() then. */
 int call_from_json(struct json_object *json, struct call *ret_call);

@@ -42,4 +42,5 @@ const char *answer_kind_name(enum answer_kind kind);
 int answer_kind_parse(const char *name); /* or -EINVAL */
 
 struct json_object *turn_to_json(const struct turn *turn);
+/* Errors: -EBADMSG. */
 int turn_from_json(struct json_object *json, struct turn *ret_turn);

@@ -3,19 +3,25 @@
  * crm.h - contacts, calls, their turns and what was learnt
  *
  * Every function works inside the caller's transaction, so that an event and its effect are one commit.
- * Write functions are for db_op.run(); they change nothing outside the store.
+ * Write functions are for db_op.run(); they change nothing outside the store but what is said here.
+ *
+ * What comes from outside may come twice and in any order: the same set of callbacks leaves the same rows.
+ * Errors of all: -EINVAL a sid that is empty or too long; -EUCLEAN a stored row cannot be read; -ENOMEM; those of db.h.
  */
 
 #include "db.h"
 #include "models/call.h"
 #include "models/contact.h"
+#include "models/message.h"
 #include "models/turn.h"
 
 /*
  * Keep a new call: finds or makes the contact by call->from, sets contact_id, writes indexes and an event.
+ * A caller without a telephone number has no contact until something is learnt from him.
  *
- * Returns: 0 new; 1 the call was there already (a redelivery): *call is then what is stored.
- *          call->stream_token, started_ms and params are the caller's to fill in.
+ * Returns: 0 new, also when only callbacks had come before; 1 the call was opened already (a redelivery).
+ *          Either way *call is then what is stored; its stream_token is the one to answer with.
+ *          call->stream_token (not ""), started_ms, from, to, account_sid and params are the caller's to fill in.
  */
 int crm_call_open(struct db_txn *txn, struct call *call, const char *country);
 
@@ -23,37 +29,85 @@ int crm_call_open(struct db_txn *txn, struct call *call, const char *country);
 int crm_call_get(struct db_txn *txn, const char *sid, struct call *ret_call);
 
 /*
- * A status callback, in any order: a lower sequence than one seen changes no status; unknown fields are
- * merged into params; a call that is not known yet is made.
+ * A status callback, in any order. The status only moves forward: a lower sequence than one seen (-1: none came)
+ * changes no status, and a final one stays. Every param is kept, known or not; of several values the one
+ * of the highest sequence. A call that is not known yet is made from params From, To and AccountSid.
+ *
+ * Returns: 0 kept; 1 nothing in it was new. params is not kept; may be NULL.
  */
 int crm_call_status(struct db_txn *txn, const char *sid, enum call_status status, int64_t sequence,
                     struct json_object *params, uint64_t now_ms);
 
-/* A recording callback; kept once per (RecordingSid, RecordingStatus). */
+/*
+ * A recording callback; kept once per (RecordingSid, RecordingStatus).
+ *
+ * Returns: 0 kept; 1 it was there. Errors: -EINVAL no RecordingSid.
+ */
 int crm_call_recording(struct db_txn *txn, const char *sid, struct json_object *params, uint64_t now_ms);
 
-/* The stream began: in-progress. Errors: -EALREADY the call has ended or was streamed before. */
+/*
+ * The stream began: in-progress. A call that was closed as lost before its stream came goes on: the caller
+ * is there, it was the daemon that was restarted between the webhook and the stream.
+ *
+ * Errors: -ENOENT; -EALREADY the call has ended or was streamed before.
+ */
 int crm_call_stream(struct db_txn *txn, const char *sid, const char *stream_sid, uint64_t now_ms);
 
-/* The stream ended: completed, with why. A second end changes nothing. */
+/* The stream ended: completed, with why. Returns: 0; 1 a second end, which changes nothing. Errors: -ENOENT. */
 int crm_call_end(struct db_txn *txn, const char *sid, enum call_end end, uint64_t now_ms);
 
-/* Append a turn; its number is the call's n_turns. */
+/* Append a turn; its number is the call's n_turns. Errors: -ENOENT. */
 int crm_turn_add(struct db_txn *txn, const char *sid, const struct turn *turn);
 
-/* Something learnt: field "name" sets the name, any other goes to fields; stage moves NEW -> QUALIFIED on "callback". */
+/*
+ * Something learnt in a call: kept with the call and with its contact, which is made here when the caller
+ * hid his number. This, not crm_contact_learn(), is what a call uses.
+ *
+ * Returns: 0; 1 it was known. Errors: -ENOENT.
+ */
+int crm_call_learn(struct db_txn *txn, const char *sid, const char *field, const char *value, uint64_t now_ms);
+
+/*
+ * Something learnt: field "name" sets the name, any other goes to fields; stage moves NEW -> QUALIFIED on
+ * "callback". An empty value changes nothing.
+ *
+ * Returns: 0; 1 it was known. Errors: -ENOENT.
+ */
 int crm_contact_learn(struct db_txn *txn, const char *contact_id, const char *field, const char *value,
                       uint64_t now_ms);
 
-/* At start: every call that is still open died with the last daemon. Returns how many were closed. */
+/*
+ * At start: every call that is still open died with the last daemon. It ended when it was last heard of.
+ * Returns how many were closed.
+ */
 int crm_close_lost(struct db_txn *txn, uint64_t now_ms);
+
+/*
+ * Keep a message that came in or was sent: finds or makes the contact by message->address ("whatsapp:+972..."
+ * and "+972..." are the same person), sets id, contact_id and address, writes indexes and an event.
+ *
+ * In:      provider_id, address, direction, channel, status, created_ms; body, media, params may be NULL.
+ *          A contact without a name takes params "ProfileName".
+ * Returns: 0 new, also when only its status had come before; 1 a redelivery. Either way *message is then what is stored.
+ * Errors:  -EINVAL no provider_id or no address.
+ */
+int crm_message_add(struct db_txn *txn, struct message *message, const char *country);
+
+/*
+ * A status callback of a message, in any order: the highest rank wins. One that is not known yet is made.
+ *
+ * Returns: 0 kept; 1 nothing in it was new. params is not kept; may be NULL.
+ */
+int crm_message_status(struct db_txn *txn, const char *provider_id, enum message_status status,
+                       struct json_object *params, uint64_t now_ms);
 
 int crm_contact_get(struct db_txn *txn, const char *id, struct contact *ret_contact);
 int crm_contact_by_address(struct db_txn *txn, const char *address, struct contact *ret_contact);
+int crm_message_get(struct db_txn *txn, const char *provider_id, struct message *ret_message);
 
 /* A page of JSON, newest first; the shapes of `agentlocator calls --json` and `contacts --json`. */
 int crm_calls_page(struct db_txn *txn, size_t max, struct json_object **ret_array);
 int crm_contacts_page(struct db_txn *txn, size_t max, struct json_object **ret_array);
-/* A call with "turns"; a contact with "calls". Errors: -ENOENT. */
+/* A call with "turns" and "contact"; a contact with "calls" and "messages". Errors: -ENOENT. */
 int crm_call_whole(struct db_txn *txn, const char *sid, struct json_object **ret_object);
 int crm_contact_whole(struct db_txn *txn, const char *id, struct json_object **ret_object);

@@ -1,0 +1,78 @@
+/*
+ * message.c - a message's names and its JSON
+ */
+#include "models/message.h"
+
+#include <errno.h>
+
+#include "utils/json.h"
+
+static const char *const directions[MESSAGE_N_DIRECTIONS] = { [MESSAGE_IN] = "in", [MESSAGE_OUT] = "out" };
+static const char *const channels[MESSAGE_N_CHANNELS] = { [MESSAGE_WHATSAPP] = "whatsapp", [MESSAGE_SMS] = "sms" };
+
+static const char *const statuses[MESSAGE_N_STATUS] = {
+    [MESSAGE_ACCEPTED] = "accepted",
+    [MESSAGE_SCHEDULED] = "scheduled",
+    [MESSAGE_QUEUED] = "queued",
+    [MESSAGE_SENDING] = "sending",
+    [MESSAGE_SENT] = "sent",
+    [MESSAGE_CANCELED] = "canceled",
+    [MESSAGE_UNDELIVERED] = "undelivered",
+    [MESSAGE_FAILED] = "failed",
+    [MESSAGE_PARTIALLY_DELIVERED] = "partially_delivered",
+    [MESSAGE_DELIVERED] = "delivered",
+    [MESSAGE_READ] = "read",
+    [MESSAGE_RECEIVING] = "receiving",
+    [MESSAGE_RECEIVED] = "received",
+};
+
+static const struct json_field fields[] = {
+    JSON_FIELD(struct message, id, JSON_CHARS),
+    JSON_FIELD(struct message, provider_id, JSON_CHARS),
+    JSON_FIELD(struct message, contact_id, JSON_CHARS),
+    JSON_FIELD(struct message, address, JSON_CHARS),
+    JSON_FIELD_ENUM(struct message, direction, directions),
+    JSON_FIELD_ENUM(struct message, channel, channels),
+    JSON_FIELD_ENUM(struct message, status, statuses),
+    JSON_FIELD(struct message, created_ms, JSON_U64),
+    JSON_FIELD(struct message, updated_ms, JSON_U64),
+    JSON_FIELD(struct message, body, JSON_STRING),
+    JSON_FIELD(struct message, media, JSON_ARRAY),
+    JSON_FIELD(struct message, params, JSON_OBJECT),
+    JSON_FIELD(struct message, param_order, JSON_OBJECT),
+};
+
+void message_release(struct message *message)
+{
+    json_release(fields, ELEMENTSOF(fields), message);
+}
+
+const char *message_status_name(enum message_status status)
+{
+    return statuses[status];
+}
+
+int message_status_parse(const char *name, size_t n)
+{
+    return json_name_index(statuses, ELEMENTSOF(statuses), name, n);
+}
+
+struct json_object *message_to_json(const struct message *message)
+{
+    return json_write(fields, ELEMENTSOF(fields), message);
+}
+
+int message_from_json(struct json_object *json, struct message *ret_message)
+{
+    struct message message = { 0 };
+    int r = json_read(json, fields, ELEMENTSOF(fields), &message);
+
+    if (r == 0 && !message.id[0])
+        r = -EBADMSG;
+    if (r < 0) {
+        message_release(&message);
+        return r;
+    }
+    *ret_message = message;
+    return 0;
+}

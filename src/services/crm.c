@@ -1,0 +1,608 @@
+/*
+ * crm.c - contacts, calls, their turns and what was learnt
+ *
+ * Each write function reads the row, changes a struct, and writes it back. What
+ * makes callbacks order-free:
+ *
+ *   status   moves up a rank (ringing, in progress, final) and never down; the
+ *            first final one stays
+ *   times    are set once
+ *   params   each value remembers the order of the callback that brought it
+ *            (param_order), and only a higher one replaces it; of two equally
+ *            high ones the greater text stays. A callback without a sequence
+ *            counts before all others, a final one after them.
+ *   end      the first one stays; it is ours alone and independent of status
+ *
+ * A repeated callback leaves the row as it was, which is how it is noticed: the
+ * same text is not stored again, and there is no event.
+ */
+#include "services/crm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <json-c/json.h>
+
+#include "services/crm_store.h"
+#include "utils/json.h"
+#include "utils/text.h"
+
+enum { ORDER_NONE = -1, ORDER_FINAL = 1000000 };
+
+static bool is_id(const char *id, size_t room)
+{
+    size_t n = strnlen(id, room);
+
+    return n > 0 && n < room;
+}
+
+static void set_from_param(char *ret, size_t room, struct json_object *params, const char *name)
+{
+    if (!ret[0])
+        (void)text_set(ret, room, json_get_text(params, name) ?: "");
+}
+
+static int need_object(struct json_object **object)
+{
+    if (!*object)
+        *object = json_object_new_object();
+    return *object ? 0 : -ENOMEM;
+}
+
+/* --- contacts */
+
+static void make_id(char prefix, uint64_t now_ms, char ret_id[CONTACT_ID_MAX])
+{
+    uint8_t random[ID_RANDOM];
+
+    if (getrandom(random, sizeof(random), 0) != sizeof(random))
+        abort(); /* cannot happen for so few bytes once the machine is up */
+    id_make(prefix, now_ms, random, ret_id);
+}
+
+/* address may be "". */
+static int make_contact(struct db_txn *txn, const char *address, uint64_t now_ms, struct contact *ret_contact)
+{
+    scoped(contact_done) struct contact contact = { .created_ms = now_ms, .updated_ms = now_ms };
+    int r;
+
+    make_id('C', now_ms, contact.id);
+    contact.addresses = json_object_new_array();
+    contact.fields = json_object_new_object();
+    if (!contact.addresses || !contact.fields)
+        return -ENOMEM;
+    if (address[0]) {
+        r = json_append(contact.addresses, json_object_new_string(address));
+        if (r < 0)
+            return r;
+    }
+    r = store_event(txn, "contact.new", "", contact.id, now_ms);
+    if (r < 0)
+        return r;
+    *ret_contact = contact;
+    contact = (struct contact){ 0 };
+    return 0;
+}
+
+/* The caller changes and writes it. */
+static int find_or_make_contact(struct db_txn *txn, const char *address, uint64_t now_ms, struct contact *ret_contact)
+{
+    char id[CONTACT_ID_MAX];
+    int r = store_contact_id_of(txn, address, id);
+
+    if (r == -ENOENT)
+        return make_contact(txn, address, now_ms, ret_contact);
+    return r < 0 ? r : store_get_contact(txn, id, ret_contact);
+}
+
+int crm_contact_get(struct db_txn *txn, const char *id, struct contact *ret_contact)
+{
+    return store_get_contact(txn, id, ret_contact);
+}
+
+int crm_contact_by_address(struct db_txn *txn, const char *address, struct contact *ret_contact)
+{
+    char id[CONTACT_ID_MAX];
+    int r = store_contact_id_of(txn, address, id);
+
+    return r < 0 ? r : store_get_contact(txn, id, ret_contact);
+}
+
+/* Returns: 0 set; 1 it had that value. */
+static int set_learnt(struct json_object **object, const char *field, const char *value)
+{
+    const char *known;
+    int r = need_object(object);
+
+    if (r < 0)
+        return r;
+    known = json_get_text(*object, field);
+    if (known && strcmp(known, value) == 0)
+        return 1;
+    return json_add(*object, field, json_text(value, strlen(value)));
+}
+
+static int learn(struct contact *contact, const char *field, const char *value)
+{
+    char name[CONTACT_NAME_MAX];
+    int r;
+
+    if (strcmp(field, "name") == 0) {
+        (void)text_set(name, sizeof(name), value);
+        if (strcmp(name, contact->name) == 0)
+            return 1;
+        memcpy(contact->name, name, sizeof(name));
+        return 0;
+    }
+    r = set_learnt(&contact->fields, field, value);
+    if (r >= 0 && strcmp(field, "callback") == 0 && contact->stage == STAGE_NEW) {
+        contact->stage = STAGE_QUALIFIED;
+        r = 0;
+    }
+    return r;
+}
+
+static int save_contact(struct db_txn *txn, struct contact *contact, const char *call_sid, uint64_t now_ms)
+{
+    int r;
+
+    if (contact->updated_ms < now_ms)
+        contact->updated_ms = now_ms;
+    r = store_put_contact(txn, contact);
+    return r < 0 ? r : r > 0 ? 0 : store_event(txn, "contact.changed", call_sid, contact->id, now_ms);
+}
+
+static int learn_and_save(struct db_txn *txn, const char *contact_id, const char *call_sid, const char *field,
+                          const char *value, uint64_t now_ms)
+{
+    scoped(contact_done) struct contact contact = { 0 };
+    int r = store_get_contact(txn, contact_id, &contact);
+
+    if (r == 0)
+        r = value[0] ? learn(&contact, field, value) : 1;
+    return r ? r : save_contact(txn, &contact, call_sid, now_ms);
+}
+
+int crm_contact_learn(struct db_txn *txn, const char *contact_id, const char *field, const char *value,
+                      uint64_t now_ms)
+{
+    return is_id(contact_id, CONTACT_ID_MAX) ? learn_and_save(txn, contact_id, "", field, value, now_ms) : -EINVAL;
+}
+
+/* --- params */
+
+static int64_t order_of(int64_t sequence, bool is_final)
+{
+    return sequence >= 0 ? sequence : is_final ? ORDER_FINAL : ORDER_NONE;
+}
+
+static int64_t stored_order(struct json_object *param_order, const char *key)
+{
+    struct json_object *order;
+
+    return param_order && json_object_object_get_ex(param_order, key, &order) ? json_object_get_int64(order)
+                                                                               : ORDER_NONE;
+}
+
+static bool replaces(struct json_object *value, int64_t order, struct json_object *stored, int64_t order_stored)
+{
+    const char *text = json_object_get_string(value), *text_stored = json_object_get_string(stored);
+
+    if (order != order_stored)
+        return order > order_stored;
+    return strcmp(text ?: "", text_stored ?: "") > 0;
+}
+
+static int merge_params(struct json_object **params, struct json_object **param_order, struct json_object *incoming,
+                        int64_t order)
+{
+    int r = need_object(params);
+
+    if (!incoming || r < 0)
+        return r;
+    json_object_object_foreach(incoming, key, value) {
+        struct json_object *stored;
+
+        if (json_object_object_get_ex(*params, key, &stored) &&
+            !replaces(value, order, stored, stored_order(*param_order, key)))
+            continue;
+        r = json_add(*params, key, json_object_get(value));
+        if (r == 0 && order > ORDER_NONE)
+            r = need_object(param_order) ?: json_add(*param_order, key, json_object_new_int64(order));
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* --- calls */
+
+int crm_call_get(struct db_txn *txn, const char *sid, struct call *ret_call)
+{
+    return store_get_call(txn, sid, ret_call);
+}
+
+/* Count the call with its contact, once: when the call has none yet. contact_id stays "" for a hidden number. */
+static int assign_contact(struct db_txn *txn, struct call *call, const char *country)
+{
+    scoped(contact_done) struct contact contact = { 0 };
+    char address[ADDRESS_MAX];
+    int r;
+
+    if (call->contact_id[0] || phone_normalise(call->from, country, address) < 0)
+        return 0;
+    r = find_or_make_contact(txn, address, call->started_ms, &contact);
+    if (r < 0)
+        return r;
+    contact.n_calls++;
+    memcpy(call->contact_id, contact.id, sizeof(call->contact_id));
+    return save_contact(txn, &contact, call->sid, call->started_ms);
+}
+
+/* Returns: 0 written; 1 nothing had changed. */
+static int save_call(struct db_txn *txn, const struct call *call, const char *kind, uint64_t now_ms)
+{
+    int r = store_put_call(txn, call);
+
+    return r ? r : store_event(txn, kind, call->sid, call->contact_id, now_ms);
+}
+
+/* What only the webhook knows, into a call that a callback had made. */
+static int complete_call(struct call *stored, const struct call *call)
+{
+    memcpy(stored->stream_token, call->stream_token, sizeof(stored->stream_token));
+    if (!stored->account_sid[0])
+        memcpy(stored->account_sid, call->account_sid, sizeof(stored->account_sid));
+    if (!stored->from[0])
+        memcpy(stored->from, call->from, sizeof(stored->from));
+    if (!stored->to[0])
+        memcpy(stored->to, call->to, sizeof(stored->to));
+    return merge_params(&stored->params, &stored->param_order, call->params, ORDER_NONE);
+}
+
+int crm_call_open(struct db_txn *txn, struct call *call, const char *country)
+{
+    scoped(call_done) struct call stored = { 0 };
+    int r;
+
+    if (!is_id(call->sid, sizeof(call->sid)) || !is_id(call->stream_token, sizeof(call->stream_token)))
+        return -EINVAL;
+
+    r = store_get_call(txn, call->sid, &stored);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    if (r == -ENOENT) {
+        call->sequence = -1;
+        call->n_turns = 0;
+        call->contact_id[0] = '\0';
+        r = assign_contact(txn, call, country);
+    } else {
+        bool opened = stored.stream_token[0];
+        r = opened ? 1 : complete_call(&stored, call);
+        if (r >= 0) {
+            call_done(call);
+            *call = stored;
+            stored = (struct call){ 0 };
+        }
+        if (r == 0)
+            r = assign_contact(txn, call, country);
+    }
+    if (r)
+        return r;
+    return save_call(txn, call, "call.new", call->started_ms);
+}
+
+/* A call as a callback describes it, for when it comes before the webhook. */
+static int get_or_make_call(struct db_txn *txn, const char *sid, struct json_object *params, uint64_t now_ms,
+                            struct call *ret_call)
+{
+    struct call call = { .sequence = -1, .started_ms = now_ms };
+    int r = is_id(sid, SID_MAX) ? store_get_call(txn, sid, ret_call) : -EINVAL;
+
+    if (r != -ENOENT)
+        return r;
+    (void)text_set(call.sid, sizeof(call.sid), sid);
+    set_from_param(call.account_sid, sizeof(call.account_sid), params, "AccountSid");
+    set_from_param(call.from, sizeof(call.from), params, "From");
+    set_from_param(call.to, sizeof(call.to), params, "To");
+    r = assign_contact(txn, &call, "");
+    if (r == 0)
+        *ret_call = call;
+    return r;
+}
+
+static void note_end_time(struct call *call, uint64_t now_ms)
+{
+    if (!call->ended_ms)
+        call->ended_ms = now_ms > call->started_ms ? now_ms : call->started_ms;
+}
+
+static void move_status(struct call *call, enum call_status status, uint64_t now_ms)
+{
+    if (!call_status_is_final(call->status) && status > call->status)
+        call->status = status;
+    if (status == CALL_IN_PROGRESS && !call->answered_ms)
+        call->answered_ms = call->ended_ms && call->ended_ms < now_ms ? call->ended_ms : now_ms;
+    if (call_status_is_final(status))
+        note_end_time(call, now_ms);
+}
+
+int crm_call_status(struct db_txn *txn, const char *sid, enum call_status status, int64_t sequence,
+                    struct json_object *params, uint64_t now_ms)
+{
+    scoped(call_done) struct call call = { 0 };
+    int r = get_or_make_call(txn, sid, params, now_ms, &call);
+
+    if (r == 0)
+        r = merge_params(&call.params, &call.param_order, params, order_of(sequence, call_status_is_final(status)));
+    if (r < 0)
+        return r;
+
+    move_status(&call, status, now_ms);
+    if (sequence > call.sequence)
+        call.sequence = sequence;
+    return save_call(txn, &call, "call.status", now_ms);
+}
+
+static int compare_recordings(const void *a, const void *b)
+{
+    struct json_object *left = *(struct json_object *const *)a, *right = *(struct json_object *const *)b;
+    int order = strcmp(json_get_text(left, "RecordingSid") ?: "", json_get_text(right, "RecordingSid") ?: "");
+
+    return order ?: strcmp(json_get_text(left, "RecordingStatus") ?: "", json_get_text(right, "RecordingStatus") ?: "");
+}
+
+static int add_recording(struct call *call, struct json_object *params)
+{
+    struct json_object *const *key = &params;
+    size_t n;
+
+    if (!call->recordings)
+        call->recordings = json_object_new_array();
+    if (!call->recordings)
+        return -ENOMEM;
+
+    n = json_object_array_length(call->recordings);
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *known = json_object_array_get_idx(call->recordings, i);
+        if (compare_recordings(&known, key) == 0)
+            return 1;
+    }
+    if (json_append(call->recordings, json_object_get(params)) < 0)
+        return -ENOMEM;
+    json_object_array_sort(call->recordings, compare_recordings);
+    return 0;
+}
+
+int crm_call_recording(struct db_txn *txn, const char *sid, struct json_object *params, uint64_t now_ms)
+{
+    scoped(call_done) struct call call = { 0 };
+    int r = json_get_text(params, "RecordingSid") ? get_or_make_call(txn, sid, params, now_ms, &call) : -EINVAL;
+
+    if (r == 0)
+        r = add_recording(&call, params);
+    return r ? r : save_call(txn, &call, "call.recording", now_ms);
+}
+
+int crm_call_stream(struct db_txn *txn, const char *sid, const char *stream_sid, uint64_t now_ms)
+{
+    scoped(call_done) struct call call = { 0 };
+    int r = is_id(stream_sid, SID_MAX) ? store_get_call(txn, sid, &call) : -EINVAL;
+
+    if (r < 0)
+        return r;
+    if (call.stream_sid[0] || (call_status_is_final(call.status) && call.status != CALL_LOST))
+        return -EALREADY;
+
+    if (call.status == CALL_LOST) {
+        call.status = CALL_RINGING;
+        call.end = CALL_END_NONE;
+        call.ended_ms = 0;
+    }
+    (void)text_set(call.stream_sid, sizeof(call.stream_sid), stream_sid);
+    move_status(&call, CALL_IN_PROGRESS, now_ms);
+    return save_call(txn, &call, "call.stream", now_ms);
+}
+
+int crm_call_end(struct db_txn *txn, const char *sid, enum call_end end, uint64_t now_ms)
+{
+    scoped(call_done) struct call call = { 0 };
+    int r = store_get_call(txn, sid, &call);
+
+    if (r < 0)
+        return r;
+    if (call.end != CALL_END_NONE)
+        return 1;
+    call.end = end;
+    move_status(&call, CALL_COMPLETED, now_ms);
+    return save_call(txn, &call, "call.end", now_ms);
+}
+
+int crm_turn_add(struct db_txn *txn, const char *sid, const struct turn *turn)
+{
+    scoped(call_done) struct call call = { 0 };
+    int r = store_get_call(txn, sid, &call);
+
+    if (r == 0)
+        r = store_put_turn(txn, sid, call.n_turns, turn);
+    if (r < 0)
+        return r;
+    call.n_turns++;
+    return save_call(txn, &call, "call.turn", turn->end_ms);
+}
+
+/* A caller who hid his number becomes a contact when he tells something. */
+static int contact_of_call(struct db_txn *txn, struct call *call, uint64_t now_ms)
+{
+    scoped(contact_done) struct contact contact = { 0 };
+    int r;
+
+    if (call->contact_id[0])
+        return 0;
+    r = make_contact(txn, "", now_ms, &contact);
+    if (r < 0)
+        return r;
+    contact.n_calls = 1;
+    memcpy(call->contact_id, contact.id, sizeof(call->contact_id));
+    return store_put_contact(txn, &contact);
+}
+
+int crm_call_learn(struct db_txn *txn, const char *sid, const char *field, const char *value, uint64_t now_ms)
+{
+    scoped(call_done) struct call call = { 0 };
+    int r = store_get_call(txn, sid, &call);
+    int known;
+
+    if (r < 0)
+        return r;
+    known = value[0] ? set_learnt(&call.learnt, field, value) : 1;
+    if (known)
+        return known;
+    r = contact_of_call(txn, &call, now_ms);
+    if (r == 0)
+        r = save_call(txn, &call, "call.learnt", now_ms);
+    if (r == 0)
+        r = learn_and_save(txn, call.contact_id, sid, field, value, now_ms);
+    return r < 0 ? r : 0;
+}
+
+static int close_lost(struct db_txn *txn, const char *sid, uint64_t now_ms)
+{
+    scoped(call_done) struct call call = { 0 };
+    struct turn last = { 0 };
+    uint64_t heard_ms;
+    int r = store_get_call(txn, sid, &call);
+
+    if (r == 0)
+        r = store_last_turn(txn, sid, &last);
+    if (r < 0 && r != -ENOENT)
+        return r;
+
+    heard_ms = call.answered_ms > call.started_ms ? call.answered_ms : call.started_ms;
+    note_end_time(&call, last.end_ms > heard_ms ? last.end_ms : heard_ms);
+    if (!call_status_is_final(call.status))
+        call.status = CALL_LOST;
+    if (call.end == CALL_END_NONE)
+        call.end = CALL_END_LOST;
+    return save_call(txn, &call, "call.end", now_ms);
+}
+
+int crm_close_lost(struct db_txn *txn, uint64_t now_ms)
+{
+    scoped(free) char(*sids)[SID_MAX] = NULL;
+    int n = store_open_calls(txn, &sids);
+
+    for (int i = 0; i < n; i++) {
+        int r = close_lost(txn, sids[i], now_ms);
+        if (r < 0)
+            return r;
+    }
+    return n;
+}
+
+/* --- messages */
+
+int crm_message_get(struct db_txn *txn, const char *provider_id, struct message *ret_message)
+{
+    char id[CONTACT_ID_MAX];
+    int r = store_message_id_of(txn, provider_id, id);
+
+    return r < 0 ? r : store_get_message(txn, id, ret_message);
+}
+
+/* "whatsapp:+972..." and "+972..." are one person; what is no number stays as it is. */
+static void normalise_address(char address[ADDRESS_MAX], const char *country)
+{
+    static const char prefix[] = "whatsapp:";
+    const char *number = address;
+
+    if (strncmp(number, prefix, strlen(prefix)) == 0)
+        number += strlen(prefix);
+    (void)phone_normalise(number, country, address);
+}
+
+static int assign_message_contact(struct db_txn *txn, struct message *message)
+{
+    scoped(contact_done) struct contact contact = { 0 };
+    int r = find_or_make_contact(txn, message->address, message->created_ms, &contact);
+
+    if (r < 0)
+        return r;
+    memcpy(message->contact_id, contact.id, sizeof(message->contact_id));
+    set_from_param(contact.name, sizeof(contact.name), message->params, "ProfileName");
+    return save_contact(txn, &contact, "", message->created_ms);
+}
+
+/* The message itself, into one that a status callback had made. */
+static int complete_message(struct message *stored, struct message *message)
+{
+    memcpy(stored->address, message->address, sizeof(stored->address));
+    stored->direction = message->direction;
+    stored->channel = message->channel;
+    if (message->status > stored->status)
+        stored->status = message->status;
+    stored->body = steal(&message->body);
+    stored->media = steal(&message->media);
+    return merge_params(&stored->params, &stored->param_order, message->params, ORDER_NONE);
+}
+
+int crm_message_add(struct db_txn *txn, struct message *message, const char *country)
+{
+    scoped(message_release) struct message stored = { 0 };
+    bool was_added;
+    int r;
+
+    if (!is_id(message->provider_id, sizeof(message->provider_id)) ||
+        !is_id(message->address, sizeof(message->address)))
+        return -EINVAL;
+    normalise_address(message->address, country);
+
+    r = crm_message_get(txn, message->provider_id, &stored);
+    was_added = r == 0 && stored.contact_id[0];
+    if (r == -ENOENT) {
+        make_id('M', message->created_ms, message->id);
+        message->updated_ms = message->created_ms;
+        message->contact_id[0] = '\0';
+        r = 0;
+    } else if (r == 0) {
+        if (!was_added)
+            r = complete_message(&stored, message);
+        message_release(message);
+        *message = stored;
+        stored = (struct message){ 0 };
+    }
+    if (r < 0 || was_added)
+        return r < 0 ? r : 1;
+
+    r = assign_message_contact(txn, message);
+    if (r == 0)
+        r = store_put_message(txn, message);
+    return r < 0 ? r : store_event(txn, "message.new", "", message->contact_id, message->created_ms);
+}
+
+int crm_message_status(struct db_txn *txn, const char *provider_id, enum message_status status,
+                       struct json_object *params, uint64_t now_ms)
+{
+    scoped(message_release) struct message message = { 0 };
+    int r = is_id(provider_id, sizeof(message.provider_id)) ? crm_message_get(txn, provider_id, &message) : -EINVAL;
+
+    if (r == -ENOENT) {
+        make_id('M', now_ms, message.id);
+        (void)text_set(message.provider_id, sizeof(message.provider_id), provider_id);
+        message.direction = MESSAGE_OUT;
+        message.created_ms = now_ms;
+        r = 0;
+    }
+    if (r == 0)
+        r = merge_params(&message.params, &message.param_order, params, status);
+    if (r < 0)
+        return r;
+    if (status > message.status) {
+        message.status = status;
+        message.updated_ms = now_ms;
+    }
+    r = store_put_message(txn, &message);
+    return r ? r : store_event(txn, "message.status", "", message.contact_id, now_ms);
+}

@@ -1,0 +1,41 @@
+#pragma once
+/*
+ * crm_store.h - which rows of which table a call, turn, contact or message is
+ *
+ * For crm.c and crm_views.c alone. Values are JSON text; a put writes the value and every index of it.
+ */
+
+#include "db.h"
+#include "models/call.h"
+#include "models/contact.h"
+#include "models/message.h"
+#include "models/turn.h"
+
+/* Errors: -ENOENT; -EUCLEAN what is stored cannot be read. To be released with x_done() / json_object_put(). */
+int store_get_call(struct db_txn *txn, const char *sid, struct call *ret_call);
+int store_get_contact(struct db_txn *txn, const char *id, struct contact *ret_contact);
+int store_get_message(struct db_txn *txn, const char *id, struct message *ret_message);
+int store_contact_id_of(struct db_txn *txn, const char *address, char ret_id[CONTACT_ID_MAX]);
+int store_message_id_of(struct db_txn *txn, const char *provider_id, char ret_id[CONTACT_ID_MAX]);
+
+/* Returns: 0 written; 1 it was stored just so. */
+int store_put_call(struct db_txn *txn, const struct call *call);
+int store_put_turn(struct db_txn *txn, const char *sid, uint32_t n, const struct turn *turn);
+int store_put_contact(struct db_txn *txn, const struct contact *contact);
+int store_put_message(struct db_txn *txn, const struct message *message);
+
+/* Calls that have not ended in every respect, oldest sid first. Returns: how many, or an error. Owner: free(). */
+int store_open_calls(struct db_txn *txn, char (**ret_sids)[SID_MAX]);
+
+/* Newest first; each gets the stored object and may keep it with json_object_get(). Returns as db_each(). */
+typedef int store_each_fn(struct json_object *json, void *arg);
+int store_each_call(struct db_txn *txn, store_each_fn *fn, void *arg);
+int store_each_call_of(struct db_txn *txn, const char *contact_id, store_each_fn *fn, void *arg);
+int store_each_contact(struct db_txn *txn, store_each_fn *fn, void *arg);
+int store_each_message_of(struct db_txn *txn, const char *contact_id, store_each_fn *fn, void *arg);
+/* In order of speaking. */
+int store_each_turn(struct db_txn *txn, const char *sid, store_each_fn *fn, void *arg);
+int store_last_turn(struct db_txn *txn, const char *sid, struct turn *ret_turn);
+
+/* One row of the change feed; call_sid and contact_id may be "". */
+int store_event(struct db_txn *txn, const char *kind, const char *call_sid, const char *contact_id, uint64_t now_ms);
