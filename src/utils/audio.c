@@ -21,10 +21,10 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <samplerate.h>
 
+#include "utils/file.h"
 #include "utils/scoped.h"
 
 enum {
@@ -267,48 +267,16 @@ int wav_parse(const void *bytes, size_t n, struct wav *ret_wav, const char **ret
     return wav_bad(ret_why, r < 0 ? "a chunk's size is greater than the file" : "no data chunk");
 }
 
-static int read_whole(int fd, size_t n_max, uint8_t **ret_bytes, size_t *ret_n)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    if (!S_ISREG(st.st_mode))
-        return -EINVAL;
-    if ((uint64_t)st.st_size > n_max)
-        return -EFBIG;
-
-    size_t n_room = (size_t)st.st_size, n = 0;
-    scoped(free) uint8_t *bytes = malloc(n_room ? n_room : 1);
-    if (!bytes)
-        return -ENOMEM;
-    while (n < n_room) {
-        ssize_t got = read(fd, bytes + n, n_room - n);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -errno;
-        if (got == 0)
-            break;
-        n += (size_t)got;
-    }
-    *ret_n = n;
-    *ret_bytes = steal(&bytes);
-    return 0;
-}
-
 int wav_read(const char *path, struct wav *ret_wav, const char **ret_why)
 {
-    scoped(close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    scoped(free) uint8_t *bytes = NULL;
+    scoped(free) char *bytes = NULL;
     size_t n = 0;
+    int r = file_read(path, O_NOCTTY | O_NONBLOCK, WAV_FILE_MAX, &bytes, &n);
 
-    *ret_why = "cannot be read";
-    if (fd < 0)
-        return -errno;
-    int r = read_whole(fd, WAV_FILE_MAX, &bytes, &n);
-    if (r < 0)
+    if (r < 0) {
+        *ret_why = "cannot be read";
         return r;
+    }
     return wav_parse(bytes, n, ret_wav, ret_why);
 }
 

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "scratch.h"
 #include "tap.h"
 #include "utils/scoped.h"
 
@@ -132,27 +132,22 @@ static void test_parse(void)
 
 static void test_file(void)
 {
-    char dir[] = "/tmp/test_audio.XXXXXX", path[64];
+    const char *path = scratch_file("a.wav");
     int16_t pcm[6000];
     struct wav out = { 8000, 2, 3000, pcm }, in = { 0 };
     const char *why;
 
     for (size_t i = 0; i < ELEMENTSOF(pcm); i++)
         pcm[i] = (int16_t)(i * 37);
-    if (!ok(mkdtemp(dir) != NULL, "a folder to write in"))
-        return;
-    (void)snprintf(path, sizeof(path), "%s/a.wav", dir);
     is_int(wav_write(path, &out), 0, "a stereo file is written");
     is_int(wav_read(path, &in, &why), 0, "and read");
     ok(in.n_samples == 3000 && in.n_channels == 2 && in.pcm && memcmp(in.pcm, pcm, sizeof(pcm)) == 0,
        "and is the same");
     wav_done(&in);
-    (void)unlink(path);
-    is_int(wav_read(path, &in, &why), -ENOENT, "no such file");
-    is_int(wav_read(dir, &in, &why), -EINVAL, "a folder is no file");
-    is_int(wav_write(dir, &out), -EISDIR, "nor can it be written");
+    is_int(wav_read(scratch_file("none.wav"), &in, &why), -ENOENT, "no such file");
+    is_int(wav_read(scratch(), &in, &why), -EISDIR, "a folder is no file");
+    is_int(wav_write(scratch(), &out), -EISDIR, "nor can it be written");
     is_int(access("/dev/full", W_OK) == 0 ? wav_write("/dev/full", &out) : -ENOSPC, -ENOSPC, "a full disk is told");
-    (void)rmdir(dir);
 }
 
 /* How much of the signal is a tone of that frequency: 1 all of it. */
