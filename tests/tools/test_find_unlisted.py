@@ -17,5 +17,7 @@ finds("find_unlisted", {"Makefile.am": "# tests/test_a\n" + WHOLE.replace("check
       ["UNLISTED: tests/test_a.c: Makefile.am does not name tests/test_a"], "a test that nobody runs")
 finds("find_unlisted", {"Makefile.am": WHOLE.replace("tests/cli/test_b.py", ""), **FILES},
       ["UNLISTED: tests/cli/test_b.py: Makefile.am does not name tests/cli/test_b.py"], "a script that nobody runs")
+finds("find_unlisted", {"Makefile.am": WHOLE + "again = src/a.c src/a.c\n", **FILES},
+      ["LISTED TWICE: src/a.c in Makefile.am"], "a list that names a file twice")
 
 done()
