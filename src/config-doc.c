@@ -60,9 +60,12 @@ static int default_length(const struct row *row)
 static const char example_head[] =
     "# Every setting of agentlocator with its default; made by `agentlocator config --example`.\n"
     "#\n"
-    "# Take it as /etc/agentlocator/agentlocator.env or for --env-file, and take the '#' off the lines\n"
-    "# to change. A credential of the same name (systemd's LoadCredential=) wins over a variable of the\n"
-    "# environment, that over this file. `agentlocator config --check` names everything that is wrong.\n";
+    "# Take it as /etc/agentlocator/agentlocator.env or for --env-file, and take the '#' off the "
+    "lines\n"
+    "# to change. A credential of the same name (systemd's LoadCredential=) wins over a variable "
+    "of the\n"
+    "# environment, that over this file. `agentlocator config --check` names everything that is "
+    "wrong.\n";
 
 void config_print_example(FILE *out)
 {
@@ -72,13 +75,14 @@ void config_print_example(FILE *out)
 
         fprintf(out, "\n# %s\n# (", rows[i].meaning);
         print_domain(&rows[i], out);
-        fprintf(out, ")\n#%s=%s%.*s%s\n", rows[i].name, quote, rows[i].fallback ? default_length(&rows[i]) : 0,
-                fallback, quote);
+        fprintf(out, ")\n#%s=%s%.*s%s\n", rows[i].name, quote,
+                rows[i].fallback ? default_length(&rows[i]) : 0, fallback, quote);
     }
 }
 
 static const char man_head[] =
-    ".\\\" Made by `agentlocator config --man` from src/config.def; edit that and run `make update-docs`.\n"
+    ".\\\" Made by `agentlocator config --man` from src/config.def; edit that and run `make "
+    "update-docs`.\n"
     ".Dd January 1, 2026\n"
     ".Dt AGENTLOCATOR.ENV 5\n"
     ".Os\n"
@@ -127,7 +131,8 @@ static const char man_tail[] = ".El\n"
                                ".Xr systemd-creds 1 ,\n"
                                ".Xr systemd.exec 5\n";
 
-/* As text of a mdoc line: backslashes are doubled, and nothing begins with what would be a macro. */
+/* As text of a mdoc line: backslashes are doubled, and nothing begins with what would be a macro.
+ */
 static void print_mdoc(const char *text, FILE *out)
 {
     if (*text == '.' || *text == '\'')

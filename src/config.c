@@ -156,7 +156,8 @@ static int from_pair(const struct envfile_pair *pair, void *arg)
     char *source = NULL;
 
     if (pair->problem) {
-        fprintf(loading->problems, "%s:%u: %s; write NAME=VALUE, as systemd's EnvironmentFile= takes it\n",
+        fprintf(loading->problems,
+                "%s:%u: %s; write NAME=VALUE, as systemd's EnvironmentFile= takes it\n",
                 loading->env_file, pair->line, pair->problem);
         loading->failed = true;
         return 0;
@@ -170,7 +171,8 @@ static int from_pair(const struct envfile_pair *pair, void *arg)
 
     const char *meant = nearest(pair->name);
     fprintf(loading->problems, "warning: %s:%u: there is no setting %s%s%s%s\n", loading->env_file,
-            pair->line, pair->name, meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
+            pair->line, pair->name, meant ? "; did you mean " : "", meant ? meant : "",
+            meant ? "?" : "");
     return 0;
 }
 
@@ -184,7 +186,8 @@ static int from_file(struct loading *loading)
     if (r == -ENOMEM)
         return r;
     if (r < 0) {
-        fprintf(loading->problems, "%s: cannot be read: %s; name a readable file of at most %d KiB\n",
+        fprintf(loading->problems,
+                "%s: cannot be read: %s; name a readable file of at most %d KiB\n",
                 loading->env_file, strerror(-r), FILE_MAX / KIB);
         loading->failed = true;
         return 0;
@@ -219,8 +222,9 @@ static int from_credential(struct loading *loading, size_t i, const char *direct
     if (r == -ENOMEM)
         return r;
     if (r < 0) {
-        problem(loading, i, "the credential %s cannot be read: %s; it has to be a plain file of at most %d KiB", path,
-                strerror(-r), FILE_MAX / KIB);
+        problem(loading, i,
+                "the credential %s cannot be read: %s; it has to be a plain file of at most %d KiB",
+                path, strerror(-r), FILE_MAX / KIB);
         return 0;
     }
 
@@ -249,7 +253,8 @@ static int gather_all(struct loading *loading)
         if (r < 0 || text->value)
             continue;
         text->source = (char *)(rows[i].fallback ? from_default : from_nowhere);
-        if (rows[i].fallback && !(text->value = strndup(rows[i].fallback, strcspn(rows[i].fallback, "|"))))
+        if (rows[i].fallback &&
+            !(text->value = strndup(rows[i].fallback, strcspn(rows[i].fallback, "|"))))
             r = -ENOMEM;
     }
     return r;
@@ -294,8 +299,8 @@ static void parse_text(struct loading *loading, size_t i, const char *text, void
     if (n >= row->min && n <= row->max)
         *(config_TEXT *)field = text;
     else if (row->min == row->max)
-        problem(loading, i, "is %s; it has %" PRIu64 " characters", n < row->min ? "too short" : "too long",
-                row->min);
+        problem(loading, i, "is %s; it has %" PRIu64 " characters",
+                n < row->min ? "too short" : "too long", row->min);
     else
         problem(loading, i, "is too %s; give %" PRIu64 " to %" PRIu64 " characters",
                 n < row->min ? "short" : "long", row->min, row->max);
@@ -333,7 +338,8 @@ static void parse_all(struct loading *loading)
         const struct text *text = &loading->storage->texts[i];
 
         if (text->value && !text->bad)
-            parsers[rows[i].type](loading, i, text->value, (char *)loading->config + rows[i].offset);
+            parsers[rows[i].type](loading, i, text->value,
+                                  (char *)loading->config + rows[i].offset);
     }
 }
 
@@ -359,7 +365,8 @@ static bool public_host_malformed(const struct config *config)
 
     unsigned long port = strtoul(host + n + 1, NULL, 10);
     size_t n_digits = strspn(host + n + 1, "0123456789");
-    return host[n] != ':' || n_digits == 0 || n_digits > 5 || host[n + 1 + n_digits] || port < 1 || port > 65535;
+    return host[n] != ':' || n_digits == 0 || n_digits > 5 || host[n + 1 + n_digits] || port < 1 ||
+           port > 65535;
 }
 
 static bool token_missing(const struct config *config)
@@ -412,17 +419,23 @@ static const struct rule {
     { "PUBLIC_HOST", public_host_missing, true,
       "is not set; production needs the public name under which Twilio reaches this machine" },
     { "PUBLIC_HOST", public_host_malformed, false,
-      "is no host name; give the name alone, with a port if it is not 443, e.g. phone.example.com" },
+      "is no host name; give the name alone, with a port if it is not 443, e.g. "
+      "phone.example.com" },
     { "TWILIO_AUTH_TOKEN", token_missing, true,
-      "is not set; production needs it to tell Twilio's webhooks from forged ones (Twilio console, account info)" },
-    { "TWILIO_AUTH_TOKEN_NEXT", next_token_alone, false, "is set without TWILIO_AUTH_TOKEN; set that one first" },
+      "is not set; production needs it to tell Twilio's webhooks from forged ones (Twilio console, "
+      "account info)" },
+    { "TWILIO_AUTH_TOKEN_NEXT", next_token_alone, false,
+      "is set without TWILIO_AUTH_TOKEN; set that one first" },
     { "TWILIO_ACCOUNT_SID", account_sid_malformed, false,
       "is no account SID; that is AC and 32 hexadecimal digits (Twilio console, account info)" },
     { "TLS_KEY_FILE", key_missing, false, "is not set while TLS_CERT_FILE is; https needs both" },
-    { "TLS_CERT_FILE", certificate_missing, false, "is not set while TLS_KEY_FILE is; https needs both" },
+    { "TLS_CERT_FILE", certificate_missing, false,
+      "is not set while TLS_KEY_FILE is; https needs both" },
     { "DATABASE_URL", database_url_malformed, false,
-      "names no store that is known here; write lmdb:// and an absolute path, e.g. lmdb:///var/lib/agentlocator/store" },
-    { "DEFAULT_COUNTRY", country_malformed, false, "is no country code; write its digits alone, e.g. 972" },
+      "names no store that is known here; write lmdb:// and an absolute path, e.g. "
+      "lmdb:///var/lib/agentlocator/store" },
+    { "DEFAULT_COUNTRY", country_malformed, false,
+      "is no country code; write its digits alone, e.g. 972" },
 };
 
 static void hold_to_rules(struct loading *loading)
@@ -496,7 +509,7 @@ const char *config_database_path(const struct config *config)
 
 bool config_stderr_is_journal(void)
 {
-    const char *stream = getenv("JOURNAL_STREAM"); /* device:inode of the stream that systemd made */
+    const char *stream = getenv("JOURNAL_STREAM"); /* device:inode of what systemd made */
     char ours[64];
     struct stat st;
 

@@ -25,9 +25,12 @@ static const char usage[] =
 enum mode { MODE_TABLE = 256, MODE_JSON, MODE_CHECK, MODE_EXAMPLE, MODE_MAN, MODE_HELP, ENV_FILE };
 
 static const struct option options[] = {
-    { "env-file", required_argument, NULL, ENV_FILE }, { "json", no_argument, NULL, MODE_JSON },
-    { "check", no_argument, NULL, MODE_CHECK },        { "example", no_argument, NULL, MODE_EXAMPLE },
-    { "man", no_argument, NULL, MODE_MAN },            { "help", no_argument, NULL, MODE_HELP },
+    { "env-file", required_argument, NULL, ENV_FILE },
+    { "json", no_argument, NULL, MODE_JSON },
+    { "check", no_argument, NULL, MODE_CHECK },
+    { "example", no_argument, NULL, MODE_EXAMPLE },
+    { "man", no_argument, NULL, MODE_MAN },
+    { "help", no_argument, NULL, MODE_HELP },
     { NULL, 0, NULL, 0 },
 };
 
@@ -37,14 +40,16 @@ static void print_table(const struct config *config)
     int name_width = 0, value_width = 0;
 
     for (size_t i = 0; config_setting(config, i, &setting); i++) {
-        int n_name = (int)strlen(setting.name), n_value = setting.value ? (int)strlen(setting.value) : 0;
+        int n_name = (int)strlen(setting.name),
+            n_value = setting.value ? (int)strlen(setting.value) : 0;
 
         name_width = n_name > name_width ? n_name : name_width;
         value_width = n_value > value_width ? n_value : value_width;
     }
     printf("%-*s  %-*s  %s\n", name_width, "NAME", value_width, "VALUE", "SOURCE");
     for (size_t i = 0; config_setting(config, i, &setting); i++)
-        printf("%-*s  %-*s  %s\n", name_width, setting.name, value_width, setting.value ?: "", setting.source);
+        printf("%-*s  %-*s  %s\n", name_width, setting.name, value_width, setting.value ?: "",
+               setting.source);
 }
 
 static int print_json(const struct config *config)
@@ -56,11 +61,13 @@ static int print_json(const struct config *config)
         struct json_object *row = json_object_new_object();
 
         json_object_object_add(row, "name", json_object_new_string(setting.name));
-        json_object_object_add(row, "value", setting.value ? json_object_new_string(setting.value) : NULL);
+        json_object_object_add(row, "value",
+                               setting.value ? json_object_new_string(setting.value) : NULL);
         json_object_object_add(row, "source", json_object_new_string(setting.source));
         json_object_array_add(list, row);
     }
-    puts(json_object_to_json_string_ext(list, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+    puts(json_object_to_json_string_ext(list,
+                                        JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(list);
     return CLI_OK;
 }

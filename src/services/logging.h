@@ -5,7 +5,8 @@
 
 struct config;
 
-/* Lines of LOG_LEVEL and above go to the journal when systemd connected stderr to it, else to stderr. */
+/* Lines of LOG_LEVEL and above go to the journal when systemd connected stderr to it, else to
+ * stderr. */
 void logging_setup(const struct config *config);
 
 /* For db_options.on_slow: the store itself does not log. */

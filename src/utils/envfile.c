@@ -2,10 +2,10 @@
  * envfile.c - the syntax of systemd's EnvironmentFile=
  *
  *   # comment            ; comment
- *   NAME = bare value     blanks around it go, \x is x, \ at the end of a line joins the next; quotes inside stay
- *   NAME='as it is'       until the next ', newlines included
- *   NAME="a \" b"         \ goes before " \ ` $ and a newline, and stays before anything else
- *   NAME='a' "b" c        is abc: what was quoted is joined with what follows
+ *   NAME = bare value     blanks around it go, \x is x, \ at the end of a line joins the next;
+ * quotes inside stay NAME='as it is'       until the next ', newlines included NAME="a \" b" \ goes
+ * before " \ ` $ and a newline, and stays before anything else NAME='a' "b" c        is abc: what
+ * was quoted is joined with what follows
  *
  * Nothing in it expands. A value is never longer than what it was written as,
  * so it is put together in place, behind the reader.
@@ -44,7 +44,8 @@ static void skip_line(struct reader *reader)
         ;
 }
 
-/* Reads up to the closing quote. Returns: where the next character of the value goes, or NULL without one. */
+/* Reads up to the closing quote. Returns: where the next character of the value goes, or NULL
+ * without one. */
 static char *read_quoted(struct reader *reader, char quote, char *out)
 {
     while (!at_end(reader)) {
@@ -64,7 +65,8 @@ static char *read_quoted(struct reader *reader, char quote, char *out)
     return NULL;
 }
 
-/* Reads a value without quotes up to the end of its line. Returns: where it ends, blanks behind it cut. */
+/* Reads a value without quotes up to the end of its line. Returns: where it ends, blanks behind it
+ * cut. */
 static char *read_bare(struct reader *reader, char *out)
 {
     char *kept = out; /* behind it there are only blanks so far */
@@ -89,7 +91,8 @@ static char *read_bare(struct reader *reader, char *out)
     return kept;
 }
 
-/* Reads the rest of the assignment. Returns: the value with its NUL, or NULL when a quote is never closed. */
+/* Reads the rest of the assignment. Returns: the value with its NUL, or NULL when a quote is never
+ * closed. */
 static char *read_value(struct reader *reader)
 {
     char *value = reader->at, *out = value;
@@ -153,7 +156,8 @@ static void read_assignment(struct reader *reader, struct envfile_pair *pair)
         pair->value = value;
 }
 
-int envfile_parse(char *text, size_t n, int (*fn)(const struct envfile_pair *pair, void *arg), void *arg)
+int envfile_parse(char *text, size_t n, int (*fn)(const struct envfile_pair *pair, void *arg),
+                  void *arg)
 {
     struct reader reader = { text, text + n, 1 };
 

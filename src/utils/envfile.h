@@ -14,6 +14,8 @@ struct envfile_pair {
  *
  * Shape:   text is unquoted in place and is not to be used afterwards; text[n] is a NUL.
  * Returns: 0, or the first result of fn that is not 0.
- * Source:  systemd.exec(5), EnvironmentFile=; a comment never continues on the next line (since v254).
+ * Source:  systemd.exec(5), EnvironmentFile=; a comment never continues on the next line (since
+ * v254).
  */
-int envfile_parse(char *text, size_t n, int (*fn)(const struct envfile_pair *pair, void *arg), void *arg);
+int envfile_parse(char *text, size_t n, int (*fn)(const struct envfile_pair *pair, void *arg),
+                  void *arg);

@@ -1,5 +1,6 @@
 /*
- * fuzz_envfile.c - any bytes as an env file: each callback has a name, a value and a line that is there
+ * fuzz_envfile.c - any bytes as an env file: each callback has a name, a value and a line that is
+ * there
  */
 #include "utils/envfile.h"
 
