@@ -4,7 +4,8 @@ import os
 import re
 import subprocess
 
-SKIPPED = {"build", "autom4te.cache", "build-aux", "node_modules", "__pycache__", "m4"}
+MADE_FOLDERS = {".deps", ".git", "_inst", "autom4te.cache", "build", "build-aux", "node_modules", "__pycache__"}
+MADE_FILES = (".a", ".dirstamp", ".log", ".o", ".Po", ".tmp", ".trs")
 
 
 def files(tree):
@@ -18,8 +19,11 @@ def files(tree):
             pass
     found = []
     for folder, below, names in os.walk(tree):
-        below[:] = [name for name in below if name not in SKIPPED and name != ".git"]
-        found += [os.path.relpath(os.path.join(folder, name), tree) for name in names]
+        if folder != tree and "config.status" in names:
+            below[:] = []
+            continue
+        below[:] = [name for name in below if name not in MADE_FOLDERS]
+        found += [os.path.relpath(os.path.join(folder, name), tree) for name in names if not name.endswith(MADE_FILES)]
     return sorted(found)
 
 
