@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "loop.h"
 
@@ -38,7 +39,10 @@ struct http_response {
     void *upgrade_user;
 };
 
-/* The right to answer later, once. Answering is allowed on any thread and when the client has gone. */
+/*
+ * The right, and the duty, to answer later, once. Answering is allowed on any thread, when the client has gone
+ * and when the server has stopped; the response is copied. Not for upgrades.
+ */
 struct http_ticket {
     void (*answer)(struct http_ticket *ticket, const struct http_response *response);
 };
@@ -60,8 +64,8 @@ struct http_request {
     struct loop *loop; /* the loop this request lives on */
     void *context;     /* the router's context: struct services */
     /*
-     * Promise an answer and return HTTP_LATER. The request's memory must not be
-     * touched after the handler returned: copy what is needed.
+     * Promise an answer, once: the handler must return HTTP_LATER then. The request's memory must not be
+     * touched after it returned: copy what is needed.
      * Returns: NULL when out of memory.
      */
     struct http_ticket *(*later)(struct http_request *request);
@@ -81,3 +85,18 @@ void http_error(struct http_response *response, int status, const char *code, co
 
 /* The reason phrase of a status; never NULL. */
 const char *http_reason(int status);
+
+/* The n-th request id of a seed: 32 hexadecimal digits, unlike any other. */
+void http_request_id(uint64_t seed, uint64_t n, char ret_id[HTTP_REQUEST_ID_MAX]);
+
+/* Errors: -ENOMEM. Owner: *ret_storage holds what the copy points to, to be freed. */
+int http_response_copy(const struct http_response *response, struct http_response *ret_copy, char **ret_storage);
+
+/*
+ * Whether the bytes of a request's head mean the same to everybody on its way: one Content-Length or one
+ * "chunked", not both; one Host; no folded lines; at most HTTP_HEAD_MAX bytes.
+ *
+ * Returns: 0, or the status to refuse it with and *ret_why.
+ */
+enum { HTTP_HEAD_MAX = 32 * 1024 };
+int http_check_head(const char *bytes, size_t n, const char **ret_why);

@@ -7,18 +7,20 @@
 
 #include <stdatomic.h>
 
+#include "utils/inbox.h"
+
 struct loop;
 
-/* Embedded in whatever has to happen on a loop; one task may be queued once at a time. */
-struct loop_task {
-    void (*run)(struct loop_task *task); /* on the loop's thread, never inside another callback */
-    struct loop_task *next;              /* the loop's while queued */
-};
+/*
+ * Embedded in whatever has to happen on a loop; one task may be queued once at a time. It is an inbox's
+ * item, since a loop is reached like a worker: run() is called on the loop's thread, never inside another callback.
+ */
+#define loop_task inbox_item
 
 /*
- * Queue a task; at most one system call, none when the loop is already awake for others.
+ * Queue a task; at most one system call, none when the loop has been woken already.
  *
  * Owner:  the task is the loop's until run() is called, and the caller's again inside it.
- * Thread: any. Never blocks, never allocates.
+ * Thread: any. Never blocks, never allocates. What is posted after the loop has ended runs in server_free().
  */
 void loop_post(struct loop *loop, struct loop_task *task);

@@ -21,6 +21,8 @@ static int cli_version(int argc, char **argv)
 
 static const struct command commands[] = {
     { "config", cli_config, "Show, check or explain the settings" },
+    { "routes", cli_routes, "Print what is served" },
+    { "serve", cli_serve, "Answer calls" },
     { "version", cli_version, "Print the version" },
 };
 

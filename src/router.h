@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "http.h"
+#include "utils/scoped.h"
 
 enum guard { AUTH_NONE, AUTH_TWILIO, AUTH_TOKEN, AUTH_LOCAL, N_GUARDS };
 
@@ -51,6 +52,7 @@ struct router;
 int router_new(const struct blueprint *const *blueprints, size_t n, void *context, FILE *problems,
                struct router **ret_router);
 void router_free(struct router *router);
+SCOPED_PTR(struct router, router_free)
 
 /* AUTH_NONE needs none; AUTH_LOCAL (admin listener only) is the router's own; any other without a function refuses. */
 void router_set_guard(struct router *router, enum guard guard, guard_fn *fn);

@@ -2,55 +2,63 @@
 /*
  * server.h - listeners, event loops, drain
  *
- * Holds h2o (with websocket.c). Knows no service: requests go to a router.
+ * Holds h2o (with loop.c and websocket.c). Knows no service: requests go to a router.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "listeners.h"
 #include "router.h"
 
 struct server;
 
-struct server_listener {
-    enum http_listener kind;
-    int fd; /* listening, becomes the server's; never shut down, PID 1 may hold the other end */
-};
-
 struct server_options {
     const struct router *router;
     unsigned n_loops;
-    unsigned connections_max; /* over it the listener is not read until one closes */
-    uint64_t request_timeout_ms;   /* header and body of one request, and idle keep-alive */
+    unsigned connections_max;      /* over it the listeners wait until one closes; admin has a few more */
+    uint64_t request_timeout_ms;   /* for header and body of one request: 408; and for idle keep-alive */
     uint64_t handshake_timeout_ms; /* TLS */
     uint64_t user_timeout_ms;      /* TCP_USER_TIMEOUT: a peer that does not read a response */
-    const char *tls_cert_file, *tls_key_file; /* needed by a LISTENER_HTTPS */
+    const char *tls_cert_file, *tls_key_file; /* needed by a LISTENER_HTTPS; live as long as the server */
 };
 
 /*
- * Listeners from systemd (sd_listen_fds_with_names: http, https, admin) and from --listen specs.
- *
- * spec:    NAME=ADDRESS:PORT or NAME=/path of a UNIX socket (made 0660), NAME one of the three.
- * Returns: how many were filled in; -EINVAL with the reason logged.
+ * Errors: -EINVAL https without a usable certificate; the reason is logged.
+ * Owner:  the listeners' fds are the server's from here on, also when it fails.
  */
-int server_listeners(const char *const *specs, size_t n_specs, struct server_listener *listeners, size_t max);
-
-int server_new(const struct server_options *options, const struct server_listener *listeners, size_t n,
+int server_new(const struct server_options *options, const struct listener *listeners, size_t n,
                struct server **ret_server);
 
-/* Start the loops; returns at once. */
+/* Start the loops and accept; returns at once. */
 int server_start(struct server *server);
 
-/* Read the certificate files again; new connections use them. A failing one keeps the present one. */
+/* Read the certificate files again; new connections use them. A failing one keeps the present one, with a warning. */
 int server_reload(struct server *server);
+/* The same when they were replaced since they were last read. Returns: 1 reloaded; 0 as they were. */
+int server_reload_if_changed(struct server *server);
 
-/* Stop accepting, answer what is under way, keep WebSockets. The fds are closed, not shut down. */
+struct loop *server_loop(struct server *server, unsigned i);
+
+/* Stop accepting but on admin, answer what is under way, close idle connections, keep WebSockets. */
 void server_drain(struct server *server);
 
-/* WebSockets still open. */
-unsigned server_n_websockets(const struct server *server);
-unsigned server_n_connections(const struct server *server);
+struct server_stats {
+    unsigned n_connections, n_websockets;
+    uint64_t n_accepted, n_requests, n_messages_in, n_messages_out;
+    uint64_t n_paused; /* how often the listeners had to wait: too many connections or descriptors */
+};
+void server_stats(const struct server *server, struct server_stats *ret_stats); /* any thread */
 
-/* Close every WebSocket with code 1001, end the loops, join them. */
+/* Every loop went round since the last call, or in the last three seconds. Thread: one at a time. */
+bool server_is_alive(struct server *server, uint64_t mono_ms);
+
+/* Close every WebSocket with code 1001, answer what was promised, end the loops, join them; a few seconds at most. */
 void server_stop(struct server *server);
+
+/*
+ * After everybody stopped who may answer a ticket or post to a loop: what they posted after server_stop()
+ * is run here, tickets are dropped.
+ */
 void server_free(struct server *server);
+SCOPED_PTR(struct server, server_free)

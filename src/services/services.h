@@ -1,8 +1,11 @@
 #pragma once
 /* services.h - what a handler can reach: the router's context, filled once by app.c */
 
+#include <stdint.h>
+
 struct config;
 struct db;
+struct server;
 struct speech;
 struct twilio_security;
 
@@ -11,5 +14,7 @@ struct services {
     struct db *db;
     struct speech *speech;
     struct twilio_security *security;
+    struct server *server; /* its counters */
+    uint64_t started_mono_ms;
     _Atomic int draining; /* no new calls */
 };

@@ -104,3 +104,8 @@ int inbox_wait(struct inbox *inbox, uint64_t timeout_ms)
     (void)eventfd_read(inbox->fd, &n);
     return 1;
 }
+
+int inbox_fd(const struct inbox *inbox)
+{
+    return inbox->fd;
+}

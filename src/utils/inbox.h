@@ -42,3 +42,6 @@ void inbox_arm(struct inbox *inbox);
 void inbox_run(struct inbox *inbox); /* run what is queued, in order of arrival */
 /* Returns: 1 it rang, 0 the time is over. Over INT_MAX ms it waits for ever. */
 int inbox_wait(struct inbox *inbox, uint64_t timeout_ms);
+
+/* For an owner that waits on many things: readable when it rang; read it, arm, look, run. */
+int inbox_fd(const struct inbox *inbox);

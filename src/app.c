@@ -1,0 +1,222 @@
+/*
+ * app.c - the app factory
+ *
+ * parts[] is the order of everything: built from the first row to the last; at
+ * the end stopped from the last to the first, then freed from the last to the
+ * first. Stopping ends threads and keeps memory: whoever still holds a ticket or
+ * posts to a loop while the others stop finds it there.
+ *
+ * A part that is added gets a row here; its place says what it may stand on.
+ */
+#include "app.h"
+
+#include <errno.h>
+
+#include "config.h"
+#include "db.h"
+#include "listeners.h"
+#include "routes/routes.h"
+#include "server.h"
+#include "services/api_token.h"
+#include "services/logging.h"
+#include "services/services.h"
+#include "utils/clock.h"
+#include "utils/log.h"
+
+/* The one list: nothing else registers a route. */
+static const struct blueprint *const blueprints[] = {
+    &admin,
+    &health,
+};
+
+struct app {
+    const struct config *config;
+    struct app_options options;
+    struct services services;
+    struct listener listeners[LISTENERS_MAX]; /* the server's once it is built */
+    size_t n_listeners;
+    struct router *router;
+    struct server *server;
+    unsigned n_built;
+};
+
+/* --- listeners: first, since a wrong one should not wait for a model to load */
+
+static int build_listeners(struct app *app)
+{
+    int n = listeners_open(app->options.listen, app->options.n_listen, app->listeners);
+
+    if (n < 0)
+        return n;
+    app->n_listeners = (size_t)n;
+    for (int i = 0; i < n; i++)
+        if (app->listeners[i].kind != LISTENER_ADMIN)
+            return 0;
+    return log_err(-EINVAL, "nobody could reach us: a socket named http or https must come from systemd, or by "
+                            "--listen http=ADDRESS:PORT");
+}
+
+static void free_listeners(struct app *app)
+{
+    listeners_close(app->listeners, app->n_listeners);
+}
+
+/* --- store: its stop commits what is queued */
+
+static int build_store(struct app *app)
+{
+    struct db_options options = {
+        .path = config_database_path(app->config),
+        .map_mib = app->config->map_mib,
+        .slow_ms = app->config->slow_ms,
+        .on_slow = logging_slow_transaction,
+    };
+    int r = db_open(&options, &app->services.db);
+
+    return r < 0 ? log_err(r, "cannot open the store %s", options.path) : 0;
+}
+
+static void stop_store(struct app *app)
+{
+    db_close(steal(&app->services.db));
+}
+
+/* --- router */
+
+static int build_router(struct app *app)
+{
+    int r = app_router(&app->services, stderr, &app->router);
+
+    if (r < 0)
+        return log_err(r, "the routes are not in order");
+    router_set_guard(app->router, AUTH_TOKEN, api_token_guard);
+    return 0;
+}
+
+static void free_router(struct app *app)
+{
+    router_free(app->router);
+}
+
+/* --- server: stopping it closes the calls' sockets and ends the loops; it is freed after all who may post to one */
+
+static int build_server(struct app *app)
+{
+    const struct config *config = app->config;
+    struct server_options options = {
+        .router = app->router,
+        .n_loops = (unsigned)config->loop_threads,
+        .connections_max = (unsigned)config->max_connections,
+        .request_timeout_ms = config->request_timeout_s * 1000,
+        .handshake_timeout_ms = config->handshake_timeout_s * 1000,
+        .user_timeout_ms = config->request_timeout_s * 1000,
+        .tls_cert_file = config->tls_cert_file,
+        .tls_key_file = config->tls_key_file,
+    };
+    size_t n = app->n_listeners;
+
+    app->n_listeners = 0; /* the server's now, also when it fails */
+    int r = server_new(&options, app->listeners, n, &app->server);
+    app->services.server = app->server;
+    return r;
+}
+
+static void stop_server(struct app *app)
+{
+    server_stop(app->server);
+}
+
+static void free_server(struct app *app)
+{
+    server_free(app->server);
+}
+
+/* --- all of them */
+
+static const struct part {
+    const char *name;
+    int (*build)(struct app *app);
+    void (*stop)(struct app *app);
+    void (*free)(struct app *app);
+} parts[] = {
+    { "listeners", build_listeners, NULL,        free_listeners },
+    { "store",     build_store,     stop_store,  NULL },
+    /* security, stt, tts, profile, speech: here, in this order; speech stops by ending the calls and joining its threads */
+    { "router",    build_router,    NULL,        free_router },
+    { "server",    build_server,    stop_server, free_server },
+};
+
+int app_new(const struct app_options *options, struct app **ret_app)
+{
+    scoped(app_free) struct app *app = calloc(1, sizeof(*app));
+
+    if (!app)
+        return -ENOMEM;
+    app->config = options->config;
+    app->options = *options;
+    app->services.config = options->config;
+    app->services.started_mono_ms = clock_mono_ms();
+    while (app->n_built < ELEMENTSOF(parts)) {
+        const struct part *part = &parts[app->n_built];
+        int r = part->build(app);
+        app->n_built++; /* half built parts are freed, too */
+        if (r < 0)
+            return r;
+        log_debug("%s: ready", part->name);
+    }
+    *ret_app = steal(&app);
+    return 0;
+}
+
+void app_free(struct app *app)
+{
+    if (!app)
+        return;
+    for (unsigned i = app->n_built; i-- > 0;)
+        if (parts[i].stop)
+            parts[i].stop(app);
+    for (unsigned i = app->n_built; i-- > 0;)
+        if (parts[i].free)
+            parts[i].free(app);
+    free(app);
+}
+
+int app_start(struct app *app)
+{
+    return server_start(app->server);
+}
+
+int app_reload(struct app *app)
+{
+    return server_reload(app->server);
+}
+
+void app_second(struct app *app)
+{
+    if (server_reload_if_changed(app->server) > 0)
+        log_info("the certificate was replaced");
+}
+
+bool app_is_alive(struct app *app)
+{
+    return server_is_alive(app->server, clock_mono_ms());
+}
+
+void app_drain(struct app *app)
+{
+    app->services.draining = 1;
+    server_drain(app->server);
+}
+
+unsigned app_n_calls(struct app *app)
+{
+    struct server_stats stats;
+
+    server_stats(app->server, &stats);
+    return stats.n_websockets;
+}
+
+int app_router(void *context, FILE *problems, struct router **ret_router)
+{
+    return router_new(blueprints, ELEMENTSOF(blueprints), context, problems, ret_router);
+}

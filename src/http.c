@@ -1,0 +1,238 @@
+/*
+ * http.c - what is common to all requests and responses
+ */
+#include "http.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "utils/scoped.h"
+
+static const struct {
+    int status;
+    const char *reason;
+} reasons[] = {
+    { 101, "Switching Protocols" },
+    { 200, "OK" },
+    { 201, "Created" },
+    { 202, "Accepted" },
+    { 204, "No Content" },
+    { 206, "Partial Content" },
+    { 302, "Found" },
+    { 304, "Not Modified" },
+    { 400, "Bad Request" },
+    { 401, "Unauthorized" },
+    { 403, "Forbidden" },
+    { 404, "Not Found" },
+    { 405, "Method Not Allowed" },
+    { 408, "Request Timeout" },
+    { 409, "Conflict" },
+    { 410, "Gone" },
+    { 413, "Content Too Large" },
+    { 415, "Unsupported Media Type" },
+    { 416, "Range Not Satisfiable" },
+    { 417, "Expectation Failed" },
+    { 422, "Unprocessable Content" },
+    { 426, "Upgrade Required" },
+    { 429, "Too Many Requests" },
+    { 431, "Request Header Fields Too Large" },
+    { 500, "Internal Server Error" },
+    { 501, "Not Implemented" },
+    { 502, "Bad Gateway" },
+    { 503, "Service Unavailable" },
+    { 504, "Gateway Timeout" },
+};
+
+const char *http_reason(int status)
+{
+    for (size_t i = 0; i < ELEMENTSOF(reasons); i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "Unknown";
+}
+
+const struct http_field *http_field(const struct http_request *request, const char *name, size_t nth)
+{
+    size_t n = strlen(name);
+
+    for (size_t i = 0; i < request->n_fields; i++) {
+        const struct http_field *field = &request->fields[i];
+        if (field->n_name == n && strncasecmp(field->name, name, n) == 0 && nth-- == 0)
+            return field;
+    }
+    return NULL;
+}
+
+/* The line at bytes, without its end; *ret_next is where the one behind it begins. */
+static size_t line(const char *bytes, size_t n, size_t *ret_next)
+{
+    const char *end = memchr(bytes, '\n', n);
+    size_t length = end ? (size_t)(end - bytes) : n;
+
+    *ret_next = end ? length + 1 : n;
+    return length && bytes[length - 1] == '\r' ? length - 1 : length;
+}
+
+static bool is_named(const char *text, size_t n, const char *name)
+{
+    size_t n_name = strlen(name);
+
+    return n > n_name && text[n_name] == ':' && strncasecmp(text, name, n_name) == 0;
+}
+
+static bool is_chunked(const char *text, size_t n)
+{
+    static const char name[] = "transfer-encoding:", value[] = "chunked";
+    size_t from = sizeof(name) - 1;
+
+    while (from < n && (text[from] == ' ' || text[from] == '\t'))
+        from++;
+    while (n > from && (text[n - 1] == ' ' || text[n - 1] == '\t'))
+        n--;
+    return n - from == sizeof(value) - 1 && strncasecmp(text + from, value, n - from) == 0;
+}
+
+int http_check_head(const char *bytes, size_t n, const char **ret_why)
+{
+    unsigned n_lengths = 0, n_encodings = 0, n_hosts = 0;
+    size_t at = 0, next;
+    bool needs_host = false;
+
+    while (at < n && (bytes[at] == '\r' || bytes[at] == '\n')) /* a parser may pass over an empty line in front */
+        at++;
+    for (size_t n_lines = 0;; n_lines++, at += next) {
+        const char *text = bytes + at;
+        size_t length = line(text, n - at, &next);
+        if (length == 0)
+            break;
+        if (text[0] == ' ' || text[0] == '\t') {
+            *ret_why = "A header line is folded.";
+            return 400;
+        }
+        if (n_lines == 0)
+            needs_host = length >= 8 && strncmp(text + length - 8, "HTTP/1.1", 8) == 0;
+        n_lengths += is_named(text, length, "content-length");
+        n_hosts += is_named(text, length, "host");
+        if (is_named(text, length, "transfer-encoding")) {
+            n_encodings++;
+            if (!is_chunked(text, length)) {
+                *ret_why = "The transfer encoding is not known.";
+                return 400;
+            }
+        }
+    }
+    if (at > HTTP_HEAD_MAX) {
+        *ret_why = "The header is too large.";
+        return 431;
+    }
+    if (n_lengths + n_encodings > 1) {
+        *ret_why = "The length of the body is given more than once.";
+        return 400;
+    }
+    if (n_hosts > 1 || (needs_host && n_hosts == 0)) {
+        *ret_why = "There must be one Host.";
+        return 400;
+    }
+    return 0;
+}
+
+/* Append text as the inside of a JSON string as far as it fits, `reserve` bytes being kept free behind it. */
+static size_t append_json(char *out, size_t at, size_t max, const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        char escaped[8] = { (char)c };
+
+        if (c == '"' || c == '\\')
+            (void)snprintf(escaped, sizeof(escaped), "\\%c", c);
+        else if (c < 0x20 || c >= 0x7F) /* ours are ASCII; what is not may be anything */
+            (void)snprintf(escaped, sizeof(escaped), "\\u%04x", c < 0x20 ? c : 0xFFFD);
+
+        size_t n = strlen(escaped);
+        if (at + n > max)
+            break;
+        memcpy(out + at, escaped, n);
+        at += n;
+    }
+    return at;
+}
+
+static size_t append(char *out, size_t at, const char *text)
+{
+    size_t n = strlen(text);
+
+    memcpy(out + at, text, n);
+    return at + n;
+}
+
+void http_error(struct http_response *response, int status, const char *code, const char *message,
+                const char *request_id, char buffer[HTTP_ERROR_MAX])
+{
+    enum { CODE_END = 128, MESSAGE_END = 432, ID_END = 504 }; /* what lies between always fits */
+    size_t n = append(buffer, 0, "{\"error\":{\"code\":\"");
+
+    n = append_json(buffer, n, CODE_END, code);
+    n = append(buffer, n, "\",\"message\":\"");
+    n = append_json(buffer, n, MESSAGE_END, message);
+    n = append(buffer, n, "\",\"request_id\":\"");
+    n = append_json(buffer, n, ID_END, request_id ? request_id : "");
+    n = append(buffer, n, "\"}}\n");
+
+    response->status = status;
+    response->content_type = "application/json";
+    response->body = buffer;
+    response->n_body = n;
+}
+
+static const char *keep(char **at, const char *text, size_t n)
+{
+    char *kept = *at;
+
+    if (n)
+        memcpy(kept, text, n);
+    kept[n] = '\0';
+    *at += n + 1;
+    return kept;
+}
+
+int http_response_copy(const struct http_response *response, struct http_response *ret_copy, char **ret_storage)
+{
+    size_t n_type = response->content_type ? strlen(response->content_type) : 0;
+    size_t n = n_type + 1 + response->n_body + 1;
+    char *at;
+
+    for (size_t i = 0; i < response->n_extra; i++)
+        n += response->extra[i].n_name + 1 + response->extra[i].n_value + 1;
+    at = *ret_storage = malloc(n);
+    if (!at)
+        return -ENOMEM;
+
+    *ret_copy = *response;
+    ret_copy->body = keep(&at, response->body, response->n_body);
+    if (response->content_type)
+        ret_copy->content_type = keep(&at, response->content_type, n_type);
+    for (size_t i = 0; i < response->n_extra; i++) {
+        struct http_field *field = &ret_copy->extra[i];
+        field->name = keep(&at, field->name, field->n_name);
+        field->value = keep(&at, field->value, field->n_value);
+    }
+    return 0;
+}
+
+static uint64_t mix(uint64_t x) /* splitmix64 */
+{
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+void http_request_id(uint64_t seed, uint64_t n, char ret_id[HTTP_REQUEST_ID_MAX])
+{
+    uint64_t x = seed + UINT64_C(0x9e3779b97f4a7c15) * n;
+
+    (void)snprintf(ret_id, HTTP_REQUEST_ID_MAX, "%016llx%016llx", (unsigned long long)mix(x),
+                   (unsigned long long)mix(~x));
+}

@@ -1,0 +1,84 @@
+/*
+ * routes/admin.c - what the command line asks the daemon, on the admin socket
+ */
+#include <errno.h>
+
+#include "routes/routes.h"
+#include "server.h"
+#include "services/services.h"
+#include "services/speech.h"
+#include "utils/clock.h"
+#include "utils/json.h"
+
+struct status {
+    uint64_t uptime_s, connections, websockets, accepted, requests, messages_in, messages_out, pauses;
+    uint64_t calls_live, calls, frames_in, frames_out, dropped_in, dropped_out;
+    bool draining;
+};
+
+static const struct json_field fields[] = {
+    JSON_FIELD(struct status, draining, JSON_BOOL),
+    JSON_FIELD(struct status, uptime_s, JSON_U64),
+    JSON_FIELD(struct status, connections, JSON_U64),
+    JSON_FIELD(struct status, websockets, JSON_U64),
+    JSON_FIELD(struct status, accepted, JSON_U64),
+    JSON_FIELD(struct status, requests, JSON_U64),
+    JSON_FIELD(struct status, messages_in, JSON_U64),
+    JSON_FIELD(struct status, messages_out, JSON_U64),
+    JSON_FIELD(struct status, pauses, JSON_U64),
+    JSON_FIELD(struct status, calls_live, JSON_U64),
+    JSON_FIELD(struct status, calls, JSON_U64),
+    JSON_FIELD(struct status, frames_in, JSON_U64),
+    JSON_FIELD(struct status, frames_out, JSON_U64),
+    JSON_FIELD(struct status, dropped_in, JSON_U64),
+    JSON_FIELD(struct status, dropped_out, JSON_U64),
+};
+
+static void fill(const struct services *services, struct status *status)
+{
+    struct server_stats server;
+    struct speech_stats speech = { 0 };
+
+    server_stats(services->server, &server);
+    if (services->speech)
+        speech_stats(services->speech, &speech);
+    *status = (struct status){
+        .draining = services->draining,
+        .uptime_s = (clock_mono_ms() - services->started_mono_ms) / 1000,
+        .connections = server.n_connections,
+        .websockets = server.n_websockets,
+        .accepted = server.n_accepted,
+        .requests = server.n_requests,
+        .messages_in = server.n_messages_in,
+        .messages_out = server.n_messages_out,
+        .pauses = server.n_paused,
+        .calls_live = speech.n_calls_live,
+        .calls = speech.n_calls_ever,
+        .frames_in = speech.n_frames_in,
+        .frames_out = speech.n_frames_out,
+        .dropped_in = speech.n_dropped_in,
+        .dropped_out = speech.n_dropped_out,
+    };
+}
+
+static int status_get(struct http_request *request, struct http_response *response)
+{
+    scoped(json_object_put) struct json_object *json = NULL;
+    struct status status;
+
+    fill(request->context, &status);
+    json = json_write(fields, ELEMENTSOF(fields), &status);
+    struct http_ticket *ticket = json ? request->later(request) : NULL;
+    if (!ticket)
+        return -ENOMEM;
+    response->content_type = "application/json";
+    response->body = json_print(json, &response->n_body);
+    ticket->answer(ticket, response); /* copies it */
+    return HTTP_LATER;
+}
+
+static const struct route routes[] = {
+    { "GET", "/status", AUTH_LOCAL, 0, status_get, "Counters of the running daemon" },
+};
+
+const struct blueprint admin = BLUEPRINT("admin", "/admin", routes);
