@@ -18,10 +18,9 @@
  * again. The lock prefers writers, but the writer asks in short turns, so
  * that one stuck reader cannot hold up all others for good.
  *
- * Readers. Their transactions are made at open, one per slot, and renewed and
- * reset after that. This spares the allocation, and it touches every page of
- * LMDB's lock file while there is room on the disk: a fault on a hole of it on
- * a full disk would be SIGBUS.
+ * Readers. Their transactions are made at open and renewed and reset after
+ * that, which allocates nothing. LMDB's lock file, which it maps to write, gets
+ * its blocks before: a fault on a hole of it on a full disk would be SIGBUS.
  *
  * Not used: DUPSORT and MDB_CURRENT (defects in 0.9.24), WRITEMAP (SIGBUS on a
  * full disk), any NOSYNC (a kept webhook is on the disk before it is answered).
@@ -51,8 +50,9 @@ SCOPED_PTR(MDB_txn, mdb_txn_abort)
 SCOPED_PTR(MDB_cursor, mdb_cursor_close)
 
 enum {
-    READERS_OF_DAEMON = 64, /* with LMDB's 126 slots this reaches the last page of the lock file */
+    READERS_OF_DAEMON = 64, /* of the 126 slots in LMDB's lock file; the rest is for the command line */
     READERS_OF_CLI = 2,
+    LOCK_FILE_BYTES = 8 * KIB,
     CHECK_EVERY_S = 60,
     GROW_TURN_MS = 50,
     KEY_MAX = 511,
@@ -450,28 +450,44 @@ static int make_directory(const char *path)
     return mkdir(part, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+static int open_file(const struct db *db, const char *name)
+{
+    scoped(free) char *path = NULL;
+    int fd;
+
+    if (asprintf(&path, "%s/%s", db->path, name) < 0)
+        return -ENOMEM;
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return fd < 0 ? -errno : fd;
+}
+
+/* One daemon at a time. The lock ends with the process, however that ends. */
 static int lock_store(struct db *db)
 {
-    scoped(free) char *file = NULL;
-
-    if (asprintf(&file, "%s/daemon.lock", db->path) < 0)
-        return -ENOMEM;
-    db->lock_fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    db->lock_fd = open_file(db, "daemon.lock");
     if (db->lock_fd < 0)
-        return -errno;
+        return db->lock_fd;
     if (flock(db->lock_fd, LOCK_EX | LOCK_NB) < 0)
         return errno == EWOULDBLOCK ? -EBUSY : -errno;
     return 0;
 }
 
+/* Before LMDB opens it: closing it later would drop LMDB's own locks. */
+static int reserve_lock_file(const struct db *db)
+{
+    scoped(close) int fd = open_file(db, "lock.mdb");
+
+    return fd < 0 ? fd : -posix_fallocate(fd, 0, LOCK_FILE_BYTES);
+}
+
 /* Without a lock file there is no daemon; making one here, perhaps as root, could lock the daemon out. */
 static unsigned flags_of_reader(const struct db *db)
 {
-    scoped(free) char *file = NULL;
+    scoped(free) char *path = NULL;
 
-    if (asprintf(&file, "%s/lock.mdb", db->path) < 0)
+    if (asprintf(&path, "%s/lock.mdb", db->path) < 0)
         return MDB_RDONLY;
-    return access(file, F_OK) == 0 ? MDB_RDONLY : MDB_RDONLY | MDB_NOLOCK;
+    return access(path, F_OK) == 0 ? MDB_RDONLY : MDB_RDONLY | MDB_NOLOCK;
 }
 
 static int open_env(struct db *db, size_t map_mib)
@@ -643,6 +659,8 @@ int db_open(const struct db_options *options, struct db **ret_db)
         r = make_directory(db->path);
     if (r == 0 && !db->read_only)
         r = lock_store(db);
+    if (r == 0 && !db->read_only)
+        r = reserve_lock_file(db);
     if (r == 0)
         r = open_env(db, options->map_mib);
     if (r == 0)
