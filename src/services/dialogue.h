@@ -52,7 +52,8 @@ struct dialogue_event {
 enum dialogue_action_kind {
     DO_SAY,       /* say, sentence: queue it behind what is being said */
     DO_STOP,      /* silence at once; DIALOGUE_SAY_STOPPED answers for the say that was playing, else the next in
-                     the queue. The queue is held until DO_RESUME (it goes on) or DO_SAY (it is dropped) */
+                     the queue. The queue is held until DO_RESUME (it goes on) or DO_SAY (it is dropped).
+                     With nothing to stop it does nothing */
     DO_RESUME,    /* say: go on from its last confirmed mark (the barge-in was false), then with the held queue */
     DO_RECOGNISE, /* utterance, expect */
     DO_KEEP_AUDIO, /* utterance..last_utterance, those still held: write them in order to one file;
@@ -81,16 +82,18 @@ struct dialogue_options {
     const char *language;
     bool (*can_transcribe)(void *user, enum answer_kind expect); /* NULL: everything */
     void *user;
+    const struct endpointing *endpointing; /* NULL: endpointing_rules */
     uint32_t call_max_ms;
 };
 
 int dialogue_new(const struct dialogue_options *options, struct dialogue **ret_dialogue);
 void dialogue_free(struct dialogue *dialogue);
+SCOPED_PTR(struct dialogue, dialogue_free)
 
 /* Thread: the call's worker. Allocates nothing. After each push, take actions until there are none. */
 void dialogue_push(struct dialogue *dialogue, const struct dialogue_event *event);
 bool dialogue_take(struct dialogue *dialogue, struct dialogue_action *ret_action);
 
-/* When DIALOGUE_TICK is due; UINT64_MAX never. */
+/* When DIALOGUE_TICK is due at the latest; UINT64_MAX never. */
 uint64_t dialogue_deadline(const struct dialogue *dialogue);
 bool dialogue_ended(const struct dialogue *dialogue);

@@ -45,6 +45,7 @@ struct language {
     const struct answer_phrase *answers;
     const char *const *repeats;  /* the whole answer, polite words aside */
     const char *const *polite;   /* single words that do not count in it */
+    const char *const *sounds;   /* single words that say "I am listening" */
     const char *const *lead_ins; /* before a name */
     const char *const *tails;    /* after a name */
     const char *joiner;          /* a prefix of a number word that is not part of it */
@@ -96,6 +97,9 @@ static const char *const repeats_en[] = {
 };
 static const char *const polite_en[] = {
     "please", "can", "could", "would", "you", "uh", "um", "oh", "hey", NULL,
+};
+static const char *const sounds_en[] = {
+    "mm", "mmm", "mhm", "hm", "hmm", "uh", "huh", "um", "ah", "aha", "er", "oh", NULL,
 };
 static const char *const lead_ins_en[] = {
     "my name is", "my name's", "the name is", "the name's", "name is", "you can call me", "call me", "this is",
@@ -188,6 +192,7 @@ static const char *const repeats_he[] = {
     "לחזור על השאלה", "לחזור על המספר", "תחזור", "תחזרי", "תחזרו", "חזרו", "עזרה", "סליחה לא שמעתי", NULL,
 };
 static const char *const polite_he[] = { "בבקשה", "אפשר", "נא", "אה", NULL };
+static const char *const sounds_he[] = { "אה", "אהה", "אהא", "אממ", "ממ", "מממ", "המ", "הממ", NULL };
 static const char *const lead_ins_he[] = {
     "השם שלי הוא", "השם שלי זה", "השם שלי", "השם הוא", "השם", "קוראים לי", "שמי", "מדברת", "מדבר", "זאת", "זה",
     "אני", "כן", "שלום", "היי", "אה", NULL,
@@ -251,8 +256,8 @@ static void cardinal_he(unsigned value, char *text, size_t size)
 /* --- the languages --- */
 
 static const struct language languages[] = {
-    { "en", numbers_en, answers_en, repeats_en, polite_en, lead_ins_en, tails_en, NULL, NULL, "plus", cardinal_en },
-    { "he", numbers_he, answers_he, repeats_he, polite_he, lead_ins_he, tails_he, "ו", digit_words_he, "פלוס",
+    { "en", numbers_en, answers_en, repeats_en, polite_en, sounds_en, lead_ins_en, tails_en, NULL, NULL, "plus", cardinal_en },
+    { "he", numbers_he, answers_he, repeats_he, polite_he, sounds_he, lead_ins_he, tails_he, "ו", digit_words_he, "פלוס",
       cardinal_he },
 };
 
@@ -371,6 +376,18 @@ bool spoken_repeat(const char *language, const char *text)
         if (phrase_at(&words, 0, *phrase) == n_kept)
             return true;
     return false;
+}
+
+bool spoken_backchannel(const char *language, const char *text)
+{
+    const struct language *lang = language_find(language);
+    struct spoken_words words;
+
+    spoken_split(text, &words);
+    for (size_t i = 0; i < words.n; i++)
+        if (!any_at(&words, i, lang->sounds))
+            return false;
+    return words.n > 0;
 }
 
 void spoken_name(const char *language, const char *text, char *ret_name, size_t size)

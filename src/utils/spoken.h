@@ -26,6 +26,9 @@ int spoken_yesno(const char *language, const char *text);
 /* Whether the whole of it asks to hear the question again ("pardon?", "can you repeat that please"). */
 bool spoken_repeat(const char *language, const char *text);
 
+/* Whether the whole of it only says "I am listening" ("mm hmm"). */
+bool spoken_backchannel(const char *language, const char *text);
+
 /*
  * "oh five two double three" -> "05233"; "+972 52" -> "+97252". Words that are no numbers are passed over.
  *

@@ -1,0 +1,233 @@
+/*
+ * says.c - what the agent is saying, and how much of it was heard
+ */
+#include "services/says.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "utils/text.h"
+
+enum {
+    START_MAX_MS = 3000,  /* from its place in the queue to its first frame; a caller bears no more silence */
+    END_SLACK_MS = 1500,  /* a mark's way to the caller's end and back */
+    PER_CHARACTER_MS = 75, /* slow speech, for a length that nobody told */
+    LEAST_MS = 1000,
+};
+
+static size_t characters(const char *text)
+{
+    size_t n = 0;
+
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
+static uint32_t length_ms(const struct say *say)
+{
+    return say->total_ms ? say->total_ms : LEAST_MS + PER_CHARACTER_MS * (uint32_t)characters(say->sentence.text);
+}
+
+static bool settled(const struct say *say)
+{
+    return say->state == SAY_HEARD || say->state == SAY_FAILED;
+}
+
+static struct say *find(struct says *says, unsigned number)
+{
+    for (size_t i = 0; i < says->n; i++)
+        if (says->list[i].number == number && !settled(&says->list[i]))
+            return &says->list[i];
+    return NULL;
+}
+
+const struct agent_sentence *says_add(struct says *says, unsigned number, const struct agent_sentence *sentence,
+                                      bool filler, uint64_t now_ms)
+{
+    assert(says->n < SAYS_MAX);
+    struct say *say = &says->list[says->n++];
+
+    *say = (struct say){ .number = number, .filler = filler, .queued_ms = now_ms, .sentence = *sentence };
+    return &say->sentence;
+}
+
+void says_clear(struct says *says)
+{
+    says->n = 0;
+    says->first_ms = says->last_ms = 0;
+}
+
+static void heard_until(struct says *says, const struct say *end)
+{
+    for (struct say *say = says->list; say < end; say++)
+        if (!settled(say))
+            say->state = SAY_HEARD;
+}
+
+const struct say *says_started(struct says *says, unsigned number, uint32_t total_ms, uint64_t now_ms)
+{
+    struct say *say = find(says, number);
+
+    if (!say || say->state != SAY_QUEUED)
+        return NULL;
+    heard_until(says, say);
+    say->state = SAY_PLAYING;
+    say->started_ms = now_ms;
+    say->total_ms = total_ms;
+    if (!says->first_ms)
+        says->first_ms = now_ms;
+    says->last_ms = now_ms;
+    return say;
+}
+
+void says_ended(struct says *says, unsigned number, uint64_t now_ms)
+{
+    struct say *say = find(says, number);
+
+    if (!say)
+        return;
+    heard_until(says, say + 1);
+    if (!says->first_ms)
+        says->first_ms = now_ms;
+    says->last_ms = now_ms;
+}
+
+void says_failed(struct says *says, unsigned number)
+{
+    struct say *say = find(says, number);
+
+    if (say && say->state == SAY_QUEUED)
+        say->state = SAY_FAILED;
+}
+
+void says_stopped(struct says *says, unsigned number, uint32_t heard_ms, uint32_t total_ms, uint64_t now_ms)
+{
+    struct say *say = find(says, number);
+
+    if (!say)
+        return;
+    heard_until(says, say);
+    if (total_ms)
+        say->total_ms = total_ms;
+    say->heard_ms = heard_ms < length_ms(say) ? heard_ms : length_ms(say);
+    say->state = say->total_ms && say->heard_ms == say->total_ms ? SAY_HEARD : SAY_CUT;
+    if (heard_ms)
+        says->last_ms = now_ms;
+    if (heard_ms && !says->first_ms)
+        says->first_ms = now_ms - heard_ms;
+}
+
+void says_stopped_now(struct says *says, uint64_t now_ms)
+{
+    const struct say *say = says_current(says);
+
+    if (say && say->state == SAY_PLAYING)
+        says_stopped(says, say->number, (uint32_t)(now_ms - say->started_ms), say->total_ms, now_ms);
+}
+
+void says_resumed(struct says *says, uint64_t now_ms)
+{
+    for (size_t i = 0; i < says->n; i++) {
+        struct say *say = &says->list[i];
+        if (say->state == SAY_CUT && say->heard_ms) {
+            say->state = SAY_PLAYING;
+            say->started_ms = now_ms - say->heard_ms;
+        } else if (say->state == SAY_CUT || say->state == SAY_QUEUED) {
+            say->state = SAY_QUEUED;
+            say->queued_ms = now_ms;
+        }
+    }
+}
+
+void says_give_up(struct says *says)
+{
+    for (size_t i = 0; i < says->n; i++)
+        if (says->list[i].state == SAY_QUEUED)
+            says->list[i].state = SAY_FAILED;
+}
+
+const struct say *says_current(const struct says *says)
+{
+    for (size_t i = 0; i < says->n; i++)
+        if (!settled(&says->list[i]))
+            return &says->list[i];
+    return NULL;
+}
+
+uint32_t says_heard_ms(const struct says *says, uint64_t now_ms)
+{
+    uint64_t sum_ms = 0;
+
+    for (size_t i = 0; i < says->n; i++) {
+        const struct say *say = &says->list[i];
+        if (say->state == SAY_HEARD)
+            sum_ms += length_ms(say);
+        else if (say->state == SAY_CUT)
+            sum_ms += say->heard_ms;
+        else if (say->state == SAY_PLAYING)
+            sum_ms += now_ms - say->started_ms;
+    }
+    return sum_ms < UINT32_MAX ? (uint32_t)sum_ms : UINT32_MAX;
+}
+
+uint64_t says_overdue_ms(const struct says *says)
+{
+    const struct say *say = says_current(says);
+
+    if (!say || say->state == SAY_CUT)
+        return UINT64_MAX;
+    if (say->state == SAY_PLAYING)
+        return say->started_ms + length_ms(say) + END_SLACK_MS;
+    return (say->queued_ms > says->last_ms ? say->queued_ms : says->last_ms) + START_MAX_MS;
+}
+
+/* As many whole words as fit into the time that was heard. */
+static size_t heard_bytes(const struct say *say)
+{
+    const char *text = say->sentence.text, *word_end = text;
+    uint64_t n_heard = (uint64_t)characters(text) * say->heard_ms / length_ms(say), n = 0;
+
+    for (const char *p = text;; p++) {
+        if (*p == ' ' || !*p)
+            word_end = p;
+        if (!*p || n == n_heard)
+            break;
+        n += ((unsigned char)p[1] & 0xC0) != 0x80; /* the last byte of a character */
+    }
+    return (size_t)(word_end - text);
+}
+
+static void join(char *text, size_t size, size_t *n_used, const char *more, size_t n)
+{
+    if (!n)
+        return;
+    text_add(text, size, n_used, " ", *n_used > 0);
+    text_add(text, size, n_used, more, n);
+}
+
+bool says_to_turn(const struct says *says, struct turn *turn)
+{
+    size_t n_text = 0, n_full = 0;
+
+    turn->text[0] = turn->full[0] = '\0';
+    for (size_t i = 0; i < says->n; i++) {
+        const struct say *say = &says->list[i];
+        size_t n = strlen(say->sentence.text), n_heard = 0;
+
+        if (say->state == SAY_FAILED)
+            continue;
+        if (say->state == SAY_HEARD)
+            n_heard = n;
+        else if (say->state == SAY_CUT)
+            n_heard = heard_bytes(say);
+        turn->interrupted |= n_heard < n;
+        join(turn->text, sizeof(turn->text), &n_text, say->sentence.text, n_heard);
+        join(turn->full, sizeof(turn->full), &n_full, say->sentence.text, n);
+    }
+    if (!turn->interrupted)
+        turn->full[0] = '\0';
+    turn->start_ms = says->first_ms;
+    turn->end_ms = says->last_ms;
+    return turn->text[0];
+}
