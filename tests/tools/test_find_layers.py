@@ -19,7 +19,7 @@ ROWS = [
      "INCLUDE: {}:1: the file is on no floor that find_layers knows; add it there"),
     ("src/routes/a.c", '/*\n#include "main.h"\n*/\n', None),
     ("src/routes/a.c", "#include <h2o.h>\n", 
-     r"INCLUDE: {}:1: <h2o.h> has its home in src/(server_internal\.h|(server|loop|websocket)\.c)"),
+     r"INCLUDE: {}:1: <h2o.h> has its home in src/(server_internal\.h|(server|connection|websocket)\.c)"),
     ("src/routes/a.c", '#include "server_internal.h"\n', 'INCLUDE: {}:1: "server_internal.h" belongs to listener alone'),
     ("src/routes/a.c", '#include "websocket.h"\n', None),
     ("src/services/crm.c", "#include <lmdb.h>\n", r"INCLUDE: {}:1: <lmdb.h> has its home in src/db\.c"),
