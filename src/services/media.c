@@ -84,15 +84,15 @@ struct level {
 
 #define KEY(name, field)                                                                           \
     {                                                                                              \
-        {name, sizeof(name) - 1}, field                                                            \
+        { name, sizeof(name) - 1 }, field                                                          \
     }
 
-static const struct key inner_keys[] = {KEY("payload", PAYLOAD), KEY("timestamp", TIMESTAMP),
-                                        KEY("track", TRACK)};
-static const struct level inner = {inner_keys, ELEMENTSOF(inner_keys), NULL};
-static const struct key outer_keys[] = {KEY("event", EVENT), KEY("streamSid", STREAM_SID),
-                                        KEY("media", MEDIA)};
-static const struct level outer = {outer_keys, ELEMENTSOF(outer_keys), &inner};
+static const struct key inner_keys[] = { KEY("payload", PAYLOAD), KEY("timestamp", TIMESTAMP),
+                                         KEY("track", TRACK) };
+static const struct level inner = { inner_keys, ELEMENTSOF(inner_keys), NULL };
+static const struct key outer_keys[] = { KEY("event", EVENT), KEY("streamSid", STREAM_SID),
+                                         KEY("media", MEDIA) };
+static const struct level outer = { outer_keys, ELEMENTSOF(outer_keys), &inner };
 
 static inline void skip_space(struct cursor *c)
 {
@@ -136,7 +136,7 @@ static inline bool take_string(struct cursor *c, struct text *ret_text)
         c->at++;
     if (c->at == c->end || *c->at != '"')
         return false;
-    *ret_text = (struct text){from, (size_t)(c->at++ - from)};
+    *ret_text = (struct text){ from, (size_t)(c->at++ - from) };
     return true;
 }
 
@@ -171,8 +171,8 @@ static bool take_object(struct cursor *c, const struct level *level, struct text
 
 enum media_event media_scan(const char *text, size_t n, struct media_audio *ret_audio)
 {
-    struct cursor c = {text, text + n};
-    struct text fields[N_FIELDS] = {0};
+    struct cursor c = { text, text + n };
+    struct text fields[N_FIELDS] = { 0 };
     uint32_t timestamp_ms = 0;
 
     if (!take_object(&c, &outer, fields))
@@ -187,8 +187,8 @@ enum media_event media_scan(const char *text, size_t n, struct media_audio *ret_
     if (fields[TIMESTAMP].s && !text_number(fields[TIMESTAMP], &timestamp_ms))
         return MEDIA_OTHER;
 
-    *ret_audio = (struct media_audio){fields[PAYLOAD].s, fields[PAYLOAD].n, fields[STREAM_SID].s,
-                                      fields[STREAM_SID].n, timestamp_ms};
+    *ret_audio = (struct media_audio){ fields[PAYLOAD].s, fields[PAYLOAD].n, fields[STREAM_SID].s,
+                                       fields[STREAM_SID].n, timestamp_ms };
     return MEDIA_AUDIO;
 }
 
@@ -209,8 +209,9 @@ static struct text member_text(struct json_object *object, const char *name)
     struct json_object *value = member(object, name, json_type_string);
 
     if (!value)
-        return (struct text){NULL, 0};
-    return (struct text){json_object_get_string(value), (size_t)json_object_get_string_len(value)};
+        return (struct text){ NULL, 0 };
+    return (struct text){ json_object_get_string(value),
+                          (size_t)json_object_get_string_len(value) };
 }
 
 static bool member_sid(struct json_object *object, const char *name, char ret_sid[SID_MAX])
@@ -281,9 +282,9 @@ static const char *parse_media(struct json_object *json, struct media_message *m
         message->event = MEDIA_UNKNOWN;
         return NULL;
     }
-    *audio = (struct media_audio){payload.s, payload.n, stream_sid.s, stream_sid.n, 0};
+    *audio = (struct media_audio){ payload.s, payload.n, stream_sid.s, stream_sid.n, 0 };
     if (json_object_object_get_ex(media, "timestamp", &value)) {
-        struct text digits = {json_object_get_string(value), 0};
+        struct text digits = { json_object_get_string(value), 0 };
         digits.n = digits.s ? strlen(digits.s) : 0;
         if (!text_number(digits, &audio->timestamp_ms))
             return "media.timestamp is not a number";
@@ -328,12 +329,12 @@ static const struct {
     const char *(*parse)(struct json_object *json,
                          struct media_message *message); /* returns what is wrong */
 } events[] = {
-    {"connected", MEDIA_CONNECTED, false, parse_connected},
-    {"start", MEDIA_START, true, parse_start},
-    {"media", MEDIA_AUDIO, true, parse_media},
-    {"dtmf", MEDIA_DTMF, true, parse_dtmf},
-    {"mark", MEDIA_MARK, true, parse_mark},
-    {"stop", MEDIA_STOP, true, parse_stop},
+    { "connected", MEDIA_CONNECTED, false, parse_connected },
+    { "start", MEDIA_START, true, parse_start },
+    { "media", MEDIA_AUDIO, true, parse_media },
+    { "dtmf", MEDIA_DTMF, true, parse_dtmf },
+    { "mark", MEDIA_MARK, true, parse_mark },
+    { "stop", MEDIA_STOP, true, parse_stop },
 };
 
 static const char *parse_event(struct json_object *json, struct media_message *message)
@@ -376,7 +377,7 @@ static struct json_object *parse_json(const char *text, size_t n)
 
 int media_parse(const char *text, size_t n, struct media_message *ret_message, const char **ret_why)
 {
-    struct media_message message = {.json = n <= INT32_MAX ? parse_json(text, n) : NULL};
+    struct media_message message = { .json = n <= INT32_MAX ? parse_json(text, n) : NULL };
     const char *why = "not a JSON object";
 
     if (json_object_is_type(message.json, json_type_object))

@@ -14,19 +14,19 @@ static const struct {
     const char *text, *bytes;
 } pairs[] = {
     /* RFC 4648, 10 */
-    {"", ""},
-    {"Zg==", "f"},
-    {"Zm8=", "fo"},
-    {"Zm9v", "foo"},
-    {"Zm9vYg==", "foob"},
-    {"Zm9vYmE=", "fooba"},
-    {"Zm9vYmFy", "foobar"},
+    { "", "" },
+    { "Zg==", "f" },
+    { "Zm8=", "fo" },
+    { "Zm9v", "foo" },
+    { "Zm9vYg==", "foob" },
+    { "Zm9vYmE=", "fooba" },
+    { "Zm9vYmFy", "foobar" },
     /* every letter, through the wide step and the table */
-    {"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-     "\x00\x10\x83\x10\x51\x87\x20\x92\x8b\x30\xd3\x8f\x41\x14\x93\x51\x55\x97\x61\x96\x9b\x71\xd7"
-     "\x9f"
-     "\x82\x18\xa3\x92\x59\xa7\xa2\x9a\xab\xb2\xdb\xaf\xc3\x1c\xb3\xd3\x5d\xb7\xe3\x9e\xbb\xf3\xdf"
-     "\xbf"},
+    { "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+      "\x00\x10\x83\x10\x51\x87\x20\x92\x8b\x30\xd3\x8f\x41\x14\x93\x51\x55\x97\x61\x96\x9b\x71\xd7"
+      "\x9f"
+      "\x82\x18\xa3\x92\x59\xa7\xa2\x9a\xab\xb2\xdb\xaf\xc3\x1c\xb3\xd3\x5d\xb7\xe3\x9e\xbb\xf3\xdf"
+      "\xbf" },
 };
 
 static const struct {
@@ -34,22 +34,22 @@ static const struct {
     size_t max;
     int want;
 } refused[] = {
-    {"one character", "A", 9, -EBADMSG},
-    {"no padding", "Zg", 9, -EBADMSG},
-    {"half the padding", "Zg=", 9, -EBADMSG},
-    {"spare bits after two characters", "Zh==", 9, -EBADMSG},
-    {"spare bits after three", "Zm9=", 9, -EBADMSG},
-    {"padding alone", "====", 9, -EBADMSG},
-    {"three times padding", "Z===", 9, -EBADMSG},
-    {"padding before the end", "Zg==Zm9v", 9, -EBADMSG},
-    {"padding, then a letter", "Zm=v", 9, -EBADMSG},
-    {"a url-safe letter", "Zm9_", 9, -EBADMSG},
-    {"the other one", "Zm9-", 9, -EBADMSG},
-    {"a blank", "Zm9 ", 9, -EBADMSG},
-    {"a newline at the end", "Zg==\n", 9, -EBADMSG},
-    {"a byte over 127", "Zm9\xf6", 9, -EBADMSG},
-    {"more than fits", "Zm9vYg==", 3, -EMSGSIZE},
-    {"more than nothing", "Zg==", 0, -EMSGSIZE},
+    { "one character", "A", 9, -EBADMSG },
+    { "no padding", "Zg", 9, -EBADMSG },
+    { "half the padding", "Zg=", 9, -EBADMSG },
+    { "spare bits after two characters", "Zh==", 9, -EBADMSG },
+    { "spare bits after three", "Zm9=", 9, -EBADMSG },
+    { "padding alone", "====", 9, -EBADMSG },
+    { "three times padding", "Z===", 9, -EBADMSG },
+    { "padding before the end", "Zg==Zm9v", 9, -EBADMSG },
+    { "padding, then a letter", "Zm=v", 9, -EBADMSG },
+    { "a url-safe letter", "Zm9_", 9, -EBADMSG },
+    { "the other one", "Zm9-", 9, -EBADMSG },
+    { "a blank", "Zm9 ", 9, -EBADMSG },
+    { "a newline at the end", "Zg==\n", 9, -EBADMSG },
+    { "a byte over 127", "Zm9\xf6", 9, -EBADMSG },
+    { "more than fits", "Zm9vYg==", 3, -EMSGSIZE },
+    { "more than nothing", "Zg==", 0, -EMSGSIZE },
 };
 
 static void round_trips(void)

@@ -14,49 +14,49 @@
 static const struct {
     const char *body, *want;
 } bodies[] = {
-    {"", ""},
-    {"a=1", "a\x1f"
-            "1\x1e"},
-    {"a=1&b=2", "a\x1f"
-                "1\x1e"
-                "b\x1f"
-                "2\x1e"},
-    {"b=2&a=1&b=2", "b\x1f"
-                    "2\x1e"
-                    "a\x1f"
-                    "1\x1e"
-                    "b\x1f"
-                    "2\x1e"},
-    {"flag&X=1", "flag\x1f\x1e"
-                 "X\x1f"
-                 "1\x1e"},
-    {"X=1&flag", "X\x1f"
+    { "", "" },
+    { "a=1", "a\x1f"
+             "1\x1e" },
+    { "a=1&b=2", "a\x1f"
                  "1\x1e"
-                 "flag\x1f\x1e"},
-    {"a=", "a\x1f\x1e"},
-    {"=v", "\x1fv\x1e"},
-    {"=", "\x1f\x1e"},
-    {"a=b=c", "a\x1f"
-              "b=c\x1e"},
-    {"&&a=1&&b=2&", "a\x1f"
-                    "1\x1e"
-                    "b\x1f"
-                    "2\x1e"},
-    {"Body=a+b%20c%2Bd%26e%3Df%25g", "Body\x1f"
-                                     "a b c+d&e=f%g\x1e"},
-    {"n%61me=%D7%A9%d7%9c", "name\x1f"
-                            "\xd7\xa9\xd7\x9c\x1e"},
-    {"Body=%20hi%0D%0Athere%20", "Body\x1f hi\r\nthere \x1e"},
-    {"raw=\xd7\xa9", "raw\x1f\xd7\xa9\x1e"},
+                 "b\x1f"
+                 "2\x1e" },
+    { "b=2&a=1&b=2", "b\x1f"
+                     "2\x1e"
+                     "a\x1f"
+                     "1\x1e"
+                     "b\x1f"
+                     "2\x1e" },
+    { "flag&X=1", "flag\x1f\x1e"
+                  "X\x1f"
+                  "1\x1e" },
+    { "X=1&flag", "X\x1f"
+                  "1\x1e"
+                  "flag\x1f\x1e" },
+    { "a=", "a\x1f\x1e" },
+    { "=v", "\x1fv\x1e" },
+    { "=", "\x1f\x1e" },
+    { "a=b=c", "a\x1f"
+               "b=c\x1e" },
+    { "&&a=1&&b=2&", "a\x1f"
+                     "1\x1e"
+                     "b\x1f"
+                     "2\x1e" },
+    { "Body=a+b%20c%2Bd%26e%3Df%25g", "Body\x1f"
+                                      "a b c+d&e=f%g\x1e" },
+    { "n%61me=%D7%A9%d7%9c", "name\x1f"
+                             "\xd7\xa9\xd7\x9c\x1e" },
+    { "Body=%20hi%0D%0Athere%20", "Body\x1f hi\r\nthere \x1e" },
+    { "raw=\xd7\xa9", "raw\x1f\xd7\xa9\x1e" },
 };
 
 static const struct {
     const char *body;
     int want;
 } refused[] = {
-    {"a=%", -EBADMSG},     {"a=%4", -EBADMSG},      {"a=%4&b=1", -EBADMSG},
-    {"a=%g0", -EBADMSG},   {"%zz=1", -EBADMSG},     {"a=1&b=2&c=%0", -EBADMSG},
-    {"a&b&c&d&e", -E2BIG}, {"a=%&b&c&d&e", -E2BIG},
+    { "a=%", -EBADMSG },     { "a=%4", -EBADMSG },      { "a=%4&b=1", -EBADMSG },
+    { "a=%g0", -EBADMSG },   { "%zz=1", -EBADMSG },     { "a=1&b=2&c=%0", -EBADMSG },
+    { "a&b&c&d&e", -E2BIG }, { "a=%&b&c&d&e", -E2BIG },
 };
 
 static void parses(void)
