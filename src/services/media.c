@@ -378,14 +378,18 @@ static struct json_object *parse_json(const char *text, size_t n)
 int media_parse(const char *text, size_t n, struct media_message *ret_message, const char **ret_why)
 {
     struct media_message message = { .json = n <= INT32_MAX ? parse_json(text, n) : NULL };
-    const char *why = "not a JSON object";
 
-    if (json_object_is_type(message.json, json_type_object))
-        why = parse_event(message.json, &message);
+    if (!json_object_is_type(message.json, json_type_object)) {
+        media_message_done(&message);
+        *ret_why = "not a JSON object";
+        return -EBADMSG;
+    }
+
+    const char *why = parse_event(message.json, &message);
     if (why) {
         media_message_done(&message);
         *ret_why = why;
-        return -EBADMSG;
+        return -EPROTO;
     }
     *ret_message = message;
     return 0;

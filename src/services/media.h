@@ -58,8 +58,8 @@ struct media_message {
 /*
  * Everything that media_scan() leaves, audio with unusual JSON included.
  *
- * Errors: -EBADMSG with *ret_why set: not JSON, no event, a field missing or of the wrong type, a media format
- *         we do not speak; -ENOMEM.
+ * Errors: with *ret_why set: -EBADMSG not a JSON object; -EPROTO no event, a field of it missing or of the wrong
+ *         type, a media format we do not speak.
  * Owner:  *ret_message is to be released with media_message_done().
  */
 int media_parse(const char *text, size_t n, struct media_message *ret_message, const char **ret_why);
