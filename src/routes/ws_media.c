@@ -1,0 +1,647 @@
+/*
+ * ws_media.c - /ws/twilio-media: Media Streams in both directions
+ *
+ *   WANT_CONNECTED --connected--> WANT_START --start--> STREAMING --stop, end, fault--> OVER
+ *
+ * A stream belongs to its WebSocket's loop. start brings the token that
+ * incoming_call gave out for this call; when it is the stored one, the speech
+ * worker gets the call and the loop its leg. From then on nothing is allocated
+ * but for the rare messages that json-c reads: audio goes from the text straight
+ * into a slot of the inbound ring, and from the outbound ring straight into the
+ * WebSocket's output. The worker is woken once per batch of messages.
+ *
+ * That the stream began is written to the store behind the call's back; only when
+ * the store says that the call had its stream before, it ends. The stream lives
+ * until both its WebSocket and that write are done with it.
+ *
+ * Outbound frames are left in the ring while over WAITING_MAX bytes wait for the
+ * peer; what is left is taken up with the next batch or second. The worker sends
+ * little ahead of its play-out clock, so only a peer that does not read comes so
+ * far, and websocket.c drops him when the output is full or stands still.
+ *
+ * faults[] is the whole list of what a peer can do wrong, and what is done about it:
+ * one counter and one rate-limited log line each, and for those with a close code
+ * the end of his stream. A fault without one costs the message alone.
+ *
+ * No clock is read on the way of a message: on_second() brings the time, and
+ * time-outs are therefore up to a second late.
+ */
+#include "routes/ws_media.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "config.h"
+#include "services/crm.h"
+#include "services/media.h"
+#include "services/services.h"
+#include "services/speech.h"
+#include "utils/base64.h"
+#include "utils/clock.h"
+#include "utils/log.h"
+#include "websocket.h"
+
+enum {
+    MESSAGE_MAX = 64 * KIB,
+    OUTPUT_MAX = 256 * KIB,
+    WAITING_MAX = 32 * KIB,
+    STALL_MS = 10000,
+    START_MS = 5000,     /* from the upgrade to start */
+    NO_MEDIA_MS = 10000, /* Twilio sends 50 messages a second, in silence too */
+    PAYLOAD_MAX = MESSAGE_MAX / 4 * 3,
+    JOINED_MAX = 100 * FRAME_BYTES, /* of one outbound message, 2 s */
+};
+
+enum { GOES_ON = 0 };
+
+/* clang-format off */
+static const struct {
+    const char *name;
+    int close_code;    /* or GOES_ON */
+    enum call_end end; /* of the call, if it had begun */
+    const char *what;
+} faults[N_MEDIA_FAULTS] = {
+    [FAULT_BAD_JSON]         = { "bad_json",         1007,    CALL_END_PROTOCOL,  "a message is not a JSON object" },
+    [FAULT_BAD_START]        = { "bad_start",        1008,    CALL_END_PROTOCOL,  "a message up to start lacks what it needs" },
+    [FAULT_BAD_FIELD]        = { "bad_field",        GOES_ON, CALL_END_NONE,      "a message lacks what it needs" },
+    [FAULT_BAD_BASE64]       = { "bad_base64",       GOES_ON, CALL_END_NONE,      "a payload is not base64" },
+    [FAULT_EARLY]            = { "early",            1008,    CALL_END_PROTOCOL,  "a message came before its time" },
+    [FAULT_SECOND_CONNECTED] = { "second_connected", 1008,    CALL_END_PROTOCOL,  "a second connected" },
+    [FAULT_SECOND_START]     = { "second_start",     1008,    CALL_END_PROTOCOL,  "a second start" },
+    [FAULT_WRONG_STREAM]     = { "wrong_stream",     1008,    CALL_END_PROTOCOL,  "a message of another stream" },
+    [FAULT_NO_TOKEN]         = { "no_token",         1008,    CALL_END_PROTOCOL,  "start brings no token" },
+    [FAULT_WRONG_TOKEN]      = { "wrong_token",      1008,    CALL_END_PROTOCOL,  "start brings another token" },
+    [FAULT_UNKNOWN_CALL]     = { "unknown_call",     1008,    CALL_END_PROTOCOL,  "there is no such call" },
+    [FAULT_OTHER_ACCOUNT]    = { "other_account",    1008,    CALL_END_PROTOCOL,  "the call is another account's" },
+    [FAULT_ALREADY_STREAMED] = { "already_streamed", 1008,    CALL_END_PROTOCOL,  "the call is over, or has its stream" },
+    [FAULT_TOO_MANY_CALLS]   = { "too_many_calls",   1013,    CALL_END_PROTOCOL,  "MAX_CALLS are under way" },
+    [FAULT_DRAINING]         = { "draining",         1001,    CALL_END_DRAIN,     "we are stopping" },
+    [FAULT_INTERNAL]         = { "internal",         1011,    CALL_END_PROTOCOL,  "the call could not be begun" },
+    [FAULT_START_TIMEOUT]    = { "start_timeout",    1008,    CALL_END_PROTOCOL,  "no start for too long" },
+    [FAULT_NO_MEDIA]         = { "no_media",         1008,    CALL_END_NO_MEDIA,  "no audio for too long" },
+    [FAULT_BINARY]           = { "binary",           1003,    CALL_END_PROTOCOL,  "a binary message" },
+    /* the WebSocket found these, and is closed */
+    [FAULT_OVERSIZED]        = { "oversized",        1009,    CALL_END_PROTOCOL,  "a message too long" },
+    [FAULT_FRAMING]          = { "framing",          1002,    CALL_END_PROTOCOL,  "broken framing" },
+    [FAULT_NOT_UTF8]         = { "not_utf8",         1007,    CALL_END_PROTOCOL,  "text is not UTF-8" },
+    [FAULT_NOT_READING]      = { "not_reading",      1008,    CALL_END_SLOW_PEER, "the peer does not read" },
+    [FAULT_VANISHED]         = { "vanished",         1006,    CALL_END_CALLER,    "the connection ended without a word" },
+    /* ours, not the peer's */
+    [FAULT_OVERRUN]          = { "overrun",          GOES_ON, CALL_END_NONE,      "the worker is behind, a message is dropped" },
+};
+/* clang-format on */
+
+static _Atomic uint64_t counts[N_MEDIA_FAULTS];
+static struct log_limit limits[N_MEDIA_FAULTS];
+
+enum state { WANT_CONNECTED, WANT_START, STREAMING, OVER, N_STATES };
+
+struct stream {
+    const struct services *services;
+    struct websocket *socket; /* NULL before and after */
+    struct loop *loop;
+    struct leg *leg; /* NULL but while STREAMING */
+    enum state state;
+    bool heard;  /* media came since the last second */
+    bool behind; /* outbound frames may wait in the ring */
+    size_t n_stream_sid;
+    char stream_sid[SID_MAX], call_sid[SID_MAX];
+    uint64_t since_ms; /* of the state, or of the last media; 0 not known yet */
+
+    struct db_op op; /* the stream began */
+    struct loop_task task;
+    bool is_recording, must_record; /* the op is with the writer; it still has to go there */
+    uint64_t began_ms;
+    int recorded;
+};
+
+/* --- faults */
+
+const char *media_fault_name(enum media_fault fault)
+{
+    return faults[fault].name;
+}
+
+void media_fault_counts(uint64_t ret_counts[N_MEDIA_FAULTS])
+{
+    for (size_t i = 0; i < N_MEDIA_FAULTS; i++)
+        ret_counts[i] = atomic_load_explicit(&counts[i], memory_order_relaxed);
+}
+
+static void note(const struct stream *stream, enum media_fault fault, const char *detail)
+{
+    uint32_t n_hidden = 0;
+
+    atomic_fetch_add_explicit(&counts[fault], 1, memory_order_relaxed);
+    if (!log_limit_pass(&limits[fault], clock_mono_ms(), &n_hidden))
+        return;
+    log_call(LOG_WARNING, stream->call_sid[0] ? stream->call_sid : NULL,
+             "media stream: %s%s%s (%s; %u alike left out)", faults[fault].what, detail ? ": " : "",
+             detail ? detail : "", faults[fault].close_code ? "it is closed" : "it goes on", n_hidden);
+}
+
+static void leave(struct stream *stream, int end)
+{
+    stream->state = OVER;
+    if (stream->leg)
+        leg_release(steal(&stream->leg), end);
+}
+
+static void fail(struct stream *stream, enum media_fault fault, const char *detail)
+{
+    note(stream, fault, detail);
+    leave(stream, faults[fault].end);
+    if (stream->socket)
+        websocket_close(stream->socket, faults[fault].close_code, faults[fault].what);
+}
+
+/* --- what we send */
+
+/* Returns: false when the output takes no more. */
+static bool send_audio(struct stream *stream, const uint8_t *ulaw, size_t n)
+{
+    char *out = websocket_begin_text(stream->socket, media_audio_size(stream->n_stream_sid, n));
+
+    if (out)
+        media_audio_write(out, stream->stream_sid, stream->n_stream_sid, ulaw, n);
+    return out;
+}
+
+/* One message of a payload that takes several frames; the ring holds all of them. */
+static bool send_joined(struct stream *stream)
+{
+    uint8_t ulaw[JOINED_MAX];
+    size_t n = 0;
+    bool more = true;
+
+    while (more && n + FRAME_BYTES <= sizeof(ulaw)) {
+        const struct frame *frame = leg_outbound_peek(stream->leg);
+        if (!frame || frame->kind != FRAME_AUDIO)
+            break;
+        memcpy(ulaw + n, frame->bytes, frame->n);
+        n += frame->n;
+        more = frame->flags & FRAME_MORE;
+        leg_outbound_pop(stream->leg);
+    }
+    return send_audio(stream, ulaw, n);
+}
+
+static bool send_frame(struct stream *stream, const struct frame *frame)
+{
+    const char *sid = stream->stream_sid;
+    size_t n_sid = stream->n_stream_sid;
+    char *out = NULL;
+
+    if (frame->kind == FRAME_AUDIO && frame->flags & FRAME_MORE)
+        return send_joined(stream);
+
+    switch (frame->kind) {
+    case FRAME_AUDIO:
+        out = websocket_begin_text(stream->socket, media_audio_size(n_sid, frame->n));
+        if (out)
+            media_audio_write(out, sid, n_sid, frame->bytes, frame->n);
+        break;
+    case FRAME_MARK:
+        out = websocket_begin_text(stream->socket, media_mark_size(n_sid, frame->n));
+        if (out)
+            media_mark_write(out, sid, n_sid, (const char *)frame->bytes, frame->n);
+        break;
+    case FRAME_CLEAR:
+        out = websocket_begin_text(stream->socket, media_clear_size(n_sid));
+        if (out)
+            media_clear_write(out, sid, n_sid);
+        break;
+    case FRAME_END:
+        leave(stream, frame->bytes[0]);
+        websocket_close(stream->socket, 1000, "the call is over");
+        return false;
+    }
+    leg_outbound_pop(stream->leg);
+    return out;
+}
+
+static void send_outbound(struct stream *stream)
+{
+    const struct frame *frame;
+
+    stream->behind = false;
+    while (stream->leg && (frame = leg_outbound_peek(stream->leg))) {
+        if (websocket_n_waiting(stream->socket) > WAITING_MAX) {
+            stream->behind = true;
+            return;
+        }
+        if (!send_frame(stream, frame))
+            return;
+    }
+}
+
+static void on_outbound(struct leg *leg, void *user)
+{
+    struct stream *stream = user;
+
+    send_outbound(stream);
+    websocket_flush(stream->socket);
+}
+
+/* --- audio in */
+
+/* Returns: 0; -EBADMSG, and nothing was taken. */
+static int take_long_audio(struct stream *stream, const struct media_audio *audio)
+{
+    uint8_t ulaw[PAYLOAD_MAX];
+    ssize_t n = base64_decode(audio->payload, audio->n_payload, ulaw, sizeof(ulaw));
+
+    if (n < 0)
+        return (int)n;
+    for (size_t at = 0, n_part; at < (size_t)n; at += n_part) {
+        struct frame *frame = leg_inbound_slot(stream->leg, FRAME_AUDIO);
+        if (!frame) {
+            note(stream, FAULT_OVERRUN, NULL);
+            return 0;
+        }
+        n_part = (size_t)n - at < FRAME_BYTES ? (size_t)n - at : FRAME_BYTES;
+        memcpy(frame->bytes, ulaw + at, n_part);
+        frame->n = (uint16_t)n_part;
+        frame->flags = at + n_part < (size_t)n ? FRAME_MORE : 0;
+        frame->stamp_ms = audio->timestamp_ms;
+        leg_inbound_commit(stream->leg);
+    }
+    return 0;
+}
+
+static void take_audio(struct stream *stream, const struct media_audio *audio)
+{
+    struct frame *frame = leg_inbound_slot(stream->leg, FRAME_AUDIO);
+    ssize_t n;
+
+    if (!frame) {
+        stream->heard = true;
+        note(stream, FAULT_OVERRUN, NULL);
+        return;
+    }
+    n = base64_decode(audio->payload, audio->n_payload, frame->bytes, FRAME_BYTES);
+    if (n > 0) {
+        frame->n = (uint16_t)n;
+        frame->stamp_ms = audio->timestamp_ms;
+        leg_inbound_commit(stream->leg);
+    } else if (n == -EMSGSIZE) {
+        n = take_long_audio(stream, audio);
+    }
+    stream->heard |= n >= 0;
+    if (n < 0)
+        note(stream, FAULT_BAD_BASE64, NULL);
+}
+
+/* --- start */
+
+static int record_run(struct db_txn *txn, struct db_op *op)
+{
+    struct stream *stream = (struct stream *)((char *)op - offsetof(struct stream, op));
+
+    return crm_call_stream(txn, stream->call_sid, stream->stream_sid, stream->began_ms);
+}
+
+/* Writer thread. */
+static void record_done(struct db_op *op, int r)
+{
+    struct stream *stream = (struct stream *)((char *)op - offsetof(struct stream, op));
+
+    stream->recorded = r;
+    loop_post(stream->loop, &stream->task);
+}
+
+static void recorded(struct loop_task *task)
+{
+    struct stream *stream = (struct stream *)((char *)task - offsetof(struct stream, task));
+
+    stream->is_recording = false;
+    if (!stream->socket) {
+        free(stream);
+        return;
+    }
+    if (stream->recorded == -EALREADY && stream->state == STREAMING)
+        fail(stream, FAULT_ALREADY_STREAMED, NULL);
+    else if (stream->recorded < 0 && stream->recorded != -EALREADY)
+        log_limited(LOG_ERR, stream->call_sid, "the beginning of the stream could not be kept: %s",
+                    strerrordesc_np(-stream->recorded) ?: "unknown error");
+}
+
+/* A queue that is full now will not be in a second. */
+static void record(struct stream *stream)
+{
+    stream->op = (struct db_op){ .run = record_run, .done = record_done, .what = "stream began" };
+    stream->task.run = recorded;
+    stream->is_recording = true;
+    int r = db_submit(stream->services->db, &stream->op);
+    stream->is_recording = r == 0;
+    stream->must_record = r == -EAGAIN;
+}
+
+static bool same_token(const char a[STREAM_TOKEN_MAX], const char b[STREAM_TOKEN_MAX])
+{
+    char padded_a[STREAM_TOKEN_MAX] = "", padded_b[STREAM_TOKEN_MAX] = "";
+
+    memcpy(padded_a, a, strnlen(a, STREAM_TOKEN_MAX));
+    memcpy(padded_b, b, strnlen(b, STREAM_TOKEN_MAX));
+    return CRYPTO_memcmp(padded_a, padded_b, STREAM_TOKEN_MAX) == 0;
+}
+
+/* Whether start and the stored call belong together. Returns: N_MEDIA_FAULTS, or the fault. */
+static enum media_fault judge_start(const struct stream *stream, const struct media_message *start,
+                                    const struct call *call)
+{
+    const char *account_sid = stream->services->config->twilio_account_sid;
+
+    if (!call->stream_token[0] || !same_token(start->token, call->stream_token))
+        return FAULT_WRONG_TOKEN;
+    if (call->account_sid[0] && strcmp(call->account_sid, start->account_sid) != 0)
+        return FAULT_OTHER_ACCOUNT;
+    if (account_sid && strcmp(account_sid, start->account_sid) != 0)
+        return FAULT_OTHER_ACCOUNT;
+    if (call->stream_sid[0] || (call_status_is_final(call->status) && call->status != CALL_LOST))
+        return FAULT_ALREADY_STREAMED;
+    return N_MEDIA_FAULTS;
+}
+
+/* A short read of what incoming_call kept. */
+static enum media_fault look_up(const struct stream *stream, const struct media_message *start,
+                                struct call *ret_call, struct contact *ret_contact)
+{
+    scoped(db_read_end) struct db_txn *txn = NULL;
+
+    if (!start->token[0])
+        return FAULT_NO_TOKEN;
+    if (db_read_begin(stream->services->db, &txn) < 0)
+        return FAULT_INTERNAL;
+
+    int r = crm_call_get(txn, start->call_sid, ret_call);
+    if (r < 0)
+        return r == -ENOENT ? FAULT_UNKNOWN_CALL : FAULT_INTERNAL;
+    if (ret_call->contact_id[0])
+        (void)crm_contact_get(txn, ret_call->contact_id, ret_contact); /* without it he has no name */
+    return judge_start(stream, start, ret_call);
+}
+
+static const struct {
+    int error;
+    enum media_fault fault;
+} start_errors[] = {
+    { -EEXIST, FAULT_ALREADY_STREAMED },
+    { -ENOSPC, FAULT_TOO_MANY_CALLS },
+    { -ESHUTDOWN, FAULT_DRAINING },
+};
+
+static enum media_fault begin_call(struct stream *stream, const struct call *call, const char *name)
+{
+    struct speech_call speech_call = {
+        .call_sid = stream->call_sid,
+        .stream_sid = stream->stream_sid,
+        .contact_id = call->contact_id,
+        .from = call->from,
+        .contact_name = name,
+        .loop = stream->loop,
+    };
+    int r = speech_start_call(stream->services->speech, &speech_call, &stream->leg);
+
+    for (size_t i = 0; i < ELEMENTSOF(start_errors); i++)
+        if (r == start_errors[i].error)
+            return start_errors[i].fault;
+    return r < 0 ? FAULT_INTERNAL : N_MEDIA_FAULTS;
+}
+
+static void on_start(struct stream *stream, const struct media_message *start)
+{
+    scoped(call_done) struct call call = { 0 };
+    scoped(contact_done) struct contact contact = { 0 };
+
+    memcpy(stream->stream_sid, start->stream_sid, SID_MAX);
+    memcpy(stream->call_sid, start->call_sid, SID_MAX);
+    stream->n_stream_sid = strlen(stream->stream_sid);
+
+    enum media_fault fault = look_up(stream, start, &call, &contact);
+    if (fault == N_MEDIA_FAULTS)
+        fault = begin_call(stream, &call, contact.name);
+    if (fault != N_MEDIA_FAULTS) {
+        fail(stream, fault, NULL);
+        return;
+    }
+    leg_on_outbound(stream->leg, on_outbound, stream);
+    stream->state = STREAMING;
+    stream->since_ms = 0;
+    stream->began_ms = clock_real_ms();
+    record(stream);
+}
+
+/* --- the other messages */
+
+static void on_connected(struct stream *stream, const struct media_message *message)
+{
+    stream->state = WANT_START;
+}
+
+static void on_media(struct stream *stream, const struct media_message *message)
+{
+    take_audio(stream, &message->audio);
+}
+
+static void on_dtmf(struct stream *stream, const struct media_message *message)
+{
+    struct frame *frame = leg_inbound_slot(stream->leg, FRAME_DTMF);
+
+    if (!frame) {
+        note(stream, FAULT_OVERRUN, NULL);
+        return;
+    }
+    frame->bytes[0] = (uint8_t)message->digit;
+    frame->n = 1;
+    leg_inbound_commit(stream->leg);
+}
+
+static void on_mark(struct stream *stream, const struct media_message *message)
+{
+    struct frame *frame = leg_inbound_slot(stream->leg, FRAME_MARK);
+
+    if (!frame) {
+        note(stream, FAULT_OVERRUN, NULL);
+        return;
+    }
+    frame->n = (uint16_t)strlen(message->mark);
+    memcpy(frame->bytes, message->mark, frame->n);
+    leg_inbound_commit(stream->leg);
+}
+
+static void on_stop(struct stream *stream, const struct media_message *message)
+{
+    leave(stream, CALL_END_CALLER);
+    websocket_close(stream->socket, 1000, "stop");
+}
+
+enum { NO_FAULT = -1 };
+
+/* By event; order: the fault it is in each state up to STREAMING. */
+static const struct {
+    void (*handle)(struct stream *stream, const struct media_message *message);
+    int order[OVER];
+} events[] = {
+    [MEDIA_CONNECTED] = { on_connected, { NO_FAULT, FAULT_SECOND_CONNECTED, FAULT_SECOND_CONNECTED } },
+    [MEDIA_START] = { on_start, { FAULT_EARLY, NO_FAULT, FAULT_SECOND_START } },
+    [MEDIA_AUDIO] = { on_media, { FAULT_EARLY, FAULT_EARLY, NO_FAULT } },
+    [MEDIA_DTMF] = { on_dtmf, { FAULT_EARLY, FAULT_EARLY, NO_FAULT } },
+    [MEDIA_MARK] = { on_mark, { FAULT_EARLY, FAULT_EARLY, NO_FAULT } },
+    [MEDIA_STOP] = { on_stop, { FAULT_EARLY, FAULT_EARLY, NO_FAULT } },
+};
+
+static void take_event(struct stream *stream, const struct media_message *message)
+{
+    if (message->event == MEDIA_UNKNOWN)
+        return;
+
+    int fault = events[message->event].order[stream->state];
+    if (fault == NO_FAULT && stream->state == STREAMING && strcmp(message->stream_sid, stream->stream_sid) != 0)
+        fault = FAULT_WRONG_STREAM;
+    if (fault == NO_FAULT)
+        events[message->event].handle(stream, message);
+    else
+        fail(stream, (enum media_fault)fault, NULL);
+}
+
+static void take_message(struct stream *stream, const char *text, size_t n)
+{
+    struct media_message message;
+    const char *why;
+    int r = media_parse(text, n, &message, &why);
+
+    if (r == -EPROTO && stream->state == STREAMING) {
+        note(stream, FAULT_BAD_FIELD, why);
+    } else if (r < 0) {
+        fail(stream, r == -EPROTO ? FAULT_BAD_START : FAULT_BAD_JSON, why);
+    } else {
+        take_event(stream, &message);
+        media_message_done(&message);
+    }
+}
+
+/* --- the WebSocket's callbacks */
+
+static void on_open(struct websocket *socket, void *user)
+{
+    struct stream *stream = user;
+
+    stream->socket = socket;
+}
+
+static void on_text(struct websocket *socket, void *user, char *text, size_t n)
+{
+    struct stream *stream = user;
+    struct media_audio audio;
+
+    if (stream->state == OVER)
+        return;
+    if (stream->state == STREAMING && media_scan(text, n, &audio) == MEDIA_AUDIO) {
+        if (audio.n_stream_sid == stream->n_stream_sid &&
+            memcmp(audio.stream_sid, stream->stream_sid, audio.n_stream_sid) == 0)
+            take_audio(stream, &audio);
+        else
+            fail(stream, FAULT_WRONG_STREAM, NULL);
+        return;
+    }
+    take_message(stream, text, n);
+}
+
+static void on_binary(struct websocket *socket, void *user)
+{
+    struct stream *stream = user;
+
+    if (stream->state != OVER)
+        fail(stream, FAULT_BINARY, NULL);
+}
+
+static void on_batch(struct websocket *socket, void *user)
+{
+    struct stream *stream = user;
+
+    if (!stream->leg)
+        return;
+    leg_inbound_flush(stream->leg);
+    if (stream->behind)
+        send_outbound(stream);
+}
+
+static void on_second(struct websocket *socket, void *user, uint64_t mono_ms)
+{
+    struct stream *stream = user;
+    bool streaming = stream->state == STREAMING;
+
+    if (stream->state == OVER)
+        return;
+    if (stream->must_record)
+        record(stream);
+    if (stream->heard || !stream->since_ms)
+        stream->since_ms = mono_ms;
+    stream->heard = false;
+    if (mono_ms - stream->since_ms >= (streaming ? NO_MEDIA_MS : START_MS))
+        fail(stream, streaming ? FAULT_NO_MEDIA : FAULT_START_TIMEOUT, NULL);
+    else
+        send_outbound(stream);
+}
+
+/* Codes that the WebSocket closed with on its own account. */
+static const struct {
+    int code;
+    enum media_fault fault;
+} closings[] = {
+    { 1002, FAULT_FRAMING },   { 1006, FAULT_VANISHED },  { 1007, FAULT_NOT_UTF8 },
+    { 1008, FAULT_NOT_READING }, { 1009, FAULT_OVERSIZED },
+};
+
+static void on_close(struct websocket *socket, void *user, int code, const char *why)
+{
+    struct stream *stream = user;
+    int end = CALL_END_CALLER;
+
+    for (size_t i = 0; i < ELEMENTSOF(closings) && stream->state != OVER; i++) {
+        if (code != closings[i].code)
+            continue;
+        note(stream, closings[i].fault, why);
+        end = faults[closings[i].fault].end;
+    }
+    leave(stream, end);
+    stream->socket = NULL;
+    if (!stream->is_recording)
+        free(stream);
+}
+
+static const struct websocket_ops ops = {
+    .on_open = on_open,
+    .on_text = on_text,
+    .on_binary = on_binary,
+    .on_batch = on_batch,
+    .on_second = on_second,
+    .on_close = on_close,
+    .message_max = MESSAGE_MAX,
+    .output_max = OUTPUT_MAX,
+    .stall_ms = STALL_MS,
+};
+
+static int open_stream(struct http_request *request, struct http_response *response)
+{
+    struct stream *stream = calloc(1, sizeof(*stream));
+
+    if (!stream)
+        return -ENOMEM;
+    stream->services = request->context;
+    stream->loop = request->loop;
+    response->upgrade_ops = &ops;
+    response->upgrade_user = stream;
+    return HTTP_UPGRADE;
+}
+
+static const struct route routes[] = {
+    { "GET", "/twilio-media", AUTH_TWILIO, 0, open_stream, "Media Streams of a call, both ways" },
+};
+
+const struct blueprint ws_media = BLUEPRINT("ws_media", "/ws", routes);
