@@ -3,5 +3,8 @@
 
 #include "router.h"
 
-extern const struct blueprint admin;  /* /admin */
-extern const struct blueprint health; /* /health */
+extern const struct blueprint admin;           /* /admin */
+extern const struct blueprint health;          /* /health */
+extern const struct blueprint twilio_voice;    /* /webhook */
+extern const struct blueprint whatsapp_twilio; /* /webhook/whatsapp */
+extern const struct blueprint ws_media;        /* /ws */

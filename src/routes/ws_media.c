@@ -36,6 +36,7 @@
 #include <openssl/crypto.h>
 
 #include "config.h"
+#include "routes/routes.h"
 #include "services/crm.h"
 #include "services/media.h"
 #include "services/services.h"
@@ -141,7 +142,8 @@ static void note(const struct stream *stream, enum media_fault fault, const char
         return;
     log_call(LOG_WARNING, stream->call_sid[0] ? stream->call_sid : NULL,
              "media stream: %s%s%s (%s; %u alike left out)", faults[fault].what, detail ? ": " : "",
-             detail ? detail : "", faults[fault].close_code ? "it is closed" : "it goes on", n_hidden);
+             detail ? detail : "", faults[fault].close_code ? "it is closed" : "it goes on",
+             n_hidden);
 }
 
 static void leave(struct stream *stream, int end)
@@ -382,7 +384,8 @@ static enum media_fault look_up(const struct stream *stream, const struct media_
     if (r < 0)
         return r == -ENOENT ? FAULT_UNKNOWN_CALL : FAULT_INTERNAL;
     if (ret_call->contact_id[0])
-        (void)crm_contact_get(txn, ret_call->contact_id, ret_contact); /* without it he has no name */
+        (void)crm_contact_get(txn, ret_call->contact_id,
+                              ret_contact); /* without it he has no name */
     return judge_start(stream, start, ret_call);
 }
 
@@ -487,7 +490,8 @@ static const struct {
     void (*handle)(struct stream *stream, const struct media_message *message);
     int order[OVER];
 } events[] = {
-    [MEDIA_CONNECTED] = { on_connected, { NO_FAULT, FAULT_SECOND_CONNECTED, FAULT_SECOND_CONNECTED } },
+    [MEDIA_CONNECTED] = { on_connected,
+                          { NO_FAULT, FAULT_SECOND_CONNECTED, FAULT_SECOND_CONNECTED } },
     [MEDIA_START] = { on_start, { FAULT_EARLY, NO_FAULT, FAULT_SECOND_START } },
     [MEDIA_AUDIO] = { on_media, { FAULT_EARLY, FAULT_EARLY, NO_FAULT } },
     [MEDIA_DTMF] = { on_dtmf, { FAULT_EARLY, FAULT_EARLY, NO_FAULT } },
@@ -501,7 +505,8 @@ static void take_event(struct stream *stream, const struct media_message *messag
         return;
 
     int fault = events[message->event].order[stream->state];
-    if (fault == NO_FAULT && stream->state == STREAMING && strcmp(message->stream_sid, stream->stream_sid) != 0)
+    if (fault == NO_FAULT && stream->state == STREAMING &&
+        strcmp(message->stream_sid, stream->stream_sid) != 0)
         fault = FAULT_WRONG_STREAM;
     if (fault == NO_FAULT)
         events[message->event].handle(stream, message);
@@ -594,7 +599,7 @@ static const struct {
     int code;
     enum media_fault fault;
 } closings[] = {
-    { 1002, FAULT_FRAMING },   { 1006, FAULT_VANISHED },  { 1007, FAULT_NOT_UTF8 },
+    { 1002, FAULT_FRAMING },     { 1006, FAULT_VANISHED },  { 1007, FAULT_NOT_UTF8 },
     { 1008, FAULT_NOT_READING }, { 1009, FAULT_OVERSIZED },
 };
 

@@ -1,11 +1,7 @@
 #pragma once
-/* ws_media.h - the media stream endpoint, and what peers did wrong on it */
+/* ws_media.h - what peers did wrong on media streams */
 
 #include <stdint.h>
-
-#include "router.h"
-
-extern const struct blueprint ws_media;
 
 /* Everything that a peer can do wrong. The answer to each is a row in ws_media.c. */
 enum media_fault {

@@ -14,6 +14,7 @@
 #include "config.h"
 #include "fake_request.h"
 #include "fake_websocket.h"
+#include "routes/routes.h"
 #include "scratch.h"
 #include "services/crm.h"
 #include "services/fake_loop.h"
@@ -703,6 +704,7 @@ int main(void)
     config = (struct config){ .app_env = "production", .default_country = "972" };
     services = (struct services){ .config = &config, .db = db };
 
+    is_int(ws_media.routes[0].guard, AUTH_TWILIO, "the handshake is guarded");
     faults_beside_a_call();
     take_in();
     give_out();
