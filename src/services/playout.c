@@ -320,5 +320,5 @@ int playout_resume(struct playout *playout, unsigned say)
 
 bool playout_is_idle(const struct playout *playout)
 {
-    return !playout->n_says;
+    return !playout->n_says || playout->is_held;
 }

@@ -110,5 +110,5 @@ bool playout_stop(struct playout *playout, uint64_t now_ms, struct playout_heard
 /* Go on with the held queue, from the last confirmed mark. -ENOENT: `say` is not the first of it. */
 int playout_resume(struct playout *playout, unsigned say);
 
-/* Everything queued was heard or dropped. */
+/* Nothing is being said or about to be: the queue is empty or held. */
 bool playout_is_idle(const struct playout *playout);

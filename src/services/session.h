@@ -23,12 +23,16 @@ static inline void session_count(_Atomic uint64_t *counter, uint64_t n)
     atomic_store_explicit(counter, now + n, memory_order_relaxed);
 }
 
-/* What the calls of one worker share. */
+/* What the calls of one worker share; used on its thread. */
 struct session_env {
     const struct config *config;
     const struct profile *profile;
-    struct inbox *inbox;
+    struct clip *const *prompts; /* the profile's, in its order; NULL what is not fixed */
+    const struct stt *stt;
     struct journal_pool *journal;
+    struct errand_pool *errands;      /* these two: not on the echo line */
+    struct utterance_pool *utterances;
+    struct session_scratch *scratch;
     struct session_counters counters;
 };
 

@@ -18,8 +18,13 @@
 #include <time.h>
 
 #include "config.h"
+#include "services/conversation.h"
+#include "services/engine.h"
+#include "services/errand.h"
 #include "services/profile.h"
+#include "services/prompts.h"
 #include "services/session.h"
+#include "services/utterance.h"
 #include "utils/clock.h"
 #include "utils/log.h"
 
@@ -28,6 +33,14 @@ enum {
     GATHER_US_PER_CALL = 50,
     GATHER_MIN_US = 1000, /* below that it is not worth a system call */
     GATHER_MAX_US = 5000,
+    /* the pools of a worker, for each of its calls and in any case; memory is touched only as it is used */
+    NOTES_PER_CALL = 2,
+    NOTES_MIN = 4 * JOURNAL_BATCH,
+    ERRANDS_PER_CALL = 4,
+    ERRANDS_MIN = 16,
+    CHUNKS_PER_CALL = 8, /* 4 s */
+    CHUNKS_MIN = 2 * UTTERANCE_MAX / UTTERANCE_CHUNK,
+    QUEUE_PER_THREAD = 64, /* of an engine: at 60 ms each about the 4 s that a caller may be kept waiting */
 };
 
 struct line {
@@ -51,6 +64,8 @@ struct worker {
 
 struct speech {
     struct speech_options options;
+    struct engine *engine; /* this and the prompts: not on the echo line */
+    struct clip **prompts;
     pthread_mutex_t lock; /* of what follows; held for a few instructions */
     bool is_draining;
     size_t n_live, n_live_max;
@@ -190,27 +205,45 @@ static void *worker_main(void *arg)
     }
 }
 
+/* What only conversations need. */
+static int worker_equip(struct worker *worker, size_t n_calls)
+{
+    const struct speech_options *options = &worker->speech->options;
+    struct session_env *env = &worker->env;
+    struct errand_options errands = {
+        .engine = worker->speech->engine,
+        .inbox = worker->inbox,
+        .stt = options->stt,
+        .tts = options->tts,
+        .language = options->profile->language,
+        .state_dir = options->config->state_dir,
+    };
+
+    env->stt = options->stt;
+    env->prompts = worker->speech->prompts;
+    int r = errand_pool_new(&errands, ERRANDS_PER_CALL * n_calls + ERRANDS_MIN, &env->errands);
+    if (r == 0)
+        r = utterance_pool_new(CHUNKS_PER_CALL * n_calls + CHUNKS_MIN, &env->utterances);
+    return r < 0 ? r : conversation_scratch_new(&env->scratch);
+}
+
 static int worker_start(struct worker *worker, struct speech *speech)
 {
     const struct speech_options *options = &speech->options;
+    size_t n_calls = speech->n_live_max / speech->n_workers + 1;
 
     worker->speech = speech;
-    int r = inbox_new(&worker->inbox);
-    if (r < 0)
-        return r;
-
-    /* two for each of its calls: more wait only when the disk does not answer */
-    size_t n_entries = 2 * speech->n_live_max / speech->n_workers + 2 * JOURNAL_BATCH;
-    r = journal_pool_new(options->db, worker->inbox, n_entries, &worker->env.journal);
-    if (r < 0)
-        return r;
-
     worker->env.config = options->config;
     worker->env.profile = options->profile;
-    worker->env.inbox = worker->inbox;
-    r = pthread_create(&worker->thread, NULL, worker_main, worker);
+    int r = inbox_new(&worker->inbox);
+    if (r == 0)
+        r = journal_pool_new(options->db, worker->inbox, NOTES_PER_CALL * n_calls + NOTES_MIN, &worker->env.journal);
+    if (r == 0 && speech->engine)
+        r = worker_equip(worker, n_calls);
+    if (r == 0)
+        r = -pthread_create(&worker->thread, NULL, worker_main, worker);
     worker->is_running = r == 0;
-    return -r;
+    return r;
 }
 
 /* --- for the others */
@@ -222,6 +255,17 @@ static size_t power_of_two(size_t n)
     while (power < n)
         power *= 2;
     return power;
+}
+
+static int engines_start(struct speech *speech)
+{
+    const struct speech_options *options = &speech->options;
+    unsigned n_threads = (unsigned)options->config->engine_threads;
+
+    int r = engine_new(n_threads, QUEUE_PER_THREAD * n_threads, &speech->engine);
+    if (r < 0)
+        return log_err(r, "cannot start the engine threads");
+    return prompts_render(speech->engine, options->tts, options->profile, &speech->prompts);
 }
 
 int speech_new(const struct speech_options *options, struct speech **ret_speech)
@@ -240,8 +284,11 @@ int speech_new(const struct speech_options *options, struct speech **ret_speech)
     if (!speech->slots)
         return -ENOMEM;
 
+    int r = options->profile->mode == PROFILE_ECHO ? 0 : engines_start(speech);
+    if (r < 0)
+        return r;
     for (unsigned i = 0; i < n_workers; i++) {
-        int r = worker_start(&speech->workers[i], speech);
+        r = worker_start(&speech->workers[i], speech);
         if (r < 0)
             return log_err(r, "cannot start a speech worker");
     }
@@ -381,6 +428,9 @@ void speech_stop(struct speech *speech)
 
 static void worker_done(struct worker *worker)
 {
+    conversation_scratch_free(worker->env.scratch);
+    utterance_pool_free(worker->env.utterances);
+    errand_pool_free(worker->env.errands);
     journal_pool_free(worker->env.journal);
     if (worker->inbox)
         inbox_unref(worker->inbox);
@@ -391,6 +441,8 @@ void speech_free(struct speech *speech)
     if (!speech)
         return;
     speech_stop(speech);
+    engine_free(speech->engine);
+    prompts_free(speech->options.profile, speech->prompts);
     for (unsigned i = 0; i < speech->n_workers; i++)
         worker_done(&speech->workers[i]);
     free(speech->slots);

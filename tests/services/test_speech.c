@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "services/fake_loop.h"
+#include "services/fake_speech.h"
 #include "services/fake_store.h"
 #include "services/profile.h"
 #include "tap.h"
@@ -29,6 +30,8 @@ static struct config config = {
 struct side {
     char sid[SID_MAX];
     struct leg *leg;
+    bool is_echo;
+    size_t n_bytes;         /* heard */
     unsigned n_sent, n_got; /* payloads */
     size_t n_in_payload;
     int all_same, end;
@@ -56,7 +59,8 @@ static void take_outbound(struct leg *leg, void *user)
             side->end = frame->bytes[0];
             continue;
         }
-        for (size_t i = 0; i < frame->n; i++)
+        side->n_bytes += frame->kind == FRAME_AUDIO ? frame->n : 0;
+        for (size_t i = 0; side->is_echo && i < frame->n; i++)
             side->all_same &= frame->bytes[i] == payload_byte(side, side->n_got, side->n_in_payload + i);
         side->n_in_payload += frame->n;
         if (frame->flags & FRAME_MORE)
@@ -85,13 +89,15 @@ static void send_payload(struct side *side)
     leg_inbound_flush(side->leg);
 }
 
+static const struct profile *profile;
+
 static int start(struct speech *speech, struct loop *loop, struct side *side, const char *sid)
 {
     struct speech_call call = {
         .call_sid = sid, .stream_sid = "MZ1", .contact_id = "c1", .from = "", .contact_name = "", .loop = loop,
     };
 
-    *side = (struct side){ .all_same = 1, .end = -1 };
+    *side = (struct side){ .is_echo = profile->mode == PROFILE_ECHO, .all_same = 1, .end = -1 };
     (void)snprintf(side->sid, sizeof(side->sid), "%s", sid);
     int r = speech_start_call(speech, &call, &side->leg);
     if (r == 0)
@@ -108,6 +114,7 @@ static void test_echo(struct loop *loop)
     unsigned n_same = 0, n_back = 0;
     char sid[SID_MAX];
 
+    profile = &echo;
     fake_store_reset();
     is_int(speech_new(&options, &speech), 0, "workers start");
     is_int(start(speech, loop, &refused, "../etc"), -EINVAL, "a CallSid that could name another file is refused");
@@ -173,6 +180,67 @@ static void test_echo(struct loop *loop)
     fake_loop_run(loop, 0);
 }
 
+/*
+ * The receptionist on real threads and in real time, as far as the first words: half of the callers leave then,
+ * the others are still there when the daemon stops.
+ */
+static void test_receptionist(struct loop *loop)
+{
+    struct speech_options options = { .config = &config };
+    struct side sides[N_CALLS];
+    struct profile *receptionist = NULL;
+    struct speech *speech = NULL;
+    struct speech_stats stats;
+    unsigned n_spoken_to = 0, n_told = 0;
+    char problems[512], sid[SID_MAX];
+
+    fake_store_reset();
+    if (!ok(profile_load("receptionist-en", "Acme", problems, sizeof(problems), &receptionist) == 0, "a profile"))
+        return;
+    options.profile = profile = receptionist;
+    is_mute = true;
+    is_int(speech_new(&options, &speech), -EIO, "prompts that cannot be rendered are told of at start");
+    is_mute = false;
+    is_int(speech_new(&options, &speech), 0, "the prompts are rendered, workers start");
+
+    size_t before = mallinfo2().uordblks;
+    for (unsigned i = 0; i < N_CALLS; i++) {
+        (void)snprintf(sid, sizeof(sid), "CA%03u", i);
+        if (start(speech, loop, &sides[i], sid) < 0)
+            return (void)ok(0, "a call starts");
+    }
+    printf("# receptionist: %zu bytes a call\n", (mallinfo2().uordblks - before) / N_CALLS);
+
+    while (n_spoken_to < N_CALLS) {
+        n_spoken_to = 0;
+        for (unsigned i = 0; i < N_CALLS; i++) {
+            if (sides[i].n_sent < 50)
+                send_payload(&sides[i]);
+            n_spoken_to += sides[i].n_bytes >= 8000;
+        }
+        fake_loop_run(loop, 100);
+    }
+    ok(1, "every caller is greeted, a second ahead");
+
+    for (unsigned i = 0; i < N_CALLS / 2; i++)
+        leg_release(sides[i].leg, CALL_END_CALLER);
+    speech_stop(speech);
+    fake_loop_run(loop, 0);
+    is_int(fake_store.n_ended_as[CALL_END_CALLER] + fake_store.n_ended_as[CALL_END_DRAIN], N_CALLS, "every call ends once");
+    ok(fake_store.n_ended_as[CALL_END_DRAIN] >= N_CALLS / 2, "those that were left by the daemon");
+    for (unsigned i = N_CALLS / 2; i < N_CALLS; i++) {
+        n_told += sides[i].end == CALL_END_DRAIN;
+        leg_release(sides[i].leg, CALL_END_CALLER);
+    }
+    is_int(n_told, N_CALLS / 2, "their loop was told");
+    speech_stats(speech, &stats);
+    is_int((long long)stats.n_calls_live, 0, "no call is left");
+    speech_free(speech);
+    fake_loop_run(loop, 0);
+    profile_free(receptionist);
+    is_int(n_clips, 0, "nor any clip");
+}
+
 int main(void)
 {
     struct loop loop;
@@ -180,6 +248,7 @@ int main(void)
     if (fake_loop_init(&loop) < 0)
         return 1;
     test_echo(&loop);
+    test_receptionist(&loop);
     fake_loop_done(&loop);
     return done_testing();
 }

@@ -1,0 +1,737 @@
+/*
+ * conversation.c - the talking part of a call: performs what the dialogue decides
+ *
+ * In:  mu-law from the inbound ring is cut into blocks of 20 ms. Each goes to the lead (the last blocks before
+ *      speech was noticed), to the VAD, and while somebody speaks to the utterance that is being recorded.
+ * Out: sentences are queued in the play-out, rendered or not; what is due leaves in chunks with marks.
+ *
+ * An utterance's audio is held in a slot until the one action that keeps or drops it, and longer while an errand
+ * reads it. When all slots or the pool's chunks are used, what is said is not recorded; the dialogue then hears
+ * that nothing was understood.
+ *
+ * Errands come home by the inbox into `came` and are told to the dialogue in conversation_run(), so that a call
+ * whose journal is full can leave them there.
+ */
+#include "services/conversation.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "services/agent.h"
+#include "services/dialogue.h"
+#include "services/errand.h"
+#include "services/playout.h"
+#include "services/profile.h"
+#include "services/stt.h"
+#include "services/tts.h"
+#include "services/utterance.h"
+#include "services/vad.h"
+#include "utils/audio.h"
+#include "utils/log.h"
+
+enum {
+    BLOCK = VAD_FRAME, /* bytes = samples */
+    BLOCK_MS = 20,
+    LEAD_BLOCKS = VAD_LEAD_MS / BLOCK_MS + 1,
+    SLOTS = ERRAND_PARTS_MAX,
+    EVENTS_MAX = 32,
+    RETRY_MS = 20, /* for what found no room */
+};
+
+struct slot {
+    unsigned number; /* of the utterance; 0: the slot is free */
+    struct utterance audio;
+    unsigned n_readers; /* errands */
+    bool is_named;      /* by its DO_KEEP_AUDIO or DO_DROP_AUDIO */
+};
+
+struct conversation {
+    struct session_env *env;
+    struct leg *leg;
+    struct journal *journal;
+    struct dialogue *dialogue;
+    struct agent *agent;
+    struct vad *vad;
+    struct playout playout;
+    uint64_t now_ms, unix_offset_ms;
+
+    struct slot slots[SLOTS];
+    struct slot *recording; /* NULL: nobody speaks, or it is not recorded */
+    unsigned n_utterances;
+    uint64_t speech_ms; /* when it began */
+    size_t n_block;
+    unsigned n_lead, lead_at; /* blocks held, the next to be overwritten */
+
+    struct errand *out, *came; /* under way; come home, in order of arrival */
+    uint64_t first_audio_ms, first_frame_ms; /* of the present reply; 0: not yet */
+    unsigned n_turns, n_barge_ins;
+    bool is_hung_up, is_over;
+    enum call_end end;
+
+    uint8_t block[BLOCK];
+    uint8_t lead[LEAD_BLOCKS][BLOCK];
+};
+
+struct session_scratch {
+    struct agent_reply reply;
+    struct turn turn;
+    struct dialogue_event events[EVENTS_MAX];
+    unsigned n_events;
+    bool is_telling;
+};
+
+int conversation_scratch_new(struct session_scratch **ret_scratch)
+{
+    *ret_scratch = calloc(1, sizeof(**ret_scratch));
+    return *ret_scratch ? 0 : -ENOMEM;
+}
+
+void conversation_scratch_free(struct session_scratch *scratch)
+{
+    free(scratch);
+}
+
+/* --- utterances */
+
+static struct slot *slot_of(struct conversation *c, unsigned number)
+{
+    for (size_t i = 0; i < SLOTS; i++)
+        if (c->slots[i].number == number)
+            return &c->slots[i];
+    return NULL;
+}
+
+static void slot_release(struct conversation *c, struct slot *slot)
+{
+    if (slot->n_readers || !slot->is_named)
+        return;
+    utterance_clear(c->env->utterances, &slot->audio);
+    *slot = (struct slot){ 0 };
+}
+
+/* The slot of an utterance that an action names: it ends there. NULL when it is not held. */
+static struct slot *slot_named(struct conversation *c, unsigned number)
+{
+    struct slot *slot = number ? slot_of(c, number) : NULL;
+
+    if (slot && slot == c->recording)
+        c->recording = NULL;
+    return slot;
+}
+
+static void record(struct conversation *c, const uint8_t *ulaw)
+{
+    if (utterance_add(c->env->utterances, &c->recording->audio, ulaw, BLOCK))
+        return;
+    log_limited(LOG_WARNING, c->journal->sid, "what is said is not recorded any further: too long, or too much at once");
+    c->recording = NULL;
+}
+
+/* Begin with what was heard just before it was noticed. */
+static void record_from_lead(struct conversation *c)
+{
+    c->recording = slot_of(c, 0);
+    if (!c->recording) {
+        log_limited(LOG_WARNING, c->journal->sid, "what is said is not recorded: too much of it waits already");
+        return;
+    }
+    *c->recording = (struct slot){ .number = c->n_utterances };
+    for (unsigned i = 0; c->recording && i < c->n_lead; i++)
+        record(c, c->lead[(c->lead_at + LEAD_BLOCKS - c->n_lead + i) % LEAD_BLOCKS]);
+}
+
+/* --- errands */
+
+static void errand_came(struct errand *errand)
+{
+    struct conversation *c = errand->user;
+    struct errand **at = &c->out;
+
+    while (*at != errand)
+        at = &(*at)->next;
+    *at = errand->next;
+    errand->next = NULL;
+    for (at = &c->came; *at; at = &(*at)->next)
+        ;
+    *at = errand;
+}
+
+static struct slot *slot_of_part(const struct utterance *part)
+{
+    return (struct slot *)((char *)part - offsetof(struct slot, audio));
+}
+
+static void errand_add(struct errand *errand, struct slot *slot)
+{
+    errand->parts[errand->n_parts++] = &slot->audio;
+    slot->n_readers++;
+}
+
+/* The errand is over: so is its reading. */
+static void errand_drop(struct conversation *c, struct errand *errand)
+{
+    for (unsigned i = 0; i < errand->n_parts; i++) {
+        struct slot *slot = slot_of_part(errand->parts[i]);
+        slot->n_readers--;
+        slot_release(c, slot);
+    }
+    errand_put(errand);
+}
+
+static int errand_go(struct conversation *c, struct errand *errand)
+{
+    int r = errand_send(errand, errand_came, c);
+
+    if (r < 0) {
+        errand_drop(c, errand);
+        return r;
+    }
+    errand->next = c->out;
+    c->out = errand;
+    return 0;
+}
+
+/* What is rendered for a say that was dropped need not be begun. */
+static void forget_unwanted(struct conversation *c)
+{
+    for (struct errand *errand = c->out; errand; errand = errand->next)
+        if (errand->kind == ERRAND_SPEAK && !playout_wants(&c->playout, errand->number))
+            atomic_store_explicit(&errand->is_unwanted, true, memory_order_relaxed);
+}
+
+/* --- telling the dialogue, doing what it answers */
+
+static void tell(struct conversation *c, const struct dialogue_event *event);
+
+static void clip_came(struct conversation *c)
+{
+    if (!c->first_audio_ms)
+        c->first_audio_ms = c->now_ms;
+}
+
+static struct clip *prompt_clip(struct conversation *c, const char *id)
+{
+    const struct prompt *prompt = id ? profile_prompt(c->env->profile, id) : NULL;
+
+    return prompt ? c->env->prompts[prompt - c->env->profile->prompts] : NULL;
+}
+
+static int render(struct conversation *c, unsigned say, const char *text)
+{
+    struct errand *errand = errand_get(c->env->errands, ERRAND_SPEAK, say);
+
+    if (!errand)
+        return -EAGAIN;
+    (void)snprintf(errand->speak.text, sizeof(errand->speak.text), "%s", text);
+    return errand_go(c, errand);
+}
+
+static void say_failed(struct conversation *c, unsigned say)
+{
+    session_count(&c->env->counters.n_tts_failed, 1);
+    playout_drop(&c->playout, say);
+    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_SAY_FAILED, .say = say });
+}
+
+static void do_say(struct conversation *c, const struct dialogue_action *action)
+{
+    struct clip *clip = prompt_clip(c, action->sentence->prompt);
+
+    int r = playout_say(&c->playout, action->say, clip);
+    forget_unwanted(c);
+    if (r == 0 && clip)
+        clip_came(c);
+    else if (r == 0)
+        r = render(c, action->say, action->sentence->text);
+    if (r < 0)
+        say_failed(c, action->say);
+}
+
+static void send_control(struct conversation *c, enum frame_kind kind, const char *bytes)
+{
+    struct frame *frame = leg_outbound_slot(c->leg, kind);
+
+    if (!frame)
+        return; /* the loop is a second behind; it will drop the peer */
+    frame->n = (uint16_t)strnlen(bytes, FRAME_BYTES);
+    memcpy(frame->bytes, bytes, frame->n);
+    leg_outbound_commit(c->leg);
+}
+
+static void do_stop(struct conversation *c, const struct dialogue_action *action)
+{
+    struct playout_heard heard;
+
+    for (unsigned say; (say = playout_passed(&c->playout, c->now_ms));)
+        tell(c, &(struct dialogue_event){ .kind = DIALOGUE_SAY_ENDED, .say = say });
+    if (playout_stop(&c->playout, c->now_ms, &heard))
+        send_control(c, FRAME_CLEAR, "");
+    if (!heard.say)
+        return;
+    c->n_barge_ins++;
+    session_count(&c->env->counters.n_barge_ins, 1);
+    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_SAY_STOPPED, .say = heard.say, .heard_ms = heard.heard_ms,
+                                      .total_ms = heard.total_ms });
+}
+
+static void do_resume(struct conversation *c, const struct dialogue_action *action)
+{
+    if (playout_resume(&c->playout, action->say) < 0)
+        say_failed(c, action->say);
+}
+
+static void not_understood(struct conversation *c, unsigned utterance)
+{
+    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_TRANSCRIPT, .utterance = utterance, .text = "", .confidence = -1 });
+}
+
+static void do_recognise(struct conversation *c, const struct dialogue_action *action)
+{
+    struct slot *slot = slot_named(c, action->utterance);
+    struct errand *errand = NULL;
+
+    if (slot && slot->audio.n)
+        errand = errand_get(c->env->errands, ERRAND_RECOGNISE, action->utterance);
+    if (errand) {
+        errand_add(errand, slot);
+        errand->recognise.expect = action->expect;
+        if (errand_go(c, errand) == 0)
+            return;
+    }
+    session_count(&c->env->counters.n_stt_failed, 1);
+    not_understood(c, action->utterance);
+}
+
+/* The utterances named are let go of, those with audio once the errand (NULL: none) has read them. */
+static void take_parts(struct conversation *c, const struct dialogue_action *action, struct errand *errand)
+{
+    unsigned number = action->utterance;
+
+    do {
+        struct slot *slot = slot_named(c, number);
+
+        if (!slot || slot->is_named)
+            continue;
+        slot->is_named = true;
+        if (errand && slot->audio.n && errand->n_parts < ERRAND_PARTS_MAX)
+            errand_add(errand, slot);
+        slot_release(c, slot);
+    } while (number++ < action->last_utterance);
+}
+
+static void do_keep_audio(struct conversation *c, const struct dialogue_action *action)
+{
+    struct errand *errand = errand_get(c->env->errands, ERRAND_KEEP, action->utterance);
+
+    take_parts(c, action, errand);
+    if (errand && errand->n_parts) {
+        (void)snprintf(errand->keep.sid, sizeof(errand->keep.sid), "%s", c->journal->sid);
+        if (errand_go(c, errand) == 0)
+            return;
+    } else if (errand) {
+        errand_drop(c, errand);
+    }
+    log_limited(LOG_ERR, c->journal->sid, "the audio of an answer is not kept: there is none, or too much is under way");
+    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_AUDIO_KEPT, .utterance = action->utterance, .text = "" });
+}
+
+static void do_drop_audio(struct conversation *c, const struct dialogue_action *action)
+{
+    struct slot *slot = slot_named(c, action->utterance);
+
+    if (!slot)
+        return;
+    slot->is_named = true;
+    slot_release(c, slot);
+}
+
+static void do_ask_agent(struct conversation *c, const struct dialogue_action *action)
+{
+    struct agent_reply *reply = &c->env->scratch->reply;
+
+    c->first_audio_ms = c->first_frame_ms = 0;
+    agent_turn(c->agent, action->input, reply);
+    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_REPLY, .reply = reply });
+}
+
+static uint64_t to_unix(const struct conversation *c, uint64_t ms)
+{
+    return ms ? ms + c->unix_offset_ms : 0;
+}
+
+static void do_save_turn(struct conversation *c, const struct dialogue_action *action)
+{
+    struct turn *turn = &c->env->scratch->turn;
+    struct turn_times *times = &turn->times;
+    uint64_t *const all[] = { &turn->start_ms, &turn->end_ms, &times->speech_end, &times->decided, &times->transcript,
+                              &times->first_token, &times->first_sentence, &times->first_audio, &times->first_frame };
+
+    *turn = *action->turn;
+    if (turn->who == TURN_CALLER && times->decided && !times->first_audio && c->first_audio_ms >= times->decided)
+        times->first_audio = c->first_audio_ms;
+    if (turn->who == TURN_CALLER && times->decided && !times->first_frame && c->first_frame_ms >= times->decided)
+        times->first_frame = c->first_frame_ms;
+    for (size_t i = 0; i < ELEMENTSOF(all); i++)
+        *all[i] = to_unix(c, *all[i]);
+    c->n_turns++;
+    journal_turn(c->journal, turn);
+}
+
+static void do_learn(struct conversation *c, const struct dialogue_action *action)
+{
+    journal_learn(c->journal, action->field, action->value, to_unix(c, c->now_ms));
+}
+
+static void do_hang_up(struct conversation *c, const struct dialogue_action *action)
+{
+    c->is_over = true;
+    c->end = (enum call_end)action->end;
+}
+
+static void (*const doers[])(struct conversation *c, const struct dialogue_action *action) = {
+    [DO_SAY] = do_say,
+    [DO_STOP] = do_stop,
+    [DO_RESUME] = do_resume,
+    [DO_RECOGNISE] = do_recognise,
+    [DO_KEEP_AUDIO] = do_keep_audio,
+    [DO_DROP_AUDIO] = do_drop_audio,
+    [DO_ASK_AGENT] = do_ask_agent,
+    [DO_SAVE_TURN] = do_save_turn,
+    [DO_LEARN] = do_learn,
+    [DO_HANG_UP] = do_hang_up,
+};
+
+static void tell_one(struct conversation *c, const struct dialogue_event *event)
+{
+    struct dialogue_action action;
+
+    dialogue_push(c->dialogue, event);
+    while (dialogue_take(c->dialogue, &action))
+        doers[action.kind](c, &action);
+}
+
+/*
+ * An action may bring an event (a stop its answer). It waits until all actions of the event before were done,
+ * since their pointers live only until the next push.
+ */
+static void tell(struct conversation *c, const struct dialogue_event *event)
+{
+    struct session_scratch *scratch = c->env->scratch;
+
+    if (c->is_over)
+        return;
+    if (scratch->n_events == EVENTS_MAX) {
+        log_limited(LOG_ERR, c->journal->sid, "the dialogue was not told of something: too much at once");
+        return;
+    }
+    scratch->events[scratch->n_events] = *event;
+    scratch->events[scratch->n_events++].now_ms = c->now_ms;
+    if (scratch->is_telling)
+        return;
+
+    scratch->is_telling = true;
+    for (unsigned i = 0; i < scratch->n_events && !c->is_over; i++)
+        tell_one(c, &scratch->events[i]);
+    scratch->n_events = 0;
+    scratch->is_telling = false;
+}
+
+/* --- what comes in */
+
+static void speech_started(struct conversation *c)
+{
+    c->n_utterances++;
+    c->speech_ms = c->now_ms - VAD_ONSET_MS;
+    session_count(&c->env->counters.n_utterances, 1);
+    record_from_lead(c);
+    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_SPEECH_STARTED, .utterance = c->n_utterances, .at_ms = c->speech_ms });
+}
+
+static void speech_ended(struct conversation *c)
+{
+    uint64_t at_ms = c->now_ms - VAD_OFFSET_MS;
+
+    at_ms = at_ms > c->speech_ms ? at_ms : c->speech_ms;
+    c->recording = NULL;
+    c->n_lead = 0;
+    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_SPEECH_ENDED, .utterance = c->n_utterances, .at_ms = at_ms,
+                                      .speech_ms = (uint32_t)(at_ms - c->speech_ms) });
+}
+
+static void hear_block(struct conversation *c)
+{
+    int16_t pcm[BLOCK];
+
+    memcpy(c->lead[c->lead_at], c->block, BLOCK);
+    c->lead_at = (c->lead_at + 1) % LEAD_BLOCKS;
+    c->n_lead = c->n_lead < LEAD_BLOCKS ? c->n_lead + 1 : LEAD_BLOCKS;
+    if (c->recording)
+        record(c, c->block);
+
+    ulaw_decode(c->block, pcm, BLOCK);
+    switch (vad_push(c->vad, pcm)) {
+    case VAD_STARTED:
+        speech_started(c);
+        break;
+    case VAD_ENDED:
+        speech_ended(c);
+        break;
+    case VAD_NOTHING:
+        break;
+    }
+}
+
+static void hear(struct conversation *c, const uint8_t *ulaw, size_t n)
+{
+    while (n) {
+        size_t n_now = n < BLOCK - c->n_block ? n : BLOCK - c->n_block;
+
+        memcpy(c->block + c->n_block, ulaw, n_now);
+        c->n_block += n_now;
+        ulaw += n_now;
+        n -= n_now;
+        if (c->n_block < BLOCK)
+            return;
+        c->n_block = 0;
+        hear_block(c);
+    }
+}
+
+static void key(struct conversation *c, char digit)
+{
+    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_KEY, .text = (const char[]){ digit, '\0' } });
+}
+
+void conversation_frame(struct conversation *c, uint64_t now_ms, const struct frame *frame)
+{
+    c->now_ms = now_ms;
+    if (c->is_over)
+        return;
+    if (frame->kind == FRAME_AUDIO)
+        hear(c, frame->bytes, frame->n);
+    else if (frame->kind == FRAME_MARK)
+        (void)playout_mark(&c->playout, (const char *)frame->bytes, frame->n, now_ms);
+    else if (frame->kind == FRAME_DTMF && frame->n)
+        key(c, (char)frame->bytes[0]);
+}
+
+static void spoken(struct conversation *c, struct errand *errand)
+{
+    if (errand->r == 0 && playout_ready(&c->playout, errand->number, errand->speak.clip) == 0)
+        clip_came(c);
+    else if (playout_wants(&c->playout, errand->number))
+        say_failed(c, errand->number);
+}
+
+static void recognised(struct conversation *c, struct errand *errand)
+{
+    const struct stt_result *result = &errand->recognise.result;
+
+    if (errand->r < 0) {
+        session_count(&c->env->counters.n_stt_failed, 1);
+        not_understood(c, errand->number);
+        return;
+    }
+    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_TRANSCRIPT, .utterance = errand->number, .text = result->text,
+                                      .confidence = result->confidence, .understood = result->understood });
+}
+
+static void kept(struct conversation *c, struct errand *errand)
+{
+    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_AUDIO_KEPT, .utterance = errand->number,
+                                      .text = errand->r == 0 ? errand->keep.path : "" });
+}
+
+static void take_came(struct conversation *c)
+{
+    static void (*const takers[])(struct conversation *c, struct errand *errand) = {
+        [ERRAND_SPEAK] = spoken,
+        [ERRAND_RECOGNISE] = recognised,
+        [ERRAND_KEEP] = kept,
+    };
+
+    while (c->came && journal_has_room(c->env->journal)) {
+        struct errand *errand = c->came;
+
+        c->came = errand->next;
+        takers[errand->kind](c, errand);
+        errand_drop(c, errand);
+    }
+}
+
+/* --- what goes out */
+
+/* The room was asked for before; a payload is published whole. */
+static void send_audio(struct conversation *c, const struct playout_step *step)
+{
+    for (size_t at = 0; at < step->n; at += FRAME_BYTES) {
+        size_t n = step->n - at < FRAME_BYTES ? step->n - at : FRAME_BYTES;
+        struct frame *frame = leg_outbound_slot(c->leg, FRAME_AUDIO);
+
+        if (!frame)
+            return;
+        frame->n = (uint16_t)n;
+        frame->flags = at + n < step->n ? FRAME_MORE : 0;
+        memcpy(frame->bytes, step->ulaw + at, n);
+        leg_outbound_commit(c->leg);
+        session_count(&c->env->counters.n_frames_out, 1);
+    }
+}
+
+static void play(struct conversation *c)
+{
+    struct playout_step step;
+
+    while (journal_has_room(c->env->journal)) {
+        playout_next(&c->playout, c->now_ms, leg_outbound_room(c->leg) * FRAME_BYTES, &step);
+        switch (step.kind) {
+        case PLAYOUT_NOTHING:
+            return;
+        case PLAYOUT_AUDIO:
+            send_audio(c, &step);
+            if (!c->first_frame_ms)
+                c->first_frame_ms = c->now_ms;
+            if (step.is_first)
+                tell(c, &(struct dialogue_event){ .kind = DIALOGUE_SAY_STARTED, .say = step.say, .total_ms = step.total_ms });
+            break;
+        case PLAYOUT_MARK:
+            send_control(c, FRAME_MARK, step.mark);
+            break;
+        case PLAYOUT_ENDED:
+            tell(c, &(struct dialogue_event){ .kind = DIALOGUE_SAY_ENDED, .say = step.say });
+            break;
+        }
+    }
+}
+
+/* --- for the session */
+
+static bool can_transcribe(void *user, enum answer_kind expect)
+{
+    const struct session_env *env = user;
+
+    return stt_can(env->stt, env->profile->language, expect);
+}
+
+static unsigned deaf_to(struct session_env *env)
+{
+    unsigned bits = 0;
+
+    for (int kind = 0; kind < ANSWER_N_KINDS; kind++)
+        bits |= can_transcribe(env, (enum answer_kind)kind) ? 0 : 1u << kind;
+    return bits;
+}
+
+int conversation_new(struct session_env *env, const struct speech_call *call, struct leg *leg, struct journal *journal,
+                     struct conversation **ret_conversation)
+{
+    struct dialogue_options options = {
+        .profile = env->profile,
+        .language = env->profile->language,
+        .can_transcribe = can_transcribe,
+        .user = env,
+        .call_max_ms = (uint32_t)(env->config->call_max_s * 1000),
+    };
+    struct agent_caller caller = {
+        .from = call->from,
+        .name = call->contact_name,
+        .country = env->config->default_country,
+        .deaf_to = deaf_to(env),
+    };
+    struct conversation *c = calloc(1, sizeof(*c));
+    if (!c)
+        return -ENOMEM;
+
+    c->env = env;
+    c->leg = leg;
+    c->journal = journal;
+    playout_init(&c->playout);
+    int r = vad_new(&c->vad);
+    if (r == 0)
+        r = dialogue_new(&options, &c->dialogue);
+    if (r == 0)
+        r = agent_new(env->profile, &caller, &c->agent);
+    if (r < 0) {
+        conversation_free(c);
+        return r;
+    }
+    *ret_conversation = c;
+    return 0;
+}
+
+void conversation_free(struct conversation *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < SLOTS; i++)
+        if (c->slots[i].number)
+            utterance_clear(c->env->utterances, &c->slots[i].audio);
+    playout_done(&c->playout);
+    agent_free(c->agent);
+    dialogue_free(c->dialogue);
+    vad_free(c->vad);
+    free(c);
+}
+
+void conversation_begin(struct conversation *c, uint64_t now_ms, uint64_t unix_offset_ms)
+{
+    c->now_ms = now_ms;
+    c->unix_offset_ms = unix_offset_ms;
+    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_ANSWERED });
+}
+
+void conversation_hang_up(struct conversation *c, uint64_t now_ms, enum call_end end)
+{
+    struct playout_heard heard;
+
+    if (c->is_hung_up || c->is_over)
+        return;
+    c->is_hung_up = true;
+    c->now_ms = now_ms;
+    for (unsigned say; (say = playout_passed(&c->playout, now_ms));)
+        tell(c, &(struct dialogue_event){ .kind = DIALOGUE_SAY_ENDED, .say = say });
+    playout_heard(&c->playout, now_ms, &heard);
+    playout_done(&c->playout);
+    forget_unwanted(c);
+    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_HANG_UP, .end = end, .say = heard.say, .heard_ms = heard.heard_ms,
+                                      .total_ms = heard.total_ms });
+}
+
+uint64_t conversation_run(struct conversation *c, uint64_t now_ms)
+{
+    c->now_ms = now_ms;
+    take_came(c);
+    if (!c->is_over && dialogue_deadline(c->dialogue) <= now_ms)
+        tell(c, &(struct dialogue_event){ .kind = DIALOGUE_TICK });
+    play(c);
+
+    uint64_t dialogue_ms = c->is_over ? UINT64_MAX : dialogue_deadline(c->dialogue);
+    uint64_t playout_ms = playout_deadline(&c->playout, now_ms);
+    uint64_t deadline_ms = dialogue_ms < playout_ms ? dialogue_ms : playout_ms;
+    return deadline_ms > now_ms ? deadline_ms : now_ms + RETRY_MS;
+}
+
+void conversation_settle(struct conversation *c)
+{
+    take_came(c);
+}
+
+bool conversation_is_over(const struct conversation *c, enum call_end *ret_end)
+{
+    if (!c->is_over || (!c->is_hung_up && !playout_is_idle(&c->playout)))
+        return false;
+    *ret_end = c->end;
+    return true;
+}
+
+bool conversation_is_at_rest(const struct conversation *c)
+{
+    return !c->out && !c->came;
+}
+
+void conversation_sums(const struct conversation *c, struct conversation_sums *ret_sums)
+{
+    *ret_sums = (struct conversation_sums){ c->n_turns, c->n_utterances, c->n_barge_ins };
+}

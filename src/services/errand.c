@@ -1,0 +1,214 @@
+/*
+ * errand.c - what a call has done for it on an engine thread: speaking, recognising, keeping audio
+ *
+ * A kept answer is a WAV file that appears under its name complete and synced, or not at all:
+ * <state>/recordings/<CallSid>/<n>.wav, where n is the number of its first utterance.
+ */
+#include "services/errand.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "services/tts.h"
+#include "utils/audio.h"
+#include "utils/log.h"
+
+enum { RATE_HZ = 8000, PATH_MAX_BYTES = 4096 };
+
+struct errand_pool {
+    struct errand_options options;
+    struct errand *free;
+    size_t n_touched, n_errands; /* of errands[], which is given out in order before the stack is first used */
+    struct errand errands[];
+};
+
+int errand_pool_new(const struct errand_options *options, size_t n_errands, struct errand_pool **ret_pool)
+{
+    struct errand_pool *pool = malloc(sizeof(*pool) + n_errands * sizeof(pool->errands[0]));
+    if (!pool)
+        return -ENOMEM;
+
+    *pool = (struct errand_pool){ .options = *options, .n_errands = n_errands };
+    *ret_pool = pool;
+    return 0;
+}
+
+void errand_pool_free(struct errand_pool *pool)
+{
+    free(pool);
+}
+
+/* --- engine threads */
+
+static void speak(struct errand *errand, unsigned thread)
+{
+    const struct errand_options *options = &errand->pool->options;
+
+    errand->r = tts_speak(options->tts, thread, options->language, NULL, errand->speak.text, &errand->speak.clip);
+    if (errand->r < 0)
+        log_limited(LOG_WARNING, NULL, "a sentence could not be spoken: %s", strerrordesc_np(-errand->r) ?: "unknown error");
+}
+
+/* All parts as one. Returns: NULL out of memory. */
+static int16_t *decode(const struct errand *errand, size_t *ret_n)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < errand->n_parts; i++)
+        n += errand->parts[i]->n;
+    int16_t *pcm = malloc(n * sizeof(*pcm) + 1), *at = pcm;
+    for (unsigned i = 0; pcm && i < errand->n_parts; at += errand->parts[i++]->n)
+        utterance_decode(errand->parts[i], at);
+    *ret_n = n;
+    return pcm;
+}
+
+static void recognise(struct errand *errand, unsigned thread)
+{
+    const struct errand_options *options = &errand->pool->options;
+    struct stt_request request = { .language = options->language, .expect = errand->recognise.expect };
+    scoped(free) int16_t *pcm = decode(errand, &request.n_samples);
+
+    request.pcm = pcm;
+    errand->r = pcm ? stt_recognise(options->stt, thread, &request, &errand->recognise.result) : -ENOMEM;
+    if (errand->r < 0 && errand->r != -EOPNOTSUPP)
+        log_limited(LOG_WARNING, NULL, "speech could not be recognised: %s", strerrordesc_np(-errand->r) ?: "unknown error");
+}
+
+static int sync_path(const char *path)
+{
+    scoped(close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int make_folder(const char *parent, const char *path)
+{
+    if (mkdir(path, 0750) < 0)
+        return errno == EEXIST ? 0 : -errno;
+    return sync_path(parent);
+}
+
+/* The folder of a call, made when it is not there. */
+static int call_folder(const char *state_dir, const char *sid, char folder[PATH_MAX_BYTES])
+{
+    char parent[PATH_MAX_BYTES];
+
+    (void)snprintf(parent, sizeof(parent), "%s/recordings", state_dir);
+    if (snprintf(folder, PATH_MAX_BYTES, "%s/recordings/%s", state_dir, sid) >= PATH_MAX_BYTES - 32)
+        return -ENAMETOOLONG;
+
+    int r = make_folder(state_dir, parent);
+    return r < 0 ? r : make_folder(parent, folder);
+}
+
+static int write_whole(const char *folder, unsigned number, const struct wav *wav)
+{
+    char path[PATH_MAX_BYTES + 32], part[PATH_MAX_BYTES + 32];
+
+    (void)snprintf(path, sizeof(path), "%s/%u.wav", folder, number);
+    (void)snprintf(part, sizeof(part), "%s/%u.part", folder, number);
+    int r = wav_write(part, wav);
+    if (r == 0)
+        r = sync_path(part);
+    if (r == 0 && rename(part, path) < 0)
+        r = -errno;
+    if (r < 0) {
+        (void)unlink(part);
+        return r;
+    }
+    return sync_path(folder);
+}
+
+static void keep(struct errand *errand, unsigned thread)
+{
+    struct wav wav = { .rate_hz = RATE_HZ, .n_channels = 1 };
+    char folder[PATH_MAX_BYTES];
+    scoped(free) int16_t *pcm = wav.pcm = decode(errand, &wav.n_samples);
+
+    errand->r = pcm ? call_folder(errand->pool->options.state_dir, errand->keep.sid, folder) : -ENOMEM;
+    if (errand->r == 0)
+        errand->r = write_whole(folder, errand->number, &wav);
+    if (errand->r < 0)
+        (void)log_line(LOG_ERR, errand->r, errand->keep.sid, "cannot keep the audio of an answer");
+    else
+        (void)snprintf(errand->keep.path, sizeof(errand->keep.path), "recordings/%s/%u.wav", errand->keep.sid,
+                       errand->number);
+}
+
+static void errand_run(struct engine_job *job, unsigned thread)
+{
+    static void (*const runs[])(struct errand *errand, unsigned thread) = {
+        [ERRAND_SPEAK] = speak,
+        [ERRAND_RECOGNISE] = recognise,
+        [ERRAND_KEEP] = keep,
+    };
+    struct errand *errand = (struct errand *)job;
+
+    if (atomic_load_explicit(&errand->is_unwanted, memory_order_relaxed))
+        errand->r = -ECANCELED;
+    else
+        runs[errand->kind](errand, thread);
+}
+
+static void errand_done(struct engine_job *job)
+{
+    struct errand *errand = (struct errand *)job;
+
+    inbox_post(errand->pool->options.inbox, &errand->home);
+}
+
+/* --- the worker */
+
+static void errand_home(struct inbox_item *item)
+{
+    struct errand *errand = (struct errand *)((char *)item - offsetof(struct errand, home));
+
+    errand->on_home(errand);
+}
+
+struct errand *errand_get(struct errand_pool *pool, enum errand_kind kind, unsigned number)
+{
+    struct errand *errand = pool->free;
+
+    if (errand)
+        pool->free = errand->next;
+    else if (pool->n_touched < pool->n_errands)
+        errand = &pool->errands[pool->n_touched++];
+    else
+        return NULL;
+
+    errand->job = (struct engine_job){ .run = errand_run, .done = errand_done };
+    errand->home = (struct inbox_item){ .run = errand_home };
+    errand->pool = pool;
+    errand->next = NULL;
+    errand->kind = kind;
+    errand->number = number;
+    errand->is_unwanted = false;
+    errand->r = 0;
+    errand->n_parts = 0;
+    if (kind == ERRAND_SPEAK)
+        errand->speak.clip = NULL;
+    return errand;
+}
+
+int errand_send(struct errand *errand, void (*on_home)(struct errand *errand), void *user)
+{
+    errand->on_home = on_home;
+    errand->user = user;
+
+    return engine_submit(errand->pool->options.engine, &errand->job);
+}
+
+void errand_put(struct errand *errand)
+{
+    if (errand->kind == ERRAND_SPEAK)
+        clip_unref(steal(&errand->speak.clip));
+    errand->next = errand->pool->free;
+    errand->pool->free = errand;
+}

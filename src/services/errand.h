@@ -1,0 +1,70 @@
+#pragma once
+/*
+ * errand.h - what a call has done for it on an engine thread: speaking, recognising, keeping audio
+ *
+ * Errands come from a pool of the worker. Each goes out once and comes home once, through the inbox; whoever
+ * sent it must still be there then.
+ */
+
+#include <stdbool.h>
+
+#include "models/call.h"
+#include "services/engine.h"
+#include "services/stt.h"
+#include "services/utterance.h"
+#include "utils/inbox.h"
+
+struct clip;
+struct errand_pool;
+struct tts;
+
+struct errand_options {
+    struct engine *engine;
+    struct inbox *inbox;
+    struct stt *stt;
+    struct tts *tts;
+    const char *language;
+    const char *state_dir;
+};
+
+enum errand_kind { ERRAND_SPEAK, ERRAND_RECOGNISE, ERRAND_KEEP };
+
+enum { ERRAND_PARTS_MAX = 8 };
+
+struct errand {
+    struct engine_job job; /* first */
+    struct inbox_item home;
+    struct errand_pool *pool;
+    struct errand *next; /* the pool's, or the sender's list */
+    void (*on_home)(struct errand *errand); /* on the worker; ends with errand_put() */
+    void *user;
+    enum errand_kind kind;
+    unsigned number;           /* of the say or the utterance it is for */
+    _Atomic bool is_unwanted;  /* not begun any more when set */
+    int r;                     /* 0, or why not; -ECANCELED unwanted */
+    const struct utterance *parts[ERRAND_PARTS_MAX]; /* audio, in order; not to be changed meanwhile */
+    unsigned n_parts;
+    union {
+        struct {
+            char text[TURN_TEXT_MAX];
+            struct clip *clip; /* result; one reference */
+        } speak;
+        struct {
+            enum answer_kind expect;
+            struct stt_result result;
+        } recognise;
+        struct {
+            char sid[SID_MAX];
+            char path[TURN_AUDIO_MAX]; /* result: recordings/<CallSid>/<number>.wav, below the state directory */
+        } keep;
+    };
+};
+
+int errand_pool_new(const struct errand_options *options, size_t n_errands, struct errand_pool **ret_pool);
+void errand_pool_free(struct errand_pool *pool); /* when all are home */
+
+/* Returns: NULL when all are out. Thread: the worker, as for all below. */
+struct errand *errand_get(struct errand_pool *pool, enum errand_kind kind, unsigned number);
+/* Errors: -EAGAIN the engines' queue is full; the errand is still the caller's then. */
+int errand_send(struct errand *errand, void (*on_home)(struct errand *errand), void *user);
+void errand_put(struct errand *errand); /* lets go of what it brought */

@@ -1,0 +1,613 @@
+/*
+ * test_conversation.c - whole calls on one thread and virtual time
+ *
+ * The session, the conversation and all below them are real, dialogue and agent, too. The ends are stand-ins: a
+ * telephone that plays what it is sent at 8 samples a millisecond and echoes marks, a caller who answers when the
+ * voice is silent, a voice whose clips last 60 ms a character, ears that understand by the kind of the question,
+ * engines that take as long as they are told.
+ */
+#include "services/session.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "config.h"
+#include "scratch.h"
+#include "services/conversation.h"
+#include "services/engine.h"
+#include "services/errand.h"
+#include "services/fake_loop.h"
+#include "services/fake_speech.h"
+#include "services/fake_store.h"
+#include "services/profile.h"
+#include "services/utterance.h"
+#include "services/vad.h"
+#include "tap.h"
+#include "utils/audio.h"
+
+enum { STEP_MS = 20, STEP_BYTES = 160, ITEMS_MAX = 256 };
+
+/* --- stand-ins */
+
+struct vad {
+    unsigned n_loud, n_quiet;
+    bool is_speaking;
+};
+
+int vad_new(struct vad **ret_vad)
+{
+    *ret_vad = calloc(1, sizeof(**ret_vad));
+    return *ret_vad ? 0 : -ENOMEM;
+}
+
+void vad_free(struct vad *vad)
+{
+    free(vad);
+}
+
+enum vad_change vad_push(struct vad *vad, const int16_t pcm[VAD_FRAME])
+{
+    bool is_loud = abs(pcm[VAD_FRAME / 2]) > 1000;
+
+    vad->n_loud = is_loud ? vad->n_loud + 1 : 0;
+    vad->n_quiet = is_loud ? 0 : vad->n_quiet + 1;
+    if (!vad->is_speaking && vad->n_loud * STEP_MS >= VAD_ONSET_MS) {
+        vad->is_speaking = true;
+        return VAD_STARTED;
+    }
+    if (vad->is_speaking && vad->n_quiet * STEP_MS >= VAD_OFFSET_MS) {
+        vad->is_speaking = false;
+        return VAD_ENDED;
+    }
+    return VAD_NOTHING;
+}
+
+static struct {
+    struct engine_job *first, **last;
+    unsigned n_refused;
+    bool is_full;
+    unsigned slow_ms, age_ms; /* how long a job takes; how long the first has been at it */
+} engines;
+
+int engine_submit(struct engine *engine, struct engine_job *job)
+{
+    engines.n_refused += engines.is_full;
+    if (engines.is_full)
+        return -EAGAIN;
+    job->next = NULL;
+    *engines.last = job;
+    engines.last = &job->next;
+    return 0;
+}
+
+static void engines_work(void)
+{
+    while (engines.first && engines.age_ms >= engines.slow_ms) {
+        struct engine_job *job = engines.first;
+
+        engines.first = job->next;
+        engines.last = engines.first ? engines.last : &engines.first;
+        engines.age_ms = 0;
+        job->run(job, 0);
+        job->done(job);
+    }
+    engines.age_ms = engines.first ? engines.age_ms + STEP_MS : 0;
+}
+
+/* --- the telephone and who holds it */
+
+struct item {
+    size_t n; /* bytes of audio; 0: a mark */
+    char mark[64];
+};
+
+struct phone {
+    struct leg *leg;
+    struct item items[ITEMS_MAX]; /* what is to be played */
+    size_t n_items;
+    bool echoes_marks;
+    unsigned n_payloads, n_marks, n_clears;
+    size_t n_longest_payload, n_in_payload;
+    unsigned ahead_ms, ahead_max_ms, played_ms, quiet_ms;
+    int end;               /* what FRAME_END said; -1 not yet */
+    unsigned left_ms;      /* of audio that was not played when it came */
+};
+
+static struct {
+    bool answers;         /* speaks whenever the voice has been silent for a while */
+    unsigned speech_ms;
+    unsigned barge_at_ms; /* into the voice's first words; 0 never */
+    unsigned leave_at_ms, mute_at_ms, key_at_ms; /* 0 never */
+} plan;
+
+struct scene {
+    struct session *session;
+    struct session_env env;
+    struct inbox *inbox;
+    struct loop loop;
+    struct phone phone;
+    uint64_t now_ms, began_ms;
+    unsigned speaking_ms; /* left of what the caller is saying */
+    bool has_left;
+};
+
+static void hear_control(struct leg *leg, enum frame_kind kind, const char *bytes, size_t n)
+{
+    struct frame *frame = leg_inbound_slot(leg, kind);
+
+    if (!frame)
+        return;
+    memcpy(frame->bytes, bytes, n);
+    frame->n = (uint16_t)n;
+    leg_inbound_commit(leg);
+}
+
+static void phone_echo(struct phone *phone)
+{
+    if (phone->echoes_marks)
+        hear_control(phone->leg, FRAME_MARK, phone->items[0].mark, strlen(phone->items[0].mark));
+    memmove(phone->items, phone->items + 1, --phone->n_items * sizeof(phone->items[0]));
+}
+
+static void phone_play(struct phone *phone, size_t n)
+{
+    unsigned before_ms = phone->ahead_ms;
+
+    while (phone->n_items && (n || !phone->items[0].n)) {
+        struct item *item = &phone->items[0];
+        size_t n_now = item->n < n ? item->n : n;
+
+        item->n -= n_now;
+        n -= n_now;
+        phone->ahead_ms -= (unsigned)(n_now / 8);
+        phone->played_ms += (unsigned)(n_now / 8);
+        if (item->mark[0])
+            phone_echo(phone);
+        else if (!item->n)
+            memmove(phone->items, phone->items + 1, --phone->n_items * sizeof(phone->items[0]));
+    }
+    phone->quiet_ms = before_ms ? 0 : phone->quiet_ms + STEP_MS;
+}
+
+static void phone_take(struct leg *leg, void *user)
+{
+    struct phone *phone = user;
+
+    for (const struct frame *frame; (frame = leg_outbound_peek(leg)); leg_outbound_pop(leg)) {
+        struct item *item = &phone->items[phone->n_items];
+
+        *item = (struct item){ 0 };
+        if (frame->kind == FRAME_AUDIO) {
+            item->n = frame->n;
+            phone->n_items++;
+            phone->ahead_ms += frame->n / 8;
+            phone->n_in_payload += frame->n;
+            if (frame->flags & FRAME_MORE)
+                continue;
+            phone->n_payloads++;
+            if (phone->n_in_payload > phone->n_longest_payload)
+                phone->n_longest_payload = phone->n_in_payload;
+            phone->n_in_payload = 0;
+        } else if (frame->kind == FRAME_MARK) {
+            memcpy(item->mark, frame->bytes, frame->n);
+            phone->n_items++;
+            phone->n_marks++;
+        } else if (frame->kind == FRAME_CLEAR) {
+            phone->n_clears++;
+            phone->ahead_ms = 0;
+            while (phone->n_items) { /* all marks come back, as of what was cleared */
+                if (phone->items[0].mark[0])
+                    phone_echo(phone);
+                else
+                    memmove(phone->items, phone->items + 1, --phone->n_items * sizeof(phone->items[0]));
+            }
+        } else if (frame->kind == FRAME_END) {
+            phone->end = frame->bytes[0];
+            phone->left_ms = phone->ahead_ms;
+        }
+    }
+    if (phone->ahead_ms > phone->ahead_max_ms)
+        phone->ahead_max_ms = phone->ahead_ms;
+}
+
+static void caller_speaks(struct scene *scene)
+{
+    unsigned at_ms = (unsigned)(scene->now_ms - scene->began_ms);
+    bool is_loud = scene->speaking_ms > 0;
+    struct frame *frame;
+
+    if (scene->has_left || (plan.mute_at_ms && at_ms >= plan.mute_at_ms))
+        return;
+    if (plan.key_at_ms && at_ms >= plan.key_at_ms) {
+        hear_control(scene->phone.leg, FRAME_DTMF, "1", 1);
+        plan.key_at_ms = 0;
+    }
+    if (plan.barge_at_ms && scene->phone.played_ms >= plan.barge_at_ms) {
+        scene->speaking_ms = 1200;
+        plan.barge_at_ms = 0;
+    }
+    if (plan.answers && !is_loud && scene->phone.played_ms && scene->phone.quiet_ms == 600)
+        scene->speaking_ms = plan.speech_ms;
+
+    frame = leg_inbound_slot(scene->phone.leg, FRAME_AUDIO);
+    if (!frame)
+        return;
+    frame->n = STEP_BYTES;
+    memset(frame->bytes, is_loud ? 0x00 : ULAW_SILENCE, STEP_BYTES);
+    leg_inbound_commit(scene->phone.leg);
+    if (is_loud)
+        scene->speaking_ms -= STEP_MS;
+}
+
+static void step(struct scene *scene)
+{
+    unsigned at_ms = (unsigned)(scene->now_ms - scene->began_ms);
+
+    if (scene->phone.leg) {
+        phone_play(&scene->phone, STEP_BYTES);
+        caller_speaks(scene);
+        leg_inbound_flush(scene->phone.leg);
+    }
+    if (scene->phone.leg && !scene->has_left && plan.leave_at_ms && at_ms >= plan.leave_at_ms) {
+        leg_release(steal(&scene->phone.leg), CALL_END_CALLER);
+        scene->has_left = true;
+    }
+    engines_work();
+    inbox_arm(scene->inbox);
+    inbox_run(scene->inbox);
+    (void)session_run(scene->session, scene->now_ms);
+    fake_loop_run(&scene->loop, 0);
+    scene->now_ms += STEP_MS;
+}
+
+static struct profile *profile;
+static struct config config = { .max_calls = 1, .call_max_s = 300, .ring_ms = 1280, .default_country = "1" };
+
+static struct clip **render_prompts(void)
+{
+    struct clip **clips = calloc(profile->n_prompts, sizeof(struct clip *));
+
+    for (size_t i = 0; clips && i < profile->n_prompts; i++)
+        if (profile->prompts[i].fixed)
+            (void)tts_speak(NULL, 0, "en", NULL, profile->prompts[i].text, &clips[i]);
+    return clips;
+}
+
+static int setup(struct scene *scene, const char *sid)
+{
+    struct speech_call call = {
+        .call_sid = sid, .stream_sid = "MZ1", .contact_id = "c1", .from = "+15551230000", .contact_name = "",
+        .loop = &scene->loop,
+    };
+    struct errand_options errands;
+    struct leg_options leg;
+
+    *scene = (struct scene){ .now_ms = 1000000, .began_ms = 1000000, .phone = { .echoes_marks = true, .end = -1 } };
+    plan.answers = true;
+    plan.speech_ms = 900;
+    engines.last = &engines.first;
+    engines.is_full = false;
+    engines.slow_ms = 60;
+    is_mute = is_deaf = false;
+    n_samples_heard = n_babble = 0;
+    fake_store_reset();
+    if (fake_loop_init(&scene->loop) < 0 || inbox_new(&scene->inbox) < 0)
+        return -1;
+    errands = (struct errand_options){ .inbox = scene->inbox, .language = "en", .state_dir = config.state_dir };
+    leg = (struct leg_options){ .sid = sid, .n_frames = 64, .loop = &scene->loop, .inbox = scene->inbox };
+    scene->env.config = &config;
+    scene->env.profile = profile;
+    scene->env.prompts = render_prompts();
+    if (journal_pool_new(NULL, scene->inbox, 3 * JOURNAL_BATCH, &scene->env.journal) < 0 ||
+        errand_pool_new(&errands, 8, &scene->env.errands) < 0 || utterance_pool_new(64, &scene->env.utterances) < 0 ||
+        conversation_scratch_new(&scene->env.scratch) < 0 || leg_new(&leg, &scene->phone.leg) < 0 ||
+        session_new(&scene->env, &call, scene->phone.leg, &scene->session) < 0)
+        return -1;
+    leg_on_outbound(scene->phone.leg, phone_take, &scene->phone);
+    session_begin(scene->session, scene->now_ms);
+    return 0;
+}
+
+/* Until it is over; false when it is not within ten minutes. */
+static bool run(struct scene *scene)
+{
+    for (unsigned i = 0; i < 10 * 60 * 1000 / STEP_MS; i++) {
+        step(scene);
+        if (session_is_over(scene->session))
+            return true;
+    }
+    return false;
+}
+
+static void run_for(struct scene *scene, unsigned ms)
+{
+    for (unsigned i = 0; i < ms / STEP_MS; i++)
+        step(scene);
+}
+
+static void teardown(struct scene *scene)
+{
+    is_int((long long)utterance_pool_n_free(scene->env.utterances), 64, "all that was recorded was let go of");
+    session_free(scene->session);
+    if (scene->phone.leg)
+        leg_release(scene->phone.leg, CALL_END_CALLER);
+    fake_loop_run(&scene->loop, 0);
+    for (size_t i = 0; i < profile->n_prompts; i++)
+        clip_unref(scene->env.prompts[i]);
+    free((void *)scene->env.prompts);
+    is_int(n_clips, 0, "and all that was rendered");
+    conversation_scratch_free(scene->env.scratch);
+    utterance_pool_free(scene->env.utterances);
+    errand_pool_free(scene->env.errands);
+    journal_pool_free(scene->env.journal);
+    inbox_unref(scene->inbox);
+    fake_loop_done(&scene->loop);
+    memset(&plan, 0, sizeof(plan));
+}
+
+static void print_turns(void)
+{
+    for (unsigned i = 0; i < fake_store.n_turns; i++) {
+        const struct turn *turn = &fake_store.turns[i];
+        printf("# %s \"%s\"%s%s %s\n", turn->who == TURN_AGENT ? "agent " : "caller", turn->text,
+               turn->interrupted ? " (cut) of: " : "", turn->full, turn->audio);
+    }
+    for (unsigned i = 0; i < fake_store.n_learnt; i++)
+        printf("# learnt %s = %s\n", fake_store.fields[i], fake_store.values[i]);
+}
+
+/* --- the scenes */
+
+static int n_with_audio(void)
+{
+    int n = 0;
+
+    for (unsigned i = 0; i < fake_store.n_turns; i++)
+        n += fake_store.turns[i].audio[0] != '\0';
+    return n;
+}
+
+static const struct turn *first_turn(enum turn_who who)
+{
+    for (unsigned i = 0; i < fake_store.n_turns; i++)
+        if (fake_store.turns[i].who == who)
+            return &fake_store.turns[i];
+    return NULL;
+}
+
+static void check_kept_file(void)
+{
+    char path[512];
+    const char *why = "";
+    struct wav wav = { 0 };
+
+    for (unsigned i = 0; i < fake_store.n_turns; i++) {
+        if (!fake_store.turns[i].audio[0])
+            continue;
+        (void)snprintf(path, sizeof(path), "%s/%s", config.state_dir, fake_store.turns[i].audio);
+        int r = wav_read(path, &wav, &why);
+        ok(r == 0 && wav.rate_hz == 8000 && wav.n_channels == 1, "the audio of a free answer is a WAV file where the turn says");
+        ok(wav.n_samples > 900 * 8 && wav.n_samples < 1800 * 8, "as long as what was said, and what was before and after it");
+        wav_done(&wav);
+        return;
+    }
+    ok(0, "a free answer has a file");
+}
+
+static void test_whole(void)
+{
+    struct scene scene;
+
+    if (setup(&scene, "CAwhole") < 0)
+        return (void)ok(0, "setup");
+    ok(run(&scene), "a whole conversation comes to its end");
+    print_turns();
+    ok(fake_store.n_ends == 1 && fake_store.end == CALL_END_AGENT, "the agent ends it, once");
+    is_int(scene.phone.end, CALL_END_AGENT, "the loop is told");
+    ok(scene.phone.left_ms <= STEP_MS, "after the last word was heard");
+    ok(scene.phone.ahead_max_ms > 900 && scene.phone.ahead_max_ms <= 1400, "audio leaves a second ahead, not more");
+    ok(scene.phone.n_longest_payload == 1600, "in payloads of 200 ms");
+    ok(scene.phone.n_marks > 5 && scene.phone.n_clears == 0, "with marks and without a clear");
+    ok(n_samples_heard > 0, "answers were recognised");
+    ok(n_with_audio() > 0, "those that nobody can transcribe were kept");
+    check_kept_file();
+    is_str(fake_store.contact_id, "c1", "what was learnt goes to the contact");
+
+    const struct turn *turn = first_turn(TURN_CALLER);
+    ok(turn && turn->start_ms > 1500000000000u && turn->end_ms > turn->start_ms, "times of turns are unix time");
+    ok(turn && turn->times.decided && turn->times.first_audio >= turn->times.decided &&
+           turn->times.first_frame >= turn->times.first_audio && turn->times.first_frame - turn->times.decided < 1000,
+       "with the milestones up to the first sound of the reply");
+    teardown(&scene);
+}
+
+static void test_without_marks(void)
+{
+    struct scene scene;
+
+    if (setup(&scene, "CAnomarks") < 0)
+        return (void)ok(0, "setup");
+    scene.phone.echoes_marks = false;
+    ok(run(&scene) && fake_store.end == CALL_END_AGENT && fake_store.n_ends == 1, "no mark ever comes back: the call goes on all the same");
+    teardown(&scene);
+}
+
+static void test_barge_in(void)
+{
+    struct scene scene;
+
+    if (setup(&scene, "CAbarge") < 0)
+        return (void)ok(0, "setup");
+    plan.barge_at_ms = 700;
+    run_for(&scene, 4000);
+    is_int(scene.phone.n_clears, 1, "a barge-in clears what is queued");
+    ok(run(&scene) && fake_store.n_ends == 1, "and the call goes on to its end");
+    print_turns();
+    const struct turn *turn = first_turn(TURN_AGENT);
+    ok(turn && turn->interrupted && turn->full[0] && strlen(turn->text) < strlen(turn->full), "what was not heard is not in the turn");
+    is_int((long long)scene.env.counters.n_barge_ins, 1, "it is counted");
+    teardown(&scene);
+}
+
+/* Somebody coughs into the third question, the one that can be understood. */
+static void test_false_barge_in(void)
+{
+    struct scene scene;
+
+    if (setup(&scene, "CAcough") < 0)
+        return (void)ok(0, "setup");
+    plan.barge_at_ms = 6500;
+    n_babble = 1;
+    ok(run(&scene) && fake_store.end == CALL_END_AGENT, "a barge-in without words: the call goes on to its end");
+    ok(scene.phone.n_clears == 1 && scene.env.counters.n_barge_ins == 1, "the voice fell silent");
+    for (unsigned i = 0; i < fake_store.n_turns; i++)
+        if (strstr(fake_store.turns[i].text, "Shall we"))
+            ok(!fake_store.turns[i].interrupted && strstr(fake_store.turns[i].text, "0 0 0 0?"), "went on, and was heard to its end");
+    print_turns();
+    teardown(&scene);
+}
+
+static void test_key(void)
+{
+    struct scene scene;
+
+    if (setup(&scene, "CAkey") < 0)
+        return (void)ok(0, "setup");
+    plan.key_at_ms = 600;
+    run_for(&scene, 2000);
+    is_int(scene.phone.n_clears, 1, "a key stops the voice");
+    ok(run(&scene) && fake_store.n_ends == 1, "and the call comes to its end");
+    teardown(&scene);
+}
+
+static const struct {
+    const char *name;
+    unsigned leave_at_ms, mute_at_ms, drain_at_ms;
+    enum call_end want;
+} ends[] = {
+    { "the caller leaves at once", 20, 0, 0, CALL_END_CALLER },
+    { "the caller leaves while the voice speaks", 1500, 0, 0, CALL_END_CALLER },
+    { "the caller leaves in his own words", 7000, 0, 0, CALL_END_CALLER },
+    { "the stream goes dead", 0, 3000, 0, CALL_END_NO_MEDIA },
+    { "the daemon has to stop", 0, 0, 5000, CALL_END_DRAIN },
+};
+
+static void test_ends(void)
+{
+    for (size_t i = 0; i < ELEMENTSOF(ends); i++) {
+        struct scene scene;
+
+        if (setup(&scene, "CAend") < 0)
+            return (void)ok(0, "setup");
+        plan.leave_at_ms = ends[i].leave_at_ms;
+        plan.mute_at_ms = ends[i].mute_at_ms;
+        if (ends[i].drain_at_ms) {
+            run_for(&scene, ends[i].drain_at_ms);
+            session_end(scene.session, scene.now_ms, CALL_END_DRAIN);
+        }
+        ok(run(&scene), "%s: it ends", ends[i].name);
+        ok(fake_store.n_ends == 1 && fake_store.end == ends[i].want, "%s: once, with the right reason", ends[i].name);
+        if (!ends[i].leave_at_ms)
+            is_int(scene.phone.end, ends[i].want, "and the loop is told");
+        if (ends[i].leave_at_ms != 20)
+            ok(first_turn(TURN_AGENT) && first_turn(TURN_AGENT)->text[0], "what was heard until then is kept");
+        teardown(&scene);
+    }
+}
+
+static void test_silent_caller(void)
+{
+    struct scene scene;
+
+    if (setup(&scene, "CAsilence") < 0)
+        return (void)ok(0, "setup");
+    plan.answers = false;
+    ok(run(&scene) && fake_store.n_ends == 1, "a caller who says nothing is let go");
+    printf("# after %llu s: %d\n", (unsigned long long)(scene.now_ms - scene.began_ms) / 1000, fake_store.end);
+    teardown(&scene);
+}
+
+static void test_failures(void)
+{
+    struct scene scene;
+
+    if (setup(&scene, "CAfull") < 0)
+        return (void)ok(0, "setup");
+    engines.is_full = true;
+    ok(run(&scene) && fake_store.n_ends == 1, "engines that are full: the call comes to an end");
+    ok(engines.n_refused > 0 && scene.env.counters.n_stt_failed + scene.env.counters.n_tts_failed > 0, "and it is counted");
+    teardown(&scene);
+
+    if (setup(&scene, "CAdeaf") < 0)
+        return (void)ok(0, "setup");
+    is_deaf = true;
+    ok(run(&scene) && fake_store.n_ends == 1, "ears that fail: the call comes to an end");
+    teardown(&scene);
+
+    if (setup(&scene, "CAmute") < 0)
+        return (void)ok(0, "setup");
+    is_mute = true; /* what is not rendered at start */
+    ok(run(&scene) && fake_store.n_ends == 1, "a voice that fails: the call comes to an end");
+    teardown(&scene);
+
+    if (setup(&scene, "CAslow") < 0)
+        return (void)ok(0, "setup");
+    engines.slow_ms = 5000;
+    ok(run(&scene) && fake_store.n_ends == 1, "engines that take 5 s each: the call comes to an end");
+    teardown(&scene);
+
+    if (setup(&scene, "CAdisk") < 0)
+        return (void)ok(0, "setup");
+    fake_store.n_full = 400; /* asked every 20 ms */
+    ok(run(&scene) && fake_store.n_ends == 1 && fake_store.end == CALL_END_AGENT, "a store that is full for a while loses nothing");
+    ok(fake_store.n_refused == 400 && first_turn(TURN_AGENT) && first_turn(TURN_CALLER), "it is asked again until it takes it");
+    teardown(&scene);
+}
+
+/* A second of the voice takes 50 frames of the ring: a loop that does not drain it must not cost the call. */
+static void test_stuck_loop(void)
+{
+    struct scene scene;
+
+    if (setup(&scene, "CAstuck") < 0)
+        return (void)ok(0, "setup");
+    for (int i = 0; i < 200; i++) { /* the loop does nothing for 4 s */
+        struct frame *frame = leg_inbound_slot(scene.phone.leg, FRAME_AUDIO);
+
+        if (frame) {
+            frame->n = STEP_BYTES;
+            memset(frame->bytes, ULAW_SILENCE, STEP_BYTES);
+            leg_inbound_commit(scene.phone.leg);
+        }
+        inbox_run(scene.inbox);
+        (void)session_run(scene.session, scene.now_ms);
+        scene.now_ms += STEP_MS;
+    }
+    ok(leg_dropped_out(scene.phone.leg) == 0, "a loop that stands still costs no frame: the voice waits for room");
+    ok(run(&scene) && fake_store.end == CALL_END_AGENT, "and goes on afterwards");
+    teardown(&scene);
+}
+
+int main(void)
+{
+    char problems[1024];
+    char state[300];
+
+    (void)snprintf(state, sizeof(state), "%s", scratch());
+    config.state_dir = state;
+    if (profile_load("receptionist-en", "Acme", problems, sizeof(problems), &profile) < 0)
+        return 1;
+    test_whole();
+    test_without_marks();
+    test_barge_in();
+    test_false_barge_in();
+    test_key();
+    test_ends();
+    test_silent_caller();
+    test_failures();
+    test_stuck_loop();
+    profile_free(profile);
+    return done_testing();
+}
