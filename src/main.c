@@ -20,6 +20,7 @@ static int cli_version(int argc, char **argv)
 }
 
 static const struct command commands[] = {
+    { "call", cli_call, "Play Twilio: place calls at a server and talk" },
     { "config", cli_config, "Show, check or explain the settings" },
     { "routes", cli_routes, "Print what is served" },
     { "serve", cli_serve, "Answer calls" },

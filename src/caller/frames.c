@@ -108,7 +108,7 @@ static int take(struct frames *frames, const struct ws_header *header, uint8_t *
     size_t n = (size_t)header->n_payload;
 
     if (frames->closed)
-        return refuse(frames, "a frame after the close frame");
+        return header->opcode < WS_CLOSE ? refuse(frames, "data after the close frame") : 0;
     if (header->masked) {
         frames->ops->on_breach(frames->user, BREACH_FRAMING, "a masked frame from a server");
         ws_mask(bytes, n, header->mask, 0);

@@ -1,7 +1,7 @@
 /*
  * message.c - what a server may send into a stream
  *
- * json-c in strict mode, then a comparison with the one shape each event has. The
+ * json-c as strict as it gets, then a comparison with the one shape each event has. The
  * shapes are data: an object and the keys it must have, no more and no fewer.
  */
 #include "caller/message.h"
@@ -15,10 +15,7 @@
 #include <json-c/json.h>
 
 #include "utils/base64.h"
-#include "utils/scoped.h"
-
-SCOPED_PTR(struct json_object, json_object_put)
-SCOPED_PTR(struct json_tokener, json_tokener_free)
+#include "utils/json.h"
 
 static const struct shape {
     const char *event;
@@ -38,31 +35,6 @@ __attribute__((format(printf, 2, 3))) static int refuse(char why[MESSAGE_WHY_MAX
     (void)vsnprintf(why, MESSAGE_WHY_MAX, format, args);
     va_end(args);
     return -EBADMSG;
-}
-
-static struct json_object *parse_json(const char *text, size_t n)
-{
-    scoped(json_tokener_free) struct json_tokener *tokener = json_tokener_new_ex(8);
-    scoped(json_object_put) struct json_object *json = NULL;
-
-    if (!tokener || n > INT32_MAX)
-        return NULL;
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-    json = json_tokener_parse_ex(tokener, text, (int)n);
-    size_t n_read = json_tokener_get_parse_end(tokener);
-    while (n_read < n && strchr(" \t\r\n", text[n_read]) && text[n_read] != '\0')
-        n_read++;
-    return json && n_read == n ? steal(&json) : NULL;
-}
-
-/* The string under key, or NULL. */
-static const char *get_string(struct json_object *object, const char *key)
-{
-    struct json_object *value;
-
-    if (!json_object_object_get_ex(object, key, &value) || !json_object_is_type(value, json_type_string))
-        return NULL;
-    return json_object_get_string(value);
 }
 
 /* Exactly these keys, up to three; NULL ends them. */
@@ -120,7 +92,7 @@ static int take_event(struct json_object *json, const struct shape *shape, struc
     r = check_keys(inner, (const char *const[]){ shape->field, NULL, NULL }, shape->inner, why);
     if (r < 0)
         return r;
-    const char *value = get_string(inner, shape->field);
+    const char *value = json_get_text(inner, shape->field);
     if (!value)
         return refuse(why, "\"%s\" is not a string", shape->field);
     if (message->event == MESSAGE_AUDIO)
@@ -132,13 +104,13 @@ static int take_event(struct json_object *json, const struct shape *shape, struc
 int message_parse(const char *text, size_t n, const char *stream_sid, struct message *ret_message,
                   char why[MESSAGE_WHY_MAX])
 {
-    scoped(json_object_put) struct json_object *json = parse_json(text, n);
+    scoped(json_object_put) struct json_object *json = NULL;
     struct message message = { 0 };
     size_t i = 0;
 
-    if (!json_object_is_type(json, json_type_object))
+    if (json_parse(text, n, &json) < 0 || !json_object_is_type(json, json_type_object))
         return refuse(why, "not a JSON object");
-    const char *event = get_string(json, "event");
+    const char *event = json_get_text(json, "event");
     if (!event)
         return refuse(why, "no event");
     while (i < ELEMENTSOF(shapes) && strcmp(shapes[i].event, event) != 0)
@@ -146,7 +118,7 @@ int message_parse(const char *text, size_t n, const char *stream_sid, struct mes
     if (i == ELEMENTSOF(shapes))
         return refuse(why, "\"%.40s\" is not an event that a server sends", event);
 
-    const char *sid = get_string(json, "streamSid");
+    const char *sid = json_get_text(json, "streamSid");
     if (sid && strcmp(sid, stream_sid) != 0)
         return refuse(why, "streamSid is %.40s, this stream is %.40s", sid, stream_sid);
     message.event = (enum message_event)i;

@@ -80,7 +80,8 @@ static const struct {
     { BYTES("\x81\x01\xFF"), -2, "breach(31924)", "a text that is not UTF-8" },
     { BYTES("\x88\x01\x03"), -2, "breach(31924)", "half a close code" },
     { BYTES("\x88\x02\x03\xED"), -2, "breach(31924)", "close code 1005 on the wire" },
-    { BYTES("\x88\x02\x03\xE8\x81\x00"), -2, "close(1000)breach(31924)", "a frame after the close" },
+    { BYTES("\x88\x02\x03\xE8\x81\x00"), -2, "close(1000)breach(31924)", "data after the close" },
+    { BYTES("\x88\x02\x03\xE8\x8A\x00"), -1, "close(1000)", "a late pong after the close, which is allowed" },
     { BYTES("\x81\x7F\x00\x00\x00\x00\x00\x20\x00\x00"), -2, "breach(31924)", "a message of 2 MiB" },
 };
 

@@ -1,0 +1,792 @@
+/*
+ * circuit.c - one call of the exchange
+ *
+ *   waiting -> webhook -> stream due -> handshake -> talking -> closing -> status due -> status -> over
+ *
+ * with at most one connection at a time. A stage is left by what comes over that
+ * connection or by its deadline; the stages that open a connection are begun from
+ * circuit_run() only, never from inside a callback of the connection before.
+ * Whatever goes wrong goes through conclude(), which leads to the status callback
+ * if the webhook had been answered, as with Twilio.
+ */
+#include "caller/circuit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "caller/answer.h"
+#include "caller/frames.h"
+#include "caller/twiml.h"
+#include "services/twilio_security.h"
+#include "utils/base64.h"
+#include "utils/clock.h"
+#include "utils/form.h"
+
+enum {
+    ANSWER_US = 15 * 1000000, /* Twilio's ceiling for any request of a call */
+    HANDSHAKE_US = 10 * 1000000,
+    CLOSE_US = 5 * 1000000,
+    PARAMETERS_MAX = 16,
+};
+
+enum stage {
+    STAGE_WAITING,
+    STAGE_WEBHOOK,
+    STAGE_STREAM_DUE,
+    STAGE_HANDSHAKE,
+    STAGE_TALKING,
+    STAGE_CLOSING,
+    STAGE_STATUS_DUE,
+    STAGE_STATUS,
+    STAGE_OVER
+};
+
+struct circuit {
+    struct circuit_shared *shared;
+    struct exchange_result *result;
+    unsigned number;
+    enum stage stage;
+    uint64_t deadline_us; /* of the stage */
+    uint64_t began_us;
+    struct wire *wire;
+    char *request; /* to be sent when the wire is open */
+    size_t n_request;
+    struct twiml twiml;
+    int stream; /* its node */
+    char key[WS_KEY_LEN + 1];
+    struct frames frames;
+    struct caller_parameter parameters[PARAMETERS_MAX];
+    struct caller *caller;
+    enum exchange_outcome ending; /* while closing: who began to */
+    bool close_sent, close_came;
+};
+
+/* --- telling */
+
+static void say(struct circuit *circuit, const char *what, const char *detail)
+{
+    struct circuit_shared *shared = circuit->shared;
+
+    shared->ops->on_stage(shared->user, circuit->number, clock_mono_us(), what, detail);
+}
+
+static void report(void *user, enum breach breach, const char *detail)
+{
+    struct circuit *circuit = user;
+    struct circuit_shared *shared = circuit->shared;
+
+    circuit->result->breaches[breach]++;
+    shared->ops->on_breach(shared->user, circuit->number, clock_mono_us(), breach, detail);
+}
+
+static void random_hex(char *out, size_t n)
+{
+    uint8_t bytes[16];
+
+    (void)!getrandom(bytes, sizeof(bytes), 0);
+    for (size_t i = 0; i < n; i++)
+        out[i] = "0123456789abcdef"[bytes[i / 2 % sizeof(bytes)] >> (i % 2 * 4) & 15];
+    out[n] = '\0';
+}
+
+static void make_sid(char out[EXCHANGE_SID_LEN + 1], const char *prefix)
+{
+    memcpy(out, prefix, 2);
+    random_hex(out + 2, EXCHANGE_SID_LEN - 2);
+}
+
+/* --- stages */
+
+static void enter(struct circuit *circuit, enum stage stage, uint64_t within_us)
+{
+    circuit->stage = stage;
+    circuit->deadline_us = clock_mono_us() + within_us;
+}
+
+static void drop_wire(struct circuit *circuit)
+{
+    wire_free(circuit->wire);
+    circuit->wire = NULL;
+    free(circuit->request);
+    circuit->request = NULL;
+}
+
+static void finish(struct circuit *circuit)
+{
+    drop_wire(circuit);
+    circuit->stage = STAGE_OVER;
+    circuit->deadline_us = UINT64_MAX;
+}
+
+/* The call is over, however: take stock. */
+static void conclude(struct circuit *circuit, enum exchange_outcome outcome)
+{
+    struct exchange_result *result = circuit->result;
+
+    drop_wire(circuit);
+    result->outcome = outcome;
+    result->ended_us = clock_mono_us();
+    if (circuit->caller) {
+        result->counts = *caller_counts(circuit->caller);
+        result->echo = *caller_echo(circuit->caller);
+    }
+    say(circuit, "ended", exchange_outcome_name(outcome, NULL));
+    if (result->webhook_status / 100 == 2)
+        enter(circuit, STAGE_STATUS_DUE, 0);
+    else
+        finish(circuit);
+}
+
+/* --- requests */
+
+static void send_request(struct wire *wire, void *user)
+{
+    struct circuit *circuit = user;
+    uint8_t *out = wire_reserve(wire, circuit->n_request);
+
+    if (!out)
+        return;
+    memcpy(out, circuit->request, circuit->n_request);
+    wire_commit(wire, circuit->n_request);
+}
+
+/* Open a wire for circuit->request. Without one the stage's deadline is at once. */
+static void start_request(struct circuit *circuit, const struct wire_address *address, const struct wire_ops *ops)
+{
+    int r = circuit->request ? wire_open(circuit->shared->wires, address, ops, circuit, &circuit->wire) : -ENOMEM;
+
+    if (r < 0) {
+        say(circuit, "error", strerror(-r));
+        circuit->deadline_us = 0;
+    }
+}
+
+/* The first lines of a request; url is what is signed, body the form or NULL. */
+static void write_head(FILE *out, const struct circuit *circuit, const char *method, const char *target, const char *host,
+                       const char *url, const char *body, size_t n_body)
+{
+    const char *token = circuit->shared->options->token;
+    char signature[TWILIO_SIGNATURE_LEN + 1];
+
+    fprintf(out, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: TwilioProxy/1.1\r\n", method, target, host);
+    if (token && twilio_sign(token, url, body, n_body, signature) == 0)
+        fprintf(out, "%s: %s\r\n", body ? "X-Twilio-Signature" : "x-twilio-signature", signature);
+}
+
+struct pair {
+    const char *name, *value;
+};
+
+static char *make_form(const struct pair *pairs, size_t n_pairs, size_t *ret_n)
+{
+    char *body = NULL;
+    FILE *out = open_memstream(&body, ret_n);
+
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < n_pairs; i++)
+        form_write(out, pairs[i].name, pairs[i].value);
+    fclose(out);
+    return body;
+}
+
+/* POST a signed form to the webhook's host. */
+static void post(struct circuit *circuit, const struct url *url, const char *signed_url, const struct wire_ops *ops,
+                 const struct pair *pairs, size_t n_pairs)
+{
+    size_t n_body = 0;
+    scoped(free) char *body = make_form(pairs, n_pairs, &n_body);
+    FILE *out = open_memstream(&circuit->request, &circuit->n_request);
+    char idempotency[33];
+
+    if (out) {
+        random_hex(idempotency, sizeof(idempotency) - 1);
+        write_head(out, circuit, "POST", url->target, circuit->shared->host, signed_url, body, n_body);
+        fprintf(out,
+                "Accept: */*\r\nContent-Type: application/x-www-form-urlencoded; charset=UTF-8\r\n"
+                "I-Twilio-Idempotency-Token: %s\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
+                idempotency, n_body);
+        fwrite(body, 1, n_body, out);
+        fclose(out);
+    }
+    start_request(circuit, &circuit->shared->address, ops);
+}
+
+/*
+ * One response, whole.
+ *
+ * Returns: 1 and *ret_answer; 0 more is needed, or nothing will come and on_end follows;
+ *          -EBADMSG after reporting it as `broken`. *ret_n is how many bytes were taken.
+ */
+static int take_response(struct circuit *circuit, const uint8_t *bytes, size_t n, bool eof, enum breach broken,
+                         struct answer *ret_answer, size_t *ret_n)
+{
+    const char *why;
+
+    *ret_n = 0;
+    if (n == 0)
+        return 0;
+    long r = answer_parse((const char *)bytes, n, eof, ret_answer, &why);
+    if (r < 0) {
+        report(circuit, broken, why);
+        return -EBADMSG;
+    }
+    *ret_n = (size_t)r;
+    return r > 0;
+}
+
+static void no_connection(struct wire *wire, void *user, int error, const char *why)
+{
+    struct circuit *circuit = user;
+
+    say(circuit, "error", why);
+    conclude(circuit, OUTCOME_NO_CONNECTION);
+}
+
+/* --- the webhook and its TwiML */
+
+/* The verbs beside or after <Connect>: what Twilio would do with the call. */
+static void say_verbs(struct circuit *circuit, const char *what, int from)
+{
+    const struct twiml *twiml = &circuit->twiml;
+
+    for (size_t i = (size_t)from; i < twiml->n_nodes; i++) {
+        char detail[200];
+        if (twiml->nodes[i].parent != 0)
+            continue;
+        (void)snprintf(detail, sizeof(detail), "<%.40s> %.120s", twiml->nodes[i].name, twiml->nodes[i].text);
+        say(circuit, what, detail);
+    }
+}
+
+static void execute_twiml(struct circuit *circuit)
+{
+    const struct twiml *twiml = &circuit->twiml;
+    int connect = twiml_find(twiml, "Connect", 0, 0);
+
+    circuit->stream = connect < 0 ? -1 : twiml_find(twiml, "Stream", connect, connect);
+    if (circuit->stream >= 0) {
+        enter(circuit, STAGE_STREAM_DUE, 0);
+        return;
+    }
+    say_verbs(circuit, "twiml", 0);
+    conclude(circuit, twiml_find(twiml, "Reject", 0, 0) >= 0 ? OUTCOME_REJECTED : OUTCOME_NO_STREAM);
+}
+
+static bool is_twiml_type(const char *type)
+{
+    static const char *const types[] = { "text/xml", "application/xml", "text/html" };
+    size_t n = type ? strcspn(type, "; \t") : 0;
+
+    for (size_t i = 0; i < ELEMENTSOF(types); i++)
+        if (n == strlen(types[i]) && strncasecmp(type, types[i], n) == 0)
+            return true;
+    return false;
+}
+
+static void take_twiml(struct circuit *circuit, const struct answer *answer)
+{
+    const char *type = answer_field(answer, "content-type"), *why = "";
+    char detail[64];
+
+    circuit->result->webhook_status = answer->status;
+    if (answer->status / 100 != 2) {
+        (void)snprintf(detail, sizeof(detail), "%d", answer->status);
+        report(circuit, BREACH_WEBHOOK_STATUS, detail);
+        conclude(circuit, OUTCOME_WEBHOOK);
+        return;
+    }
+    if (!is_twiml_type(type))
+        report(circuit, BREACH_WEBHOOK_TYPE, type ? type : "none");
+    if (answer->n_body == 0) {
+        report(circuit, BREACH_WEBHOOK_EMPTY, "");
+        conclude(circuit, OUTCOME_WEBHOOK);
+    } else if (answer->n_body > TWIML_BYTES_MAX) {
+        report(circuit, BREACH_WEBHOOK_LONG, "");
+        conclude(circuit, OUTCOME_WEBHOOK);
+    } else if (twiml_parse(answer->body, answer->n_body, &circuit->twiml, &why) < 0) {
+        report(circuit, BREACH_TWIML_PARSE, why);
+        conclude(circuit, OUTCOME_WEBHOOK);
+    } else {
+        twiml_check(&circuit->twiml, answer->body, answer->n_body, report, circuit);
+        say(circuit, "twiml", answer->body);
+        drop_wire(circuit);
+        execute_twiml(circuit);
+    }
+}
+
+static size_t take_webhook_bytes(struct wire *wire, void *user, uint8_t *bytes, size_t n, bool eof)
+{
+    struct circuit *circuit = user;
+    struct answer answer;
+    size_t n_taken;
+
+    int r = take_response(circuit, bytes, n, eof, BREACH_WEBHOOK_STATUS, &answer, &n_taken);
+    if (r < 0)
+        conclude(circuit, OUTCOME_WEBHOOK);
+    if (r > 0) {
+        take_twiml(circuit, &answer);
+        answer_done(&answer);
+    }
+    return n_taken;
+}
+
+static const struct wire_ops webhook_ops = { send_request, take_webhook_bytes, no_connection };
+
+static void start_webhook(struct circuit *circuit)
+{
+    const struct circuit_shared *shared = circuit->shared;
+    const char *from = shared->options->from, *to = shared->options->to;
+    const struct pair pairs[] = {
+        { "AccountSid", shared->options->account_sid },
+        { "ApiVersion", "2010-04-01" },
+        { "CallSid", circuit->result->call_sid },
+        { "CallStatus", "ringing" },
+        { "Called", to },
+        { "CalledCity", "" },
+        { "CalledCountry", "" },
+        { "CalledState", "" },
+        { "CalledZip", "" },
+        { "Caller", from },
+        { "CallerCity", "" },
+        { "CallerCountry", "" },
+        { "CallerState", "" },
+        { "CallerZip", "" },
+        { "Direction", "inbound" },
+        { "From", from },
+        { "FromCity", "" },
+        { "FromCountry", "" },
+        { "FromState", "" },
+        { "FromZip", "" },
+        { "To", to },
+        { "ToCity", "" },
+        { "ToCountry", "" },
+        { "ToState", "" },
+        { "ToZip", "" },
+    };
+
+    circuit->began_us = clock_mono_us();
+    enter(circuit, STAGE_WEBHOOK, ANSWER_US);
+    say(circuit, "calls", circuit->result->call_sid);
+    post(circuit, &shared->webhook, shared->webhook_signed, &webhook_ops, pairs, ELEMENTSOF(pairs));
+}
+
+/* --- the stream, once it is open */
+
+static void send_frame(void *user, enum ws_opcode opcode, const char *bytes, size_t n)
+{
+    struct circuit *circuit = user;
+    uint8_t *out = circuit->wire ? wire_reserve(circuit->wire, WS_HEADER_MAX + n) : NULL;
+    uint64_t *random = &circuit->shared->random;
+
+    if (!out) { /* a megabyte waits: the server has stopped reading */
+        circuit->deadline_us = 0;
+        return;
+    }
+    *random ^= *random << 13; /* xorshift: a mask keeps scripts in browsers from choosing bytes on the wire; there are none here */
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    wire_commit(circuit->wire, frames_write(out, opcode, bytes, n, (uint32_t)(*random >> 32)));
+}
+
+/* Answer the server's close, or begin our own. */
+static void close_stream(struct circuit *circuit, int code, enum exchange_outcome ending)
+{
+    const char bytes[2] = { (char)(code >> 8), (char)code };
+
+    if (!circuit->close_sent)
+        send_frame(circuit, WS_CLOSE, bytes, sizeof(bytes));
+    circuit->close_sent = true;
+    if (circuit->stage != STAGE_TALKING)
+        return;
+    circuit->ending = ending;
+    enter(circuit, STAGE_CLOSING, CLOSE_US);
+}
+
+static void on_caller_event(void *user, const struct caller_event *event)
+{
+    struct circuit *circuit = user;
+    struct circuit_shared *shared = circuit->shared;
+
+    shared->ops->on_event(shared->user, circuit->number, event);
+    if (event->kind == CALLER_HANGS_UP)
+        close_stream(circuit, 1000, OUTCOME_HUNG_UP_BY_US);
+}
+
+static void on_caller_audio(void *user, bool agent, uint64_t at_us, const uint8_t *ulaw, size_t n)
+{
+    struct circuit *circuit = user;
+    struct circuit_shared *shared = circuit->shared;
+
+    if (shared->ops->on_audio)
+        shared->ops->on_audio(shared->user, circuit->number, agent, at_us, ulaw, n);
+}
+
+static const struct caller_ops caller_ops = { send_frame, on_caller_event, report, on_caller_audio };
+
+static void on_text(void *user, const char *text, size_t n)
+{
+    struct circuit *circuit = user;
+
+    caller_text(circuit->caller, text, n, clock_mono_us());
+}
+
+static void on_ping(void *user, const uint8_t *bytes, size_t n)
+{
+    send_frame(user, WS_PONG, (const char *)bytes, n);
+}
+
+static void on_pong(void *user, const uint8_t *bytes, size_t n)
+{
+    struct circuit *circuit = user;
+
+    caller_pong(circuit->caller, bytes, n);
+}
+
+static void on_close(void *user, int code)
+{
+    struct circuit *circuit = user;
+
+    circuit->close_came = true;
+    caller_server_closed(circuit->caller, code, clock_mono_us());
+    close_stream(circuit, code == 1005 ? 1000 : code, OUTCOME_HUNG_UP_BY_SERVER);
+}
+
+static const struct frames_ops frames_ops = { on_text, on_ping, on_pong, on_close, report };
+
+static size_t take_frames(struct circuit *circuit, uint8_t *bytes, size_t n)
+{
+    ssize_t n_taken = frames_feed(&circuit->frames, bytes, n);
+
+    if (n_taken >= 0) {
+        wire_flush(circuit->wire);
+        return (size_t)n_taken;
+    }
+    circuit->ending = OUTCOME_DROPPED; /* Twilio ends such a stream */
+    circuit->deadline_us = 0;
+    return n;
+}
+
+static void stream_ended(struct wire *wire, void *user, int error, const char *why)
+{
+    struct circuit *circuit = user;
+
+    if (circuit->stage == STAGE_HANDSHAKE) {
+        report(circuit, BREACH_HANDSHAKE, why);
+        conclude(circuit, OUTCOME_HANDSHAKE);
+        return;
+    }
+    if (circuit->stage == STAGE_TALKING) { /* not even a close frame */
+        caller_server_closed(circuit->caller, 1006, clock_mono_us());
+        conclude(circuit, OUTCOME_DROPPED);
+        return;
+    }
+    if (!circuit->close_came)
+        report(circuit, BREACH_DROPPED, "our close frame was not answered");
+    if (circuit->ending == OUTCOME_HUNG_UP_BY_SERVER)
+        say_verbs(circuit, "then", twiml_find(&circuit->twiml, "Connect", 0, 0) + 1);
+    conclude(circuit, circuit->ending);
+}
+
+/* --- the handshake */
+
+/* What is wrong with the answer to our handshake; NULL: nothing. */
+static const char *find_fault(const struct circuit *circuit, const struct answer *answer, char detail[64])
+{
+    const char *accept = answer_field(answer, "sec-websocket-accept");
+    char want[WS_ACCEPT_LEN + 1];
+
+    ws_accept(circuit->key, want);
+    (void)snprintf(detail, 64, "status %d", answer->status);
+    if (answer->status != 101)
+        return detail;
+    if (!answer_has_token(answer, "upgrade", "websocket") || !answer_has_token(answer, "connection", "upgrade"))
+        return "no Upgrade: websocket, Connection: Upgrade";
+    if (!accept || strcmp(accept, want) != 0)
+        return "a wrong Sec-WebSocket-Accept";
+    if (answer_field(answer, "sec-websocket-extensions") || answer_field(answer, "sec-websocket-protocol"))
+        return "an extension or protocol that was not offered";
+    return NULL;
+}
+
+static void open_stream(struct circuit *circuit)
+{
+    const struct exchange_options *options = circuit->shared->options;
+    struct exchange_result *result = circuit->result;
+    struct caller_options caller = options->caller;
+
+    caller.account_sid = options->account_sid;
+    caller.call_sid = result->call_sid;
+    caller.stream_sid = result->stream_sid;
+    caller.number = circuit->number;
+    caller.parameters = circuit->parameters;
+    for (int i = circuit->stream; caller.n_parameters < PARAMETERS_MAX; i++) {
+        i = twiml_find(&circuit->twiml, "Parameter", circuit->stream, i);
+        if (i < 0)
+            break;
+        const char *name = twiml_attribute(&circuit->twiml.nodes[i], "name");
+        const char *value = twiml_attribute(&circuit->twiml.nodes[i], "value");
+        if (name && value)
+            circuit->parameters[caller.n_parameters++] = (struct caller_parameter){ name, value };
+    }
+    if (caller_new(&caller, &caller_ops, circuit, &circuit->caller) < 0) {
+        circuit->deadline_us = 0;
+        return;
+    }
+
+    frames_init(&circuit->frames, &frames_ops, circuit);
+    enter(circuit, STAGE_TALKING, options->limit_us);
+    result->opened_us = clock_mono_us();
+    say(circuit, "stream", result->stream_sid);
+    caller_open(circuit->caller, result->opened_us / CIRCUIT_SLOT_US * CIRCUIT_SLOT_US);
+    wire_flush(circuit->wire);
+}
+
+static size_t take_stream_bytes(struct wire *wire, void *user, uint8_t *bytes, size_t n, bool eof)
+{
+    struct circuit *circuit = user;
+    struct answer answer;
+    char detail[64];
+    size_t n_taken;
+
+    if (circuit->stage != STAGE_HANDSHAKE)
+        return circuit->caller ? take_frames(circuit, bytes, n) : n;
+    int r = take_response(circuit, bytes, n, eof, BREACH_HANDSHAKE, &answer, &n_taken);
+    if (r < 0)
+        conclude(circuit, OUTCOME_HANDSHAKE);
+    if (r <= 0)
+        return n_taken;
+
+    const char *fault = find_fault(circuit, &answer, detail);
+    if (fault) {
+        report(circuit, BREACH_HANDSHAKE, fault);
+        conclude(circuit, OUTCOME_HANDSHAKE);
+    } else {
+        open_stream(circuit);
+    }
+    answer_done(&answer);
+    return n_taken;
+}
+
+static const struct wire_ops stream_ops = { send_request, take_stream_bytes, stream_ended };
+
+static int read_stream_url(struct circuit *circuit, const char *text, struct url *ret_url)
+{
+    if (!text || url_parse(text, ret_url) < 0) {
+        report(circuit, BREACH_STREAM_URL, text ? text : "none");
+        return -EINVAL;
+    }
+    if (strcmp(ret_url->scheme, "wss") != 0) {
+        report(circuit, BREACH_STREAM_SCHEME, text);
+        return -EINVAL;
+    }
+    char *query = strchr(ret_url->target, '?');
+    if (query) { /* reported, and taken off as Twilio takes it off */
+        report(circuit, BREACH_STREAM_QUERY, query);
+        *query = '\0';
+    }
+    return 0;
+}
+
+static void start_stream(struct circuit *circuit)
+{
+    struct circuit_shared *shared = circuit->shared;
+    const char *text = twiml_attribute(&circuit->twiml.nodes[circuit->stream], "url");
+    struct wire_address address = shared->address;
+    uint8_t nonce[16];
+    struct url url;
+
+    enter(circuit, STAGE_HANDSHAKE, HANDSHAKE_US);
+    if (read_stream_url(circuit, text, &url) < 0) {
+        conclude(circuit, OUTCOME_NO_STREAM);
+        return;
+    }
+    if (shared->options->direct && wire_resolve(url.host, url.port, true, &address) < 0) {
+        report(circuit, BREACH_STREAM_URL, "its host has no address");
+        conclude(circuit, OUTCOME_NO_CONNECTION);
+        return;
+    }
+
+    (void)!getrandom(nonce, sizeof(nonce), 0);
+    base64_encode(nonce, sizeof(nonce), circuit->key);
+    FILE *out = open_memstream(&circuit->request, &circuit->n_request);
+    if (out) {
+        write_head(out, circuit, "GET", url.target, url.authority, text, NULL, 0);
+        fprintf(out,
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: %.*s\r\n\r\n",
+                WS_KEY_LEN, circuit->key);
+        fclose(out);
+    }
+    start_request(circuit, &address, &stream_ops);
+}
+
+/* --- the status callback */
+
+static void status_ended(struct wire *wire, void *user, int error, const char *why)
+{
+    struct circuit *circuit = user;
+
+    report(circuit, BREACH_STATUS_CALLBACK, why);
+    finish(circuit);
+}
+
+static size_t take_status_bytes(struct wire *wire, void *user, uint8_t *bytes, size_t n, bool eof)
+{
+    struct circuit *circuit = user;
+    struct answer answer;
+    char detail[16];
+    size_t n_taken;
+
+    int r = take_response(circuit, bytes, n, eof, BREACH_STATUS_CALLBACK, &answer, &n_taken);
+    if (r < 0)
+        finish(circuit);
+    if (r <= 0)
+        return n_taken;
+    circuit->result->callback_status = answer.status;
+    (void)snprintf(detail, sizeof(detail), "%d", answer.status);
+    if (answer.status / 100 != 2)
+        report(circuit, BREACH_STATUS_CALLBACK, detail);
+    answer_done(&answer);
+    finish(circuit);
+    return n_taken;
+}
+
+static const struct wire_ops status_ops = { send_request, take_status_bytes, status_ended };
+
+static const char *final_status(const struct exchange_result *result)
+{
+    return result->opened_us ? "completed" : result->outcome == OUTCOME_REJECTED ? "busy" : "failed";
+}
+
+static void start_status(struct circuit *circuit)
+{
+    const struct circuit_shared *shared = circuit->shared;
+    const char *from = shared->options->from, *to = shared->options->to;
+    unsigned long long seconds = (clock_mono_us() - circuit->began_us) / 1000000;
+    char timestamp[64], duration[24], minutes[24];
+    time_t now = time(NULL);
+    struct tm tm;
+
+    (void)strftime(timestamp, sizeof(timestamp), "%a, %d %b %Y %H:%M:%S +0000", gmtime_r(&now, &tm));
+    (void)snprintf(duration, sizeof(duration), "%llu", seconds);
+    (void)snprintf(minutes, sizeof(minutes), "%llu", (seconds + 59) / 60);
+    const struct pair pairs[] = {
+        { "AccountSid", shared->options->account_sid },
+        { "ApiVersion", "2010-04-01" },
+        { "CallDuration", duration },
+        { "CallSid", circuit->result->call_sid },
+        { "CallStatus", final_status(circuit->result) },
+        { "CallbackSource", "call-progress-events" },
+        { "Called", to },
+        { "Caller", from },
+        { "Direction", "inbound" },
+        { "Duration", minutes },
+        { "From", from },
+        { "SequenceNumber", "0" },
+        { "Timestamp", timestamp },
+        { "To", to },
+    };
+
+    enter(circuit, STAGE_STATUS, ANSWER_US);
+    post(circuit, &shared->status, shared->status_signed, &status_ops, pairs, ELEMENTSOF(pairs));
+}
+
+/* --- time */
+
+static void too_late(struct circuit *circuit)
+{
+    report(circuit, circuit->stage == STAGE_HANDSHAKE ? BREACH_HANDSHAKE : BREACH_WEBHOOK_STATUS, "no answer in time");
+    conclude(circuit, circuit->wire ? OUTCOME_TIMEOUT : OUTCOME_NO_CONNECTION);
+}
+
+static void talked_enough(struct circuit *circuit)
+{
+    if (circuit->ending == OUTCOME_DROPPED || circuit->deadline_us == 0) { /* broken framing, or nobody reads */
+        conclude(circuit, OUTCOME_DROPPED);
+        return;
+    }
+    caller_hang_up(circuit->caller, clock_mono_us());
+    wire_flush(circuit->wire);
+}
+
+static void closed_too_slowly(struct circuit *circuit)
+{
+    if (circuit->ending != OUTCOME_DROPPED)
+        report(circuit, BREACH_DROPPED, "the closing handshake did not end");
+    conclude(circuit, circuit->ending);
+}
+
+static void status_too_late(struct circuit *circuit)
+{
+    report(circuit, BREACH_STATUS_CALLBACK, circuit->wire ? "no answer in time" : "no connection");
+    finish(circuit);
+}
+
+/* What happens when a stage's deadline has come. */
+static void (*const on_deadline[])(struct circuit *circuit) = {
+    [STAGE_WAITING] = start_webhook,
+    [STAGE_WEBHOOK] = too_late,
+    [STAGE_STREAM_DUE] = start_stream,
+    [STAGE_HANDSHAKE] = too_late,
+    [STAGE_TALKING] = talked_enough,
+    [STAGE_CLOSING] = closed_too_slowly,
+    [STAGE_STATUS_DUE] = start_status,
+    [STAGE_STATUS] = status_too_late,
+};
+
+uint64_t circuit_run(struct circuit *circuit, uint64_t now_us)
+{
+    if (circuit->stage == STAGE_TALKING && caller_deadline(circuit->caller) <= now_us) {
+        caller_tick(circuit->caller, now_us);
+        wire_flush(circuit->wire);
+    }
+    while (circuit->deadline_us <= now_us)
+        on_deadline[circuit->stage](circuit);
+    if (circuit->stage != STAGE_TALKING)
+        return circuit->deadline_us;
+
+    uint64_t frame_us = caller_deadline(circuit->caller);
+    return frame_us < circuit->deadline_us ? frame_us : circuit->deadline_us;
+}
+
+void circuit_stop(struct circuit *circuit, uint64_t now_us)
+{
+    if (circuit->stage == STAGE_WAITING)
+        finish(circuit);
+    if (circuit->stage == STAGE_TALKING)
+        circuit->deadline_us = now_us;
+}
+
+int circuit_new(struct circuit_shared *shared, unsigned number, uint64_t begin_us, struct exchange_result *result,
+                struct circuit **ret_circuit)
+{
+    struct circuit *circuit = calloc(1, sizeof(*circuit));
+
+    if (!circuit)
+        return -ENOMEM;
+    circuit->shared = shared;
+    circuit->number = number;
+    circuit->result = result;
+    circuit->deadline_us = begin_us;
+    *result = (struct exchange_result){ 0 };
+    make_sid(result->call_sid, "CA");
+    make_sid(result->stream_sid, "MZ");
+    *ret_circuit = circuit;
+    return 0;
+}
+
+void circuit_free(struct circuit *circuit)
+{
+    if (!circuit)
+        return;
+    drop_wire(circuit);
+    twiml_done(&circuit->twiml);
+    frames_done(&circuit->frames);
+    caller_free(circuit->caller);
+    free(circuit);
+}
