@@ -8,13 +8,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "scratch.h"
 #include "tap.h"
 
 #define DEV "APP_ENV=development"
 #define TOKEN "0123456789abcdef0123456789abcdef"
 #define SID "AC0123456789abcdef0123456789abcdef"
-
-static char dir[] = "/tmp/test_config.XXXXXX";
 
 /* Replaces the whole environment. list is NAME=VALUE, one a line. */
 static void set_environment(const char *list)
@@ -34,7 +33,7 @@ static char *write_file(const char *name, const char *text, size_t n)
 {
     char *path;
 
-    if (asprintf(&path, "%s/%s", dir, name) < 0)
+    if (asprintf(&path, "%s/%s", scratch(), name) < 0)
         abort();
     scoped(fclose) FILE *file = fopen(path, "w");
     fwrite(text, 1, n, file);
@@ -149,7 +148,7 @@ static void the_nearest_source_wins(void)
     scoped(free) char *empty = write_file("TWILIO_AUTH_TOKEN", "", 0);
     const char *value;
 
-    if (asprintf(&environment, "CREDENTIALS_DIRECTORY=%s\nAPI_TOKEN=from-the-environment\nLOOP_THREADS=4", dir) < 0 ||
+    if (asprintf(&environment, "CREDENTIALS_DIRECTORY=%s\nAPI_TOKEN=from-the-environment\nLOOP_THREADS=4", scratch()) < 0 ||
         asprintf(&want, "%s:3", env_file) < 0)
         abort();
     set_environment(environment);
@@ -191,7 +190,6 @@ static void files_are_judged(void)
     set_environment("");
     is_int(load(env_file, &problems, &config), -EINVAL, "a line without '=' is refused");
     is_str(problems, want, "and every doubtful line is named");
-    unlink(env_file);
 
     free(problems);
     is_int(load("/nonexistent/env", &problems, &config), -EINVAL, "an env file that is not there");
@@ -209,16 +207,13 @@ static void credentials_are_judged(void)
     scoped(free) char *link = write_file("TWILIO_AUTH_TOKEN", "", 0);
 
     unlink(link);
-    if (symlink(big, link) < 0 || asprintf(&environment, DEV "\nCREDENTIALS_DIRECTORY=%s", dir) < 0)
+    if (symlink(big, link) < 0 || asprintf(&environment, DEV "\nCREDENTIALS_DIRECTORY=%s", scratch()) < 0)
         abort();
     set_environment(environment);
     is_int(load(NULL, &problems, &config), -EINVAL, "bad credentials are refused");
     ok(strstr(problems, "API_TOKEN: the credential ") && strstr(problems, "holds a NUL byte"), "a NUL byte");
     ok(strstr(problems, "BUSINESS_NAME: the credential ") && strstr(problems, "File too large"), "more than 64 KiB");
     ok(strstr(problems, "TWILIO_AUTH_TOKEN: the credential ") && strstr(problems, "symbolic links"), "a symbolic link");
-    unlink(nul);
-    unlink(big);
-    unlink(link);
 }
 
 static void tools_need_less(void)
@@ -248,14 +243,11 @@ static void the_journal_is_recognised(void)
 
 int main(void)
 {
-    if (!mkdtemp(dir))
-        return 1;
     values_are_judged();
     the_nearest_source_wins();
     files_are_judged();
     credentials_are_judged();
     tools_need_less();
     the_journal_is_recognised();
-    rmdir(dir);
     return done_testing();
 }
