@@ -20,6 +20,7 @@
 #include "services/api_token.h"
 #include "services/logging.h"
 #include "services/services.h"
+#include "services/twilio_security.h"
 #include "utils/clock.h"
 #include "utils/log.h"
 
@@ -27,6 +28,7 @@
 static const struct blueprint *const blueprints[] = {
     &admin,
     &health,
+    &whatsapp_twilio,
 };
 
 struct app {
@@ -81,6 +83,20 @@ static void stop_store(struct app *app)
     db_close(steal(&app->services.db));
 }
 
+/* --- security */
+
+static int build_security(struct app *app)
+{
+    int r = twilio_security_new(app->config, &app->services.security);
+
+    return r < 0 ? log_err(r, "cannot prepare the check of Twilio's signatures") : 0;
+}
+
+static void free_security(struct app *app)
+{
+    twilio_security_free(app->services.security);
+}
+
 /* --- router */
 
 static int build_router(struct app *app)
@@ -90,6 +106,7 @@ static int build_router(struct app *app)
     if (r < 0)
         return log_err(r, "the routes are not in order");
     router_set_guard(app->router, AUTH_TOKEN, api_token_guard);
+    router_set_guard(app->router, AUTH_TWILIO, twilio_security_guard);
     return 0;
 }
 
@@ -141,9 +158,11 @@ static const struct part {
 } parts[] = {
     { "listeners", build_listeners, NULL,        free_listeners },
     { "store",     build_store,     stop_store,  NULL },
-    /* security, stt, tts, profile, speech: here, in this order; speech stops by ending the calls and joining its threads */
+    { "security",  build_security,  NULL,        free_security },
+    /* stt, tts, profile: here */
     { "router",    build_router,    NULL,        free_router },
     { "server",    build_server,    stop_server, free_server },
+    /* speech: here, and with it twilio_voice and ws_media above; it stops first, while loops can still tell callers */
 };
 
 int app_new(const struct app_options *options, struct app **ret_app)
