@@ -54,6 +54,7 @@ enum {
     STOPPED_MAX_MS = 500,   /* for DIALOGUE_SAY_STOPPED, then the clock decides */
     FILL_MS = 2500,         /* of silence because of us: "one moment"; with 300 ms of detector below 4 s */
     FILLERS_MAX = 2,
+    FILL_GRACE_MS = 300,    /* for an answer that is as good as there */
     TRANSCRIPT_MAX_MS = 6000,
     PAUSED_MAX_MS = 2500,   /* for the transcript of a barge-in: the voice is hanging in mid-word */
     KEEP_MAX_MS = 1500,     /* for a file */
@@ -66,7 +67,7 @@ enum {
     LEAVE_MAX_MS = 2000,    /* after the caller hung up */
     LEAVE_TRANSCRIPT_MS = 1200,
     OVER_MS = 30000,        /* beyond call_max_ms, whatever is going on */
-    FAILED_MAX = 3,         /* replies in a row that no voice could say */
+    FAILED_MAX = 4,         /* replies in a row that no voice could say: a question's ladder, and the next */
     ACTIONS_MAX = 48,
     TURNS_MAX = 4,
 };
@@ -123,7 +124,7 @@ struct dialogue {
     enum answer_kind answered; /* what kind of answer the last input was */
     bool awaiting;             /* a reply */
     unsigned keeping;          /* the utterance whose file is awaited; 0 none */
-    uint64_t asked_ms, keep_ms, leave_ms;
+    uint64_t decided_ms, asked_ms, keep_ms, leave_ms;
 
     struct turn_slot turns[TURNS_MAX];
     struct turn_slot *caller; /* held until the first sound of the reply */
@@ -228,12 +229,15 @@ static void save_agent(struct dialogue *d)
     says_clear(&d->says);
 }
 
-/* The caller's turn is over: it is held until the reply sounds. */
-static struct turn *hold_caller(struct dialogue *d)
+/* The caller's turn, begun at start_ms, is over: it is held until the reply sounds. */
+static struct turn *hold_caller(struct dialogue *d, uint64_t start_ms)
 {
+    if (d->says.first_ms && d->says.first_ms <= start_ms && !says_current(&d->says))
+        save_agent(d); /* "one moment", said before */
     save_caller(d);
     d->caller = turn_hold(d, TURN_CALLER);
-    d->caller->turn.times.decided = d->now_ms;
+    d->caller->turn.start_ms = start_ms;
+    d->caller->turn.times.decided = d->decided_ms = d->now_ms;
     return &d->caller->turn;
 }
 
@@ -308,7 +312,6 @@ static void finish(struct dialogue *d)
 
 static void close_with(struct dialogue *d, const char *prompt, int end)
 {
-    save_agent(d);
     d->n_keys = 0;
     d->end = end;
     d->state = CLOSING;
@@ -333,6 +336,7 @@ static void ask_agent(struct dialogue *d, enum agent_input_kind kind)
 
 static void ask_agent_plainly(struct dialogue *d, enum agent_input_kind kind)
 {
+    d->decided_ms = d->now_ms;
     d->input_text[0] = d->input_audio[0] = '\0';
     d->input.confidence = -1;
     ask_agent(d, kind);
@@ -436,12 +440,11 @@ static void stopped(struct dialogue *d)
 
 static void turn_from_hearing(const struct hearing *hearing, struct turn *turn)
 {
-    const struct utterance *first = &hearing->list[0], *last = &hearing->list[hearing->n - 1];
-
-    turn->start_ms = first->began_ms;
-    turn->end_ms = last->ended_ms;
+    for (size_t i = 0; i < hearing->n; i++)
+        if (hearing->list[i].ended_ms > turn->end_ms)
+            turn->end_ms = hearing->list[i].ended_ms;
     turn->confidence = hearing->confidence;
-    turn->times.speech_end = last->ended_ms;
+    turn->times.speech_end = turn->end_ms;
     turn->times.transcript = hearing->transcript_ms;
     (void)text_set(turn->text, sizeof(turn->text), hearing->text);
 }
@@ -485,7 +488,7 @@ static void decide(struct dialogue *d)
     enum answer_kind kind = listening_for(d);
     bool unheard = !hears(d, kind) || (kind == ANSWER_FREE && hearing_waiting(&d->hearing));
 
-    turn_from_hearing(&d->hearing, hold_caller(d));
+    turn_from_hearing(&d->hearing, hold_caller(d, d->hearing.list[0].began_ms));
     (void)text_set(d->input_text, sizeof(d->input_text), d->hearing.text);
     d->input_audio[0] = '\0';
     d->input.confidence = d->hearing.confidence;
@@ -501,12 +504,11 @@ static void decide(struct dialogue *d)
 
 static void complete_keys(struct dialogue *d)
 {
-    struct turn *turn = hold_caller(d);
+    struct turn *turn = hold_caller(d, d->first_key_ms);
 
     turn->keyed = true;
-    turn->start_ms = d->first_key_ms;
     turn->end_ms = turn->times.speech_end = d->last_key_ms;
-    (void)text_set(turn->text, sizeof(turn->text), d->keys);
+    (void)text_set(turn->text, sizeof(turn->text), d->n_keys ? d->keys : "#");
     (void)text_set(d->input_text, sizeof(d->input_text), d->keys);
     d->input_audio[0] = '\0';
     d->input.confidence = -1;
@@ -749,8 +751,10 @@ static void on_hang_up(struct dialogue *d, const struct dialogue_event *event)
     d->continuing = is_speaking(d) ? may_continue(d) : d->continuing;
     if (event->say && event->total_ms)
         says_stopped(&d->says, event->say, event->heard_ms, event->total_ms, d->now_ms);
+    says_stopped_now(&d->says, d->now_ms);
     d->stopping = d->paused = false;
-    save_agent(d);
+    if (!d->hearing.n || d->says.first_ms <= d->hearing.list[0].began_ms)
+        save_agent(d);
     if (is_speaking(d))
         d->state = LISTENING;
     end_open_utterances(d);
@@ -789,6 +793,7 @@ static void too_long(struct dialogue *d)
     if (says_current(&d->says))
         act(d, DO_STOP);
     d->paused = d->stopping = d->continuing = false;
+    save_agent(d);
     close_with(d, "too_long", CALL_END_TOO_LONG);
 }
 
@@ -899,7 +904,8 @@ static uint64_t fill_at(const struct dialogue *d)
 
     if (!waiting || d->paused || d->leaving || d->n_fillers >= FILLERS_MAX || says_current(&d->says))
         return UINT64_MAX;
-    return d->quiet_ms + FILL_MS;
+    uint64_t due_ms = d->quiet_ms + FILL_MS, grace_ms = d->decided_ms + FILL_GRACE_MS;
+    return d->state == THINKING && grace_ms > due_ms ? grace_ms : due_ms;
 }
 
 static void not_kept(struct dialogue *d)
@@ -946,13 +952,12 @@ static void closed(struct dialogue *d)
 {
     bool words = d->hearing.text[0];
 
-    save_agent(d);
     if (!words && (!d->hearing.n || hearing_speech_ms(&d->hearing) < LAST_WORDS_MS)) {
         finish(d);
         return;
     }
     end_open_utterances(d);
-    turn_from_hearing(&d->hearing, hold_caller(d));
+    turn_from_hearing(&d->hearing, hold_caller(d, d->hearing.list[0].began_ms));
     if (words)
         finish(d);
     else

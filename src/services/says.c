@@ -81,6 +81,13 @@ const struct say *says_started(struct says *says, unsigned number, uint32_t tota
     return say;
 }
 
+/* Nobody told us when it began, but for how long it was heard. */
+static void began_by(struct says *says, uint64_t now_ms, uint32_t heard_ms)
+{
+    if (!says->first_ms)
+        says->first_ms = now_ms > heard_ms ? now_ms - heard_ms : now_ms;
+}
+
 void says_ended(struct says *says, unsigned number, uint64_t now_ms)
 {
     struct say *say = find(says, number);
@@ -88,8 +95,7 @@ void says_ended(struct says *says, unsigned number, uint64_t now_ms)
     if (!say)
         return;
     heard_until(says, say + 1);
-    if (!says->first_ms)
-        says->first_ms = now_ms;
+    began_by(says, now_ms, length_ms(say));
     says->last_ms = now_ms;
 }
 
@@ -114,8 +120,8 @@ void says_stopped(struct says *says, unsigned number, uint32_t heard_ms, uint32_
     say->state = say->total_ms && say->heard_ms == say->total_ms ? SAY_HEARD : SAY_CUT;
     if (heard_ms)
         says->last_ms = now_ms;
-    if (heard_ms && !says->first_ms)
-        says->first_ms = now_ms - heard_ms;
+    if (heard_ms)
+        began_by(says, now_ms, heard_ms);
 }
 
 void says_stopped_now(struct says *says, uint64_t now_ms)
