@@ -111,6 +111,8 @@ static void send_response(h2o_req_t *req, const struct http_response *response, 
     req->res.status = response->status ? response->status : 200;
     req->res.reason = http_reason(req->res.status);
     req->res.content_length = response->n_body; /* without it h2o would close, or chunk */
+    if (req->conn->ctx->shutdown_requested) /* perhaps since it was read */
+        req->http1_is_persistent = 0;
     add_headers(req, response, request_id);
     h2o_start_response(req, &whole_body);
     h2o_send(req, &body, has_body && body.len ? 1 : 0, H2O_SEND_STATE_FINAL);

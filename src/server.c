@@ -516,7 +516,7 @@ bool server_is_alive(struct server *server, uint64_t mono_ms)
 
 void server_stop(struct server *server)
 {
-    if (!server->is_started || server->is_stopped)
+    if (!server || !server->is_started || server->is_stopped)
         return;
     for (unsigned i = 0; i < server->options.n_loops; i++)
         if (server->loops[i].inbox)
