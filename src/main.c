@@ -21,7 +21,10 @@ static int cli_version(int argc, char **argv)
 
 static const struct command commands[] = {
     { "call", cli_call, "Play Twilio: place calls at a server and talk" },
+    { "calls", cli_calls, "List calls, or show one with what was said" },
     { "config", cli_config, "Show, check or explain the settings" },
+    { "contacts", cli_contacts, "List contacts, or show one with calls and messages" },
+    { "messages", cli_messages, "List messages" },
     { "routes", cli_routes, "Print what is served" },
     { "serve", cli_serve, "Answer calls" },
     { "version", cli_version, "Print the version" },

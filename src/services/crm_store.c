@@ -338,11 +338,22 @@ int store_each_message_of(struct db_txn *txn, const char *contact_id, store_each
     return each_of_owner(txn, DB_MESSAGES_BY_CONTACT, DB_MESSAGES, contact_id, fn, arg);
 }
 
-int store_each_contact(struct db_txn *txn, store_each_fn *fn, void *arg)
+/* Ids begin with the time. */
+static int each_by_id(struct db_txn *txn, enum db_table table, store_each_fn *fn, void *arg)
 {
     struct each each = { .fn = fn, .arg = arg };
 
-    return db_each(txn, DB_CONTACTS, nothing, nothing, DB_DOWN, each_value, &each);
+    return db_each(txn, table, nothing, nothing, DB_DOWN, each_value, &each);
+}
+
+int store_each_contact(struct db_txn *txn, store_each_fn *fn, void *arg)
+{
+    return each_by_id(txn, DB_CONTACTS, fn, arg);
+}
+
+int store_each_message(struct db_txn *txn, store_each_fn *fn, void *arg)
+{
+    return each_by_id(txn, DB_MESSAGES, fn, arg);
 }
 
 int store_each_turn(struct db_txn *txn, const char *sid, store_each_fn *fn, void *arg)

@@ -32,6 +32,7 @@ typedef int store_each_fn(struct json_object *json, void *arg);
 int store_each_call(struct db_txn *txn, store_each_fn *fn, void *arg);
 int store_each_call_of(struct db_txn *txn, const char *contact_id, store_each_fn *fn, void *arg);
 int store_each_contact(struct db_txn *txn, store_each_fn *fn, void *arg);
+int store_each_message(struct db_txn *txn, store_each_fn *fn, void *arg);
 int store_each_message_of(struct db_txn *txn, const char *contact_id, store_each_fn *fn, void *arg);
 /* In order of speaking. */
 int store_each_turn(struct db_txn *txn, const char *sid, store_each_fn *fn, void *arg);

@@ -82,6 +82,14 @@ int crm_contacts_page(struct db_txn *txn, size_t max, struct json_object **ret_a
     return r < 0 ? r : finish_page(&page, store_each_contact(txn, add_to_page, &page), ret_array);
 }
 
+int crm_messages_page(struct db_txn *txn, size_t max, struct json_object **ret_array)
+{
+    struct page page;
+    int r = begin_page(&page, txn, max);
+
+    return r < 0 ? r : finish_page(&page, store_each_message(txn, add_to_page, &page), ret_array);
+}
+
 /* What fn walks over, as an array under key. */
 static int add_list(struct db_txn *txn, struct json_object *whole, const char *key, const char *id,
                     int (*each)(struct db_txn *txn, const char *id, store_each_fn *fn, void *arg))

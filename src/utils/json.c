@@ -108,6 +108,20 @@ const char *json_get_text(struct json_object *object, const char *key)
     return json_object_get_string(value);
 }
 
+int64_t json_get_int(struct json_object *object, const char *key)
+{
+    struct json_object *value;
+
+    return object && json_object_object_get_ex(object, key, &value) ? json_object_get_int64(value) : 0;
+}
+
+double json_get_double(struct json_object *object, const char *key, double without)
+{
+    struct json_object *value;
+
+    return object && json_object_object_get_ex(object, key, &value) ? json_object_get_double(value) : without;
+}
+
 int json_name_index(const char *const *names, size_t n_names, const char *name, size_t n_name)
 {
     for (size_t i = 0; i < n_names; i++)
