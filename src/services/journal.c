@@ -4,7 +4,7 @@
  * An entry's way: free list of the pool -> the call's list -> the store's queue ->
  * writer thread, run() -> commit -> done() -> the worker's inbox -> free list. The
  * worker touches it at both ends, the writer in between; the queues hand it over.
- * The call's sid and contact are read by the writer, too: they never change, and
+ * The call's sid is read by the writer, too: it never changes, and
  * a call is not freed before its journal is at rest.
  *
  * The struct turn is stored whole; its JSON is made on the writer thread, in run().
@@ -103,8 +103,8 @@ static int run_learn(struct db_txn *txn, struct db_op *op)
 {
     const struct note *note = (const struct note *)op;
 
-    return crm_contact_learn(txn, note->entry.journal->contact_id, note->learnt.field, note->learnt.value,
-                             note->entry.unix_ms);
+    return crm_call_learn(txn, note->entry.journal->sid, note->learnt.field, note->learnt.value,
+                          note->entry.unix_ms);
 }
 
 static int run_end(struct db_txn *txn, struct db_op *op)
@@ -168,10 +168,8 @@ void journal_turn(struct journal *journal, const struct turn *turn)
 
 void journal_learn(struct journal *journal, const char *field, const char *value, uint64_t unix_ms)
 {
-    if (!journal->contact_id[0])
-        return; /* a caller who hides his number has no contact; his turns hold what he said */
-
     struct note *note = note_get(journal, "what was learnt");
+
     if (!note)
         return;
     (void)snprintf(note->learnt.field, sizeof(note->learnt.field), "%s", field);

@@ -21,7 +21,7 @@ static struct fake_store {
     char fields[FAKE_TURNS_MAX][64], values[FAKE_TURNS_MAX][256];
     enum call_end end;
     uint64_t end_ms;
-    char sid[SID_MAX], contact_id[CONTACT_ID_MAX];
+    char sid[SID_MAX], learnt_of[SID_MAX];
 } fake_store = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 int db_submit(struct db *db, struct db_op *op)
@@ -48,12 +48,12 @@ int crm_turn_add(struct db_txn *txn, const char *sid, const struct turn *turn)
     return 0;
 }
 
-int crm_contact_learn(struct db_txn *txn, const char *contact_id, const char *field, const char *value, uint64_t now_ms)
+int crm_call_learn(struct db_txn *txn, const char *sid, const char *field, const char *value, uint64_t now_ms)
 {
     unsigned n = fake_store.n_learnt++;
 
     if (n < FAKE_TURNS_MAX) {
-        (void)snprintf(fake_store.contact_id, sizeof(fake_store.contact_id), "%s", contact_id);
+        (void)snprintf(fake_store.learnt_of, sizeof(fake_store.learnt_of), "%s", sid);
         (void)snprintf(fake_store.fields[n], sizeof(fake_store.fields[n]), "%s", field);
         (void)snprintf(fake_store.values[n], sizeof(fake_store.values[n]), "%s", value);
     }

@@ -413,7 +413,7 @@ static void test_whole(void)
     ok(n_samples_heard > 0, "answers were recognised");
     ok(n_with_audio() > 0, "those that nobody can transcribe were kept");
     check_kept_file();
-    is_str(fake_store.contact_id, "c1", "what was learnt goes to the contact");
+    is_str(fake_store.learnt_of, fake_store.sid, "what was learnt goes to the call");
 
     const struct turn *turn = first_turn(TURN_CALLER);
     ok(turn && turn->start_ms > 1500000000000u && turn->end_ms > turn->start_ms, "times of turns are unix time");
