@@ -18,6 +18,7 @@
 #include "routes/routes.h"
 #include "server.h"
 #include "services/api_token.h"
+#include "services/crm.h"
 #include "services/logging.h"
 #include "services/services.h"
 #include "services/twilio_security.h"
@@ -65,6 +66,11 @@ static void free_listeners(struct app *app)
 
 /* --- store: its stop commits what is queued */
 
+static int run_close_lost(struct db_txn *txn, struct db_op *op)
+{
+    return crm_close_lost(txn, clock_real_ms());
+}
+
 static int build_store(struct app *app)
 {
     struct db_options options = {
@@ -73,9 +79,19 @@ static int build_store(struct app *app)
         .slow_ms = app->config->slow_ms,
         .on_slow = logging_slow_transaction,
     };
+    struct db_op close_lost = { .run = run_close_lost, .what = "closing lost calls" };
     int r = db_open(&options, &app->services.db);
 
-    return r < 0 ? log_err(r, "cannot open the store %s", options.path) : 0;
+    if (r < 0) {
+        (void)log_err(0, "cannot open the store %s: %s", options.path, db_explain(r));
+        return r;
+    }
+    r = db_write(app->services.db, &close_lost);
+    if (r < 0)
+        return log_err(r, "cannot close the calls that the last run left open");
+    if (r > 0)
+        log_info("closed %d calls that the last run left open", r);
+    return 0;
 }
 
 static void stop_store(struct app *app)

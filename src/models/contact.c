@@ -156,7 +156,7 @@ int phone_normalise(const char *number, const char *country, char ret_e164[ADDRE
     }
     if (!plus && n_country == 0)
         return -EINVAL;
-    if (!plus && *digits == '0' && !keeps_leading_zero(country))
+    while (!plus && *digits == '0' && !keeps_leading_zero(country))
         digits++, n--;
 
     n_e164 = n + (plus ? 0 : n_country);

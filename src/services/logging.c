@@ -33,6 +33,10 @@ void logging_setup(const struct config *config)
 
 void logging_slow_transaction(const char *what, uint64_t took_us, unsigned n_ops)
 {
+    if (took_us == 0) {
+        log_limited(LOG_WARNING, NULL, "store: a %s holds what is %u commits old; the file grows meanwhile", what, n_ops);
+        return;
+    }
     log_limited(LOG_WARNING, NULL,
                 "slow transaction: %s and %u in all took %u ms; is the disk slow or busy?", what,
                 n_ops, (unsigned)(took_us / 1000));

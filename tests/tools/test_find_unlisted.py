@@ -17,6 +17,10 @@ finds("find_unlisted", {"Makefile.am": "# tests/test_a\n" + WHOLE.replace("check
       ["UNLISTED: tests/test_a.c: Makefile.am does not name tests/test_a"], "a test that nobody runs")
 finds("find_unlisted", {"Makefile.am": WHOLE.replace("tests/cli/test_b.py", ""), **FILES},
       ["UNLISTED: tests/cli/test_b.py: Makefile.am does not name tests/cli/test_b.py"], "a script that nobody runs")
+THREADED = {**FILES, "tests/test_a.c": "#include <pthread.h>\n"}
+finds("find_unlisted", {"Makefile.am": WHOLE + "thread_tests = tests/test_a\n", **THREADED}, [], "threads are watched")
+finds("find_unlisted", {"Makefile.am": WHOLE, **THREADED},
+      ["UNLISTED: tests/test_a.c: has threads, but thread_tests does not name tests/test_a"], "threads nobody watches")
 finds("find_unlisted", {"Makefile.am": WHOLE + "again = src/a.c src/a.c\n", **FILES},
       ["LISTED TWICE: src/a.c in Makefile.am"], "a list that names a file twice")
 
