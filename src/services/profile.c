@@ -22,6 +22,7 @@
 
 #include "models/contact.h"
 #include "utils/file.h"
+#include "utils/json.h"
 #include "utils/text.h"
 
 enum {
@@ -69,18 +70,15 @@ static const struct {
     { "trouble", true, 0 },           { "too_long", true, 0 },
 };
 
-struct kind {
-    const char *name;
-    enum answer_kind kind;
+static const struct {
+    bool asked;    /* by a question of a profile */
     bool branches; /* has on_yes and on_no */
     bool counts;   /* has digits_min and digits_max */
-};
-
-static const struct kind kinds[] = {
-    { "free", ANSWER_FREE, false, false },
-    { "yesno", ANSWER_YESNO, true, false },
-    { "digits", ANSWER_DIGITS, false, true },
-    { "number", ANSWER_NUMBER, false, true },
+} kinds[ANSWER_N_KINDS] = {
+    [ANSWER_FREE] = { .asked = true },
+    [ANSWER_YESNO] = { .asked = true, .branches = true },
+    [ANSWER_DIGITS] = { .asked = true, .counts = true },
+    [ANSWER_NUMBER] = { .asked = true, .counts = true },
 };
 
 struct storage {
@@ -266,17 +264,15 @@ static void load_kind(struct loading *loading, struct json_object *object, const
     static const char *const branch_keys[] = { "on_yes", "on_no" };
     static const char *const count_keys[] = { "digits_min", "digits_max" };
     const char *name = string_of(loading, object, "expect", where);
-    size_t i = 0;
+    int i = name ? answer_kind_parse(name) : 0;
 
     if (!name)
         return;
-    while (i < ELEMENTSOF(kinds) && strcmp(kinds[i].name, name) != 0)
-        i++;
-    if (i == ELEMENTSOF(kinds)) {
+    if (i < 0 || !kinds[i].asked) {
         problem(loading, "%s: \"expect\" must be free, yesno, digits or number", where);
         return;
     }
-    question->expect = kinds[i].kind;
+    question->expect = (enum answer_kind)i;
     for (size_t k = 0; k < ELEMENTSOF(branch_keys); k++)
         if (json_object_object_get_ex(object, branch_keys[k], NULL) != kinds[i].branches)
             problem(loading, kinds[i].branches ? "%s: \"%s\" is missing" : "%s: \"%s\" is for a yesno only", where,
@@ -467,7 +463,6 @@ static void load_root(struct loading *loading, struct json_object *root)
 
 /* --- public --- */
 
-SCOPED_PTR(struct json_object, json_object_put)
 SCOPED_PTR(struct json_tokener, json_tokener_free)
 
 static struct json_object *parse_json(struct loading *loading, const char *json, size_t n)

@@ -99,7 +99,7 @@ static const char *const polite_en[] = {
     "please", "can", "could", "would", "you", "uh", "um", "oh", "hey", NULL,
 };
 static const char *const sounds_en[] = {
-    "mm", "mmm", "mhm", "hm", "hmm", "uh", "huh", "um", "ah", "aha", "er", "oh", NULL,
+    "mm", "mmm", "mhm", "hm", "hmm", "uh", "huh", "um", "ah", "aha", "er", NULL,
 };
 static const char *const lead_ins_en[] = {
     "my name is", "my name's", "the name is", "the name's", "name is", "you can call me", "call me", "this is",

@@ -135,6 +135,16 @@ static const struct script scripts[] = {
         RESUMED GREET_KNOWN ROOM ASK_OWN OWN_YES BYE END_AGENT,
     },
     {
+        "um is no answer to a free question, yet", 0, 0, "+972501234567", "Dana",
+        { { HEAR }, { SPEAK, 500, "um", 400 }, { SPEAK, 2500, "a room", 900 }, { HEAR }, { SPEAK, 500, "uh huh", 400 } },
+        GREET_KNOWN ROOM ASK_OWN "learnt: callback=+972501234567\n" "caller: uh huh\n" BYE END_AGENT,
+    },
+    {
+        "an answer into the last word of the question", 0, 0, "+972501234567", "Dana",
+        { A_ROOM, { PASS, 5200 }, { SPEAK, 0, "yes", 400 } },
+        GREET_KNOWN ROOM ASK_OWN OWN_YES BYE END_AGENT,
+    },
+    {
         "a noisy line stops the voice three times, not four", 0, 0, "+972501234567", "Dana",
         { A_ROOM, { PASS, 1800 }, { SPEAK, 0, "", 400 }, { SPEAK, 300, "", 400 }, { SPEAK, 300, "", 400 },
           { SPEAK, 300, "", 400 }, { HEAR }, { SPEAK, 500, "yes", 400 } },

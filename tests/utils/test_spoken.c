@@ -110,6 +110,19 @@ static const struct {
 };
 
 static const struct {
+    const char *language, *text;
+    bool want;
+} backchannels[] = {
+    { "en", "mm", true },
+    { "en", "Mm, hmm.", true },
+    { "en", "uh huh", true },
+    { "en", "um, yes", false },
+    { "en", "", false },
+    { "he", "אהה", true },
+    { "he", "אה, כן", false },
+};
+
+static const struct {
     const char *language, *text, *want;
 } names[] = {
     { "en", "dana cohen", "Dana Cohen" },
@@ -207,6 +220,10 @@ int main(void)
 
     for (size_t i = 0; i < ELEMENTSOF(repeats); i++)
         is_int(spoken_repeat(repeats[i].language, repeats[i].text), repeats[i].want, repeats[i].text);
+
+    for (size_t i = 0; i < ELEMENTSOF(backchannels); i++)
+        is_int(spoken_backchannel(backchannels[i].language, backchannels[i].text), backchannels[i].want,
+               backchannels[i].text);
 
     for (size_t i = 0; i < ELEMENTSOF(names); i++) {
         spoken_name(names[i].language, names[i].text, got, sizeof(got));

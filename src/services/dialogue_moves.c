@@ -1,0 +1,442 @@
+/*
+ * dialogue_moves.c - what a dialogue does: say, stop, save, ask, decide that a turn is over
+ */
+#include "services/dialogue_state.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "models/call.h"
+#include "utils/spoken.h"
+#include "utils/text.h"
+
+enum {
+    BARGE_FALSE_MAX = 3,    /* a noisy line: let the caller hear the sentence */
+    CONTINUE_MS = 1200,     /* so little of a reply says nothing yet */
+    NOISE_MS = 250,         /* shorter and without words: a cough */
+    LAST_WORDS_MS = 600,    /* said over the goodbye and worth a file */
+    KEEP_MAX_MS = 1500,     /* for a file */
+    FAILED_MAX = 4,         /* replies in a row that no voice could say: a question's ladder, and the next */
+};
+
+/* --- actions --- */
+
+struct dialogue_action *dialogue_act(struct dialogue *d, enum dialogue_action_kind kind)
+{
+    assert(d->n_actions < ACTIONS_MAX);
+    struct dialogue_action *action = &d->actions[d->n_actions++];
+    *action = (struct dialogue_action){ .kind = kind };
+    return action;
+}
+
+bool dialogue_hears(const struct dialogue *d, enum answer_kind expect)
+{
+    return !d->options.can_transcribe || d->options.can_transcribe(d->options.user, expect);
+}
+
+bool dialogue_is_speaking(const struct dialogue *d)
+{
+    return d->state == GREETING || d->state == SPEAKING;
+}
+
+enum answer_kind dialogue_listening_for(const struct dialogue *d)
+{
+    return d->continuing || d->state == CLOSING ? ANSWER_FREE : d->expect;
+}
+
+void dialogue_say(struct dialogue *d, const struct agent_sentence *sentence, bool filler)
+{
+    unsigned number = ++d->n_says;
+    const struct agent_sentence *kept = says_add(&d->says, number, sentence, filler, d->now_ms);
+    struct dialogue_action *action = dialogue_act(d, DO_SAY);
+
+    action->say = number;
+    action->sentence = kept;
+}
+
+/* One of the profile's own sentences. Returns: whether there is one. */
+static bool say_prompt(struct dialogue *d, const char *id, bool filler)
+{
+    const struct prompt *prompt = d->options.profile ? profile_prompt(d->options.profile, id) : NULL;
+    struct agent_sentence sentence;
+
+    if (!prompt)
+        return false;
+    sentence.prompt = prompt->id;
+    (void)text_set(sentence.text, sizeof(sentence.text), prompt->text);
+    dialogue_say(d, &sentence, filler);
+    return true;
+}
+
+/* --- turns --- */
+
+static struct turn_slot *turn_hold(struct dialogue *d, enum turn_who who)
+{
+    struct turn_slot *slot = d->turns;
+
+    while (slot < d->turns + TURNS_MAX && slot->use != SLOT_FREE)
+        slot++;
+    assert(slot < d->turns + TURNS_MAX);
+    *slot = (struct turn_slot){ .use = SLOT_HELD };
+    slot->turn.who = who;
+    slot->turn.expected = dialogue_listening_for(d);
+    slot->turn.confidence = -1;
+    return slot;
+}
+
+static void turn_save(struct dialogue *d, struct turn_slot *slot)
+{
+    slot->use = SLOT_OUT;
+    dialogue_act(d, DO_SAVE_TURN)->turn = &slot->turn;
+}
+
+void dialogue_save_caller(struct dialogue *d)
+{
+    if (d->caller)
+        turn_save(d, d->caller);
+    d->caller = NULL;
+}
+
+void dialogue_save_agent(struct dialogue *d)
+{
+    says_stopped_now(&d->says, d->now_ms);
+    if (d->says.n) {
+        struct turn_slot *slot = turn_hold(d, TURN_AGENT);
+        bool heard = says_to_turn(&d->says, &slot->turn);
+
+        if (heard) {
+            dialogue_save_caller(d);
+            turn_save(d, slot);
+        } else {
+            slot->use = SLOT_FREE;
+        }
+    }
+    says_clear(&d->says);
+}
+
+/* The caller's turn, begun at start_ms, is over: it is held until the reply sounds. */
+static struct turn *hold_caller(struct dialogue *d, uint64_t start_ms)
+{
+    if (d->says.first_ms && d->says.first_ms <= start_ms && !says_current(&d->says))
+        dialogue_save_agent(d); /* "one moment", said before */
+    dialogue_save_caller(d);
+    d->caller = turn_hold(d, TURN_CALLER);
+    d->caller->turn.start_ms = start_ms;
+    d->caller->turn.times.decided = d->decided_ms = d->now_ms;
+    return &d->caller->turn;
+}
+
+/* --- utterances --- */
+
+void dialogue_drop(struct dialogue *d, unsigned utterance)
+{
+    dialogue_act(d, DO_DROP_AUDIO)->utterance = utterance;
+}
+
+static void drop_hearing(struct dialogue *d)
+{
+    for (size_t i = 0; i < d->hearing.n; i++)
+        dialogue_drop(d, d->hearing.list[i].number);
+    hearing_clear(&d->hearing);
+    d->answer_done = false;
+}
+
+static void keep_hearing(struct dialogue *d)
+{
+    struct dialogue_action *action = dialogue_act(d, DO_KEEP_AUDIO);
+
+    action->utterance = d->hearing.list[0].number;
+    action->last_utterance = d->hearing.list[d->hearing.n - 1].number;
+    d->keeping = action->utterance;
+    d->keep_ms = d->now_ms + KEEP_MAX_MS;
+    hearing_clear(&d->hearing);
+    d->answer_done = false;
+}
+
+void dialogue_end_utterance(struct dialogue *d, struct utterance *utterance, uint32_t speech_ms, uint64_t ended_ms)
+{
+    utterance->open = false;
+    utterance->speech_ms = speech_ms;
+    utterance->ended_ms = ended_ms;
+    utterance->reported_ms = d->now_ms;
+    if ((d->state != LISTENING && d->state != CLOSING) || d->n_keys || !dialogue_hears(d, dialogue_listening_for(d)))
+        return;
+    struct dialogue_action *action = dialogue_act(d, DO_RECOGNISE);
+    action->utterance = utterance->number;
+    action->expect = dialogue_listening_for(d);
+    utterance->waiting = true;
+}
+
+/* The caller goes on speaking, but not for us. */
+void dialogue_end_open_utterances(struct dialogue *d)
+{
+    for (size_t i = 0; i < d->hearing.n; i++) {
+        struct utterance *utterance = &d->hearing.list[i];
+        if (utterance->open)
+            dialogue_end_utterance(d, utterance, (uint32_t)(d->now_ms - utterance->began_ms), d->now_ms);
+    }
+}
+
+/* --- states --- */
+
+void dialogue_listen(struct dialogue *d)
+{
+    d->state = LISTENING;
+    d->listening_ms = d->now_ms;
+    d->n_fillers = 0;
+}
+
+void dialogue_finish(struct dialogue *d)
+{
+    dialogue_save_agent(d);
+    dialogue_save_caller(d);
+    drop_hearing(d);
+    dialogue_act(d, DO_HANG_UP)->end = d->end ? d->end : CALL_END_AGENT;
+    d->state = ENDED;
+}
+
+void dialogue_close_with(struct dialogue *d, const char *prompt, int end)
+{
+    d->n_keys = 0;
+    d->end = end;
+    d->state = CLOSING;
+    d->closing_ms = d->now_ms;
+    (void)say_prompt(d, prompt, false);
+}
+
+static void ask_agent(struct dialogue *d, enum agent_input_kind kind)
+{
+    bool answer = kind == AGENT_HEARD || kind == AGENT_UNHEARD || kind == AGENT_UNCLEAR;
+
+    d->answered = dialogue_listening_for(d);
+    d->input.kind = d->continuing && answer ? AGENT_CONTINUED : kind;
+    d->input.text = d->input_text;
+    d->input.audio = d->input_audio;
+    d->continuing = false;
+    d->awaiting = true;
+    d->asked_ms = d->now_ms;
+    d->state = THINKING;
+    dialogue_act(d, DO_ASK_AGENT)->input = &d->input;
+}
+
+void dialogue_ask_agent_plainly(struct dialogue *d, enum agent_input_kind kind)
+{
+    d->decided_ms = d->now_ms;
+    d->input_text[0] = d->input_audio[0] = '\0';
+    d->input.confidence = -1;
+    ask_agent(d, kind);
+}
+
+/* --- the voice --- */
+
+bool dialogue_may_continue(const struct dialogue *d)
+{
+    bool free_answer = d->input.kind == AGENT_HEARD || d->input.kind == AGENT_UNHEARD || d->input.kind == AGENT_CONTINUED;
+    return free_answer && d->answered == ANSWER_FREE && says_heard_ms(&d->says, d->now_ms) < CONTINUE_MS;
+}
+
+/* What nobody can transcribe, and no file is wanted of, cannot interrupt. */
+bool dialogue_may_barge(const struct dialogue *d)
+{
+    bool wanted = d->expect == ANSWER_FREE || dialogue_hears(d, d->expect) || dialogue_may_continue(d);
+    return dialogue_is_speaking(d) && d->n_false < BARGE_FALSE_MAX && wanted;
+}
+
+void dialogue_stop(struct dialogue *d, bool keyed)
+{
+    dialogue_act(d, DO_STOP);
+    d->paused = d->stopping = true;
+    d->keyed = keyed;
+    d->paused_state = d->state;
+    d->continuing = !keyed && dialogue_may_continue(d);
+    d->stopped_ms = d->now_ms;
+    d->barge_ms = UINT64_MAX;
+    dialogue_listen(d);
+}
+
+/* The barge-in is true: the rest was not heard. */
+void dialogue_cut(struct dialogue *d)
+{
+    d->paused = false;
+    dialogue_save_agent(d);
+    d->listening_ms = d->now_ms;
+}
+
+void dialogue_fill(struct dialogue *d)
+{
+    d->n_fillers++;
+    d->quiet_ms = d->now_ms;
+    (void)say_prompt(d, "wait", true);
+}
+
+static void reply_failed(struct dialogue *d, bool late)
+{
+    if (++d->n_failed >= FAILED_MAX) {
+        dialogue_close_with(d, "trouble", CALL_END_AGENT);
+        return;
+    }
+    if (late)
+        dialogue_fill(d);
+    d->expect = ANSWER_FREE;
+    dialogue_ask_agent_plainly(d, AGENT_UNCLEAR);
+}
+
+/* After anything that settled a sentence. */
+void dialogue_check_said(struct dialogue *d, bool late)
+{
+    if (!d->says.n || says_current(&d->says))
+        return;
+    d->quiet_ms = d->now_ms;
+    if (d->state == CLOSING)
+        d->closing_ms = d->now_ms;
+    if (!dialogue_is_speaking(d))
+        return;
+
+    bool failed = d->says.list[d->says.n - 1].state == SAY_FAILED;
+    dialogue_save_agent(d);
+    dialogue_listen(d);
+    if (failed)
+        reply_failed(d, late);
+    else
+        d->n_failed = 0;
+}
+
+static void resume(struct dialogue *d)
+{
+    d->paused = d->continuing = false;
+    d->state = d->paused_state;
+    d->n_false++;
+    says_resumed(&d->says, d->now_ms);
+    const struct say *current = says_current(&d->says);
+    if (current)
+        dialogue_act(d, DO_RESUME)->say = current->number;
+    else
+        dialogue_check_said(d, false);
+}
+
+void dialogue_stopped(struct dialogue *d)
+{
+    d->stopping = false;
+    if (d->keyed || !says_current(&d->says)) /* at the very end: nothing was cut */
+        dialogue_cut(d);
+}
+
+/* --- the caller's turn is over --- */
+
+static void turn_from_hearing(const struct hearing *hearing, struct turn *turn)
+{
+    for (size_t i = 0; i < hearing->n; i++)
+        if (hearing->list[i].ended_ms > turn->end_ms)
+            turn->end_ms = hearing->list[i].ended_ms;
+    turn->confidence = hearing->confidence;
+    turn->times.speech_end = turn->end_ms;
+    turn->times.transcript = hearing->transcript_ms;
+    (void)text_set(turn->text, sizeof(turn->text), hearing->text);
+}
+
+/* Words that say something: "uh huh" answers a yes/no, and nothing else. */
+static bool has_words(const struct dialogue *d)
+{
+    enum answer_kind kind = dialogue_listening_for(d);
+    bool short_answer = kind == ANSWER_YESNO || kind == ANSWER_COMMAND;
+
+    return d->hearing.text[0] && (short_answer || !spoken_backchannel(d->language, d->hearing.text));
+}
+
+static bool is_noise(const struct dialogue *d)
+{
+    return !has_words(d) && (d->hearing.text[0] || hearing_speech_ms(&d->hearing) < NOISE_MS);
+}
+
+bool dialogue_barge_is_true(const struct dialogue *d)
+{
+    bool loud = !dialogue_hears(d, dialogue_listening_for(d)) && hearing_speech_ms(&d->hearing) >= BARGE_UNHEARD_MS;
+    return has_words(d) || loud;
+}
+
+static bool too_few_digits(const struct dialogue *d)
+{
+    char digits[KEYS_MAX];
+
+    return dialogue_listening_for(d) == ANSWER_DIGITS &&
+           spoken_digits(d->language, d->hearing.text, digits, sizeof(digits)) < d->digits_min;
+}
+
+void dialogue_decide(struct dialogue *d)
+{
+    bool words = has_words(d);
+
+    if (d->paused && !dialogue_barge_is_true(d)) {
+        drop_hearing(d);
+        resume(d);
+        return;
+    }
+    if (d->paused)
+        dialogue_cut(d);
+    if (is_noise(d)) {
+        drop_hearing(d);
+        if (d->leaving)
+            dialogue_finish(d);
+        return;
+    }
+
+    /* a free answer whose transcript does not come is kept as it is; another kind is worth asking again */
+    enum answer_kind kind = dialogue_listening_for(d);
+    bool unheard = !dialogue_hears(d, kind) || (kind == ANSWER_FREE && hearing_waiting(&d->hearing));
+
+    turn_from_hearing(&d->hearing, hold_caller(d, d->hearing.list[0].began_ms));
+    (void)text_set(d->input_text, sizeof(d->input_text), d->hearing.text);
+    d->input_audio[0] = '\0';
+    d->input.confidence = d->hearing.confidence;
+    d->input.kind = words ? AGENT_HEARD : unheard ? AGENT_UNHEARD : AGENT_UNCLEAR;
+    if (words && !too_few_digits(d)) {
+        drop_hearing(d);
+        ask_agent(d, d->input.kind);
+        return;
+    }
+    keep_hearing(d); /* what has no words, or not enough, is kept to be listened to */
+    d->state = THINKING;
+}
+
+void dialogue_complete_keys(struct dialogue *d)
+{
+    struct turn *turn = hold_caller(d, d->first_key_ms);
+
+    turn->keyed = true;
+    turn->end_ms = turn->times.speech_end = d->last_key_ms;
+    (void)text_set(turn->text, sizeof(turn->text), d->n_keys ? d->keys : "#");
+    (void)text_set(d->input_text, sizeof(d->input_text), d->keys);
+    d->input_audio[0] = '\0';
+    d->input.confidence = -1;
+    d->n_keys = 0;
+    d->keys_done = false;
+    drop_hearing(d);
+    ask_agent(d, AGENT_KEYED);
+}
+
+/* The file, or no file, of what had no words. */
+void dialogue_kept(struct dialogue *d, const char *file)
+{
+    d->keeping = 0;
+    (void)text_set(d->input_audio, sizeof(d->input_audio), file);
+    if (d->caller)
+        (void)text_set(d->caller->turn.audio, sizeof(d->caller->turn.audio), file);
+    if (d->state == THINKING)
+        ask_agent(d, d->input.kind);
+}
+
+void dialogue_closed(struct dialogue *d)
+{
+    bool words = d->hearing.text[0];
+
+    dialogue_end_open_utterances(d);
+    if (!words && (!d->hearing.n || hearing_speech_ms(&d->hearing) < LAST_WORDS_MS)) {
+        dialogue_finish(d);
+        return;
+    }
+    turn_from_hearing(&d->hearing, hold_caller(d, d->hearing.list[0].began_ms));
+    if (words)
+        dialogue_finish(d);
+    else
+        keep_hearing(d);
+}
