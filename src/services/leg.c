@@ -68,9 +68,9 @@ int leg_new(const struct leg_options *options, struct leg **ret_leg)
     if (!leg)
         return -ENOMEM;
 
-    int r = ring_new(options->n_frames, &leg->inbound);
+    int r = ring_new(options->n_inbound, &leg->inbound);
     if (r == 0)
-        r = ring_new(options->n_frames, &leg->outbound);
+        r = ring_new(options->n_outbound, &leg->outbound);
     if (r < 0) {
         leg_free(leg);
         return r;

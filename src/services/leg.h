@@ -35,9 +35,9 @@ const char *leg_sid(const struct leg *leg);
 /* Worker side. leg_new() makes both references. */
 struct leg_options {
     const char *sid;
-    size_t n_frames;     /* of each ring */
-    struct loop *loop;   /* who is told of outbound frames */
-    struct inbox *inbox; /* who is told of inbound ones */
+    size_t n_inbound, n_outbound; /* frames of each ring */
+    struct loop *loop;            /* who is told of outbound frames */
+    struct inbox *inbox;          /* who is told of inbound ones */
 };
 int leg_new(const struct leg_options *options, struct leg **ret_leg);
 size_t leg_inbound_n(const struct leg *leg); /* frames waiting */

@@ -30,6 +30,7 @@
 
 enum {
     FRAME_MS = 20,
+    OUTBOUND_FRAMES = 32, /* two payloads of the play-out */
     GATHER_US_PER_CALL = 50,
     GATHER_MIN_US = 1000, /* below that it is not worth a system call */
     GATHER_MAX_US = 5000,
@@ -316,11 +317,19 @@ static int refusal(struct speech *speech, const char *sid)
     return speech->n_live < speech->n_live_max ? 0 : -ENOSPC;
 }
 
+/* A voice waits for room; an echo cannot, so what comes in must fit on its way out. */
+static size_t n_outbound(const struct worker *worker, size_t n_inbound)
+{
+    return worker->env.profile->mode == PROFILE_ECHO ? n_inbound : OUTBOUND_FRAMES;
+}
+
 static int line_new(struct worker *worker, const struct speech_call *call, struct leg **ret_leg, struct line **ret_line)
 {
+    size_t n_inbound = power_of_two(worker->env.config->ring_ms / FRAME_MS);
     struct leg_options options = {
         .sid = call->call_sid,
-        .n_frames = power_of_two(worker->env.config->ring_ms / FRAME_MS),
+        .n_inbound = n_inbound,
+        .n_outbound = n_outbound(worker, n_inbound),
         .loop = call->loop,
         .inbox = worker->inbox,
     };

@@ -29,7 +29,7 @@ static void take_outbound(struct leg *leg, void *user)
 
 static struct leg *make(struct loop *loop, struct inbox *inbox, struct side *side)
 {
-    struct leg_options options = { .sid = "CA1", .n_frames = 64, .loop = loop, .inbox = inbox };
+    struct leg_options options = { .sid = "CA1", .n_inbound = 64, .n_outbound = 64, .loop = loop, .inbox = inbox };
     struct leg *leg = NULL;
 
     *side = (struct side){ .in_order = 1 };
