@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "models/turn.h"
+#include "utils/scoped.h"
 
 struct config;
 struct stt;
@@ -27,9 +28,13 @@ struct stt_result {
     bool understood;          /* false: no words, rejected, or nobody can transcribe this kind */
 };
 
-/* Opens the embedded engine: loads the model, builds one decoder per grammar and thread as needed. */
+/*
+ * Opens the embedded engine: loads the model and makes one decoder a thread. A model that is missing or cannot be
+ * used is a warning, and stt_can() is then false for everything.
+ */
 int stt_open(const struct config *config, unsigned n_threads, struct stt **ret_stt);
 void stt_close(struct stt *stt);
+SCOPED_PTR(struct stt, stt_close)
 
 /* Whether this kind of answer in this language can be transcribed at all; if not, its audio is kept. */
 bool stt_can(const struct stt *stt, const char *language, enum answer_kind expect);

@@ -1,0 +1,28 @@
+#pragma once
+/* stt_pocketsphinx.h - the embedded English recogniser: small grammars, one decoder a thread */
+
+#include "services/stt.h"
+
+struct stt_pocketsphinx;
+
+/*
+ * Errors: -ENOENT the model or the dictionary is not there, -EINVAL the model cannot be used, -ENOMEM; *ret_why says
+ *         more and lives for ever.
+ */
+int stt_pocketsphinx_open(const struct config *config, unsigned n_threads, struct stt_pocketsphinx **ret_engine,
+                          const char **ret_why);
+void stt_pocketsphinx_close(struct stt_pocketsphinx *engine); /* NULL is fine */
+SCOPED_PTR(struct stt_pocketsphinx, stt_pocketsphinx_close)
+
+/* There is a grammar for it. */
+bool stt_pocketsphinx_can(enum answer_kind expect);
+
+/* As stt_recognise(). */
+int stt_pocketsphinx_recognise(struct stt_pocketsphinx *engine, unsigned thread, const struct stt_request *request,
+                               struct stt_result *ret_result);
+
+/* From now on nothing is refused: for benchmarks, which count the words that were heard. */
+void stt_pocketsphinx_take_all(struct stt_pocketsphinx *engine);
+
+/* For the tests of who reads the words: the grammar of a kind, or NULL. */
+const char *stt_pocketsphinx_grammar(enum answer_kind expect);
