@@ -58,11 +58,6 @@ bool call_status_is_final(enum call_status status)
     return status != CALL_RINGING && status != CALL_IN_PROGRESS;
 }
 
-const char *call_status_name(enum call_status status)
-{
-    return statuses[status];
-}
-
 int call_status_parse(const char *name, size_t n)
 {
     static const char *const before_ringing[] = { "queued", "initiated" };

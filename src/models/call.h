@@ -63,8 +63,7 @@ static inline void scoped_call_done(struct call *call)
 
 bool call_status_is_final(enum call_status status);
 
-const char *call_status_name(enum call_status status); /* as Twilio writes it */
-int call_status_parse(const char *name, size_t n);     /* or -EINVAL; "initiated" and "queued" are ringing */
+int call_status_parse(const char *name, size_t n); /* as Twilio writes it; or -EINVAL; "initiated" and "queued" are ringing */
 const char *call_end_name(enum call_end end);
 
 /* Returns: a new object, or NULL when out of memory. */

@@ -29,16 +29,6 @@ void contact_done(struct contact *contact)
     json_release(fields, ELEMENTSOF(fields), contact);
 }
 
-const char *contact_stage_name(enum contact_stage stage)
-{
-    return stages[stage];
-}
-
-int contact_stage_parse(const char *name)
-{
-    return json_name_index(stages, ELEMENTSOF(stages), name, strlen(name));
-}
-
 struct json_object *contact_to_json(const struct contact *contact)
 {
     return json_write(fields, ELEMENTSOF(fields), contact);

@@ -29,9 +29,6 @@ static inline void scoped_contact_done(struct contact *contact)
 enum { ID_RANDOM = 5 };
 void id_make(char prefix, uint64_t now_ms, const uint8_t random[ID_RANDOM], char ret_id[CONTACT_ID_MAX]);
 
-const char *contact_stage_name(enum contact_stage stage);
-int contact_stage_parse(const char *name); /* or -EINVAL */
-
 struct json_object *contact_to_json(const struct contact *contact);
 /* As call_from_json(). */
 int contact_from_json(struct json_object *json, struct contact *ret_contact);

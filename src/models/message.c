@@ -47,11 +47,6 @@ void message_release(struct message *message)
     json_release(fields, ELEMENTSOF(fields), message);
 }
 
-const char *message_status_name(enum message_status status)
-{
-    return statuses[status];
-}
-
 int message_status_parse(const char *name, size_t n)
 {
     return json_name_index(statuses, ELEMENTSOF(statuses), name, n);

@@ -47,8 +47,7 @@ static inline void scoped_message_release(struct message *message)
     message_release(message);
 }
 
-const char *message_status_name(enum message_status status); /* as Twilio writes it */
-int message_status_parse(const char *name, size_t n);        /* or -EINVAL */
+int message_status_parse(const char *name, size_t n); /* as Twilio writes it; or -EINVAL */
 
 struct json_object *message_to_json(const struct message *message);
 /* As call_from_json(). */

@@ -41,11 +41,6 @@ static const struct json_field time_fields[] = {
     JSON_FIELD(struct turn_times, first_frame, JSON_U64),
 };
 
-const char *answer_kind_name(enum answer_kind kind)
-{
-    return kinds[kind];
-}
-
 int answer_kind_parse(const char *name)
 {
     return json_name_index(kinds, ELEMENTSOF(kinds), name, strlen(name));

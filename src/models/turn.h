@@ -38,7 +38,6 @@ struct turn {
     struct turn_times times;
 };
 
-const char *answer_kind_name(enum answer_kind kind);
 int answer_kind_parse(const char *name); /* or -EINVAL */
 
 struct json_object *turn_to_json(const struct turn *turn);

@@ -165,12 +165,6 @@ static int learn_and_save(struct db_txn *txn, const char *contact_id, const char
     return r ? r : save_contact(txn, &contact, call_sid, now_ms);
 }
 
-int crm_contact_learn(struct db_txn *txn, const char *contact_id, const char *field, const char *value,
-                      uint64_t now_ms)
-{
-    return is_id(contact_id, CONTACT_ID_MAX) ? learn_and_save(txn, contact_id, "", field, value, now_ms) : -EINVAL;
-}
-
 /* --- params */
 
 static int64_t order_of(int64_t sequence, bool is_final)

@@ -60,21 +60,13 @@ int crm_call_end(struct db_txn *txn, const char *sid, enum call_end end, uint64_
 int crm_turn_add(struct db_txn *txn, const char *sid, const struct turn *turn);
 
 /*
- * Something learnt in a call: kept with the call and with its contact, which is made here when the caller
- * hid his number. This, not crm_contact_learn(), is what a call uses.
+ * Something learnt in a call: kept with the call and with its contact, which is made here when the caller hid
+ * his number. Field "name" sets the contact's name, any other goes to its fields; its stage moves from NEW to
+ * QUALIFIED on "callback". An empty value changes nothing.
  *
  * Returns: 0; 1 it was known. Errors: -ENOENT.
  */
 int crm_call_learn(struct db_txn *txn, const char *sid, const char *field, const char *value, uint64_t now_ms);
-
-/*
- * Something learnt: field "name" sets the name, any other goes to fields; stage moves NEW -> QUALIFIED on
- * "callback". An empty value changes nothing.
- *
- * Returns: 0; 1 it was known. Errors: -ENOENT.
- */
-int crm_contact_learn(struct db_txn *txn, const char *contact_id, const char *field, const char *value,
-                      uint64_t now_ms);
 
 /*
  * At start: every call that is still open died with the last daemon. It ended when it was last heard of.
