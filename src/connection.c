@@ -32,7 +32,10 @@
 #include "utils/clock.h"
 #include "utils/log.h"
 
-enum { GRACE_MS = 1000 }; /* to read why we close */
+enum {
+    GRACE_MS = 1000,   /* to read why we close */
+    PROMISE_MS = 1500, /* before the loop ends, promised answers that did not come are given up */
+};
 
 enum phase { HANDSHAKING, SERVING, UPGRADED, TAKEN_OVER, LEAVING };
 
@@ -122,6 +125,7 @@ static void send_response(h2o_req_t *req, const struct http_response *response, 
 
 struct ticket {
     struct http_ticket super; /* first */
+    h2o_linklist_t link;      /* of its loop's tickets */
     struct loop_task delivery;
     struct loop *loop;
     h2o_req_t *req;        /* NULL: the client has gone */
@@ -139,14 +143,35 @@ static void on_client_gone(void *arg)
         (*owner)->req = NULL;
 }
 
+static void settle(struct ticket *ticket, const struct http_response *response)
+{
+    h2o_req_t *req = steal(&ticket->req);
+
+    if (!req || ticket->loop->server->is_stopped)
+        return;
+    *ticket->owner = NULL;
+    send_response(req, response, ticket->request_id);
+}
+
+/* The server ends, and somebody has not kept his promise. */
+static void break_promises(struct loop *loop)
+{
+    char buffer[HTTP_ERROR_MAX];
+
+    for (h2o_linklist_t *node = loop->tickets.next; node != &loop->tickets; node = node->next) {
+        struct ticket *ticket = H2O_STRUCT_FROM_MEMBER(struct ticket, link, node);
+        struct http_response response = { 0 };
+        http_error(&response, 503, "shutting_down", "The server is stopping.", ticket->request_id, buffer);
+        settle(ticket, &response);
+    }
+}
+
 static void deliver(struct loop_task *task)
 {
     struct ticket *ticket = H2O_STRUCT_FROM_MEMBER(struct ticket, delivery, task);
 
-    if (ticket->req && !ticket->loop->server->is_stopped) {
-        *ticket->owner = NULL;
-        send_response(ticket->req, &ticket->response, ticket->request_id);
-    }
+    settle(ticket, &ticket->response);
+    h2o_linklist_unlink(&ticket->link);
     free(ticket->text);
     free(ticket);
 }
@@ -184,6 +209,7 @@ static struct http_ticket *later(struct http_request *request)
     memcpy(ticket->request_id, exchange->id, sizeof(exchange->id));
     ticket->owner = h2o_mem_alloc_shared(&exchange->req->pool, sizeof(*ticket->owner), on_client_gone);
     *ticket->owner = ticket;
+    h2o_linklist_insert(&ticket->loop->tickets, &ticket->link);
     exchange->is_promised = true;
     return &ticket->super;
 }
@@ -602,6 +628,8 @@ static void for_each_connection(struct loop *loop, void (*fn)(struct connection 
 void connection_second(struct loop *loop, uint64_t mono_ms)
 {
     for_each_connection(loop, check, mono_ms);
+    if (loop->is_closing && mono_ms + PROMISE_MS >= loop->close_by_ms)
+        break_promises(loop);
 }
 
 static void end_idle(struct connection *connection, uint64_t arg)

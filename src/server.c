@@ -214,6 +214,7 @@ static int prepare(struct loop *loop)
     loop->evloop = h2o_evloop_create();
     h2o_context_init(&loop->context, loop->evloop, &loop->server->conf);
     h2o_linklist_init_anchor(&loop->connections);
+    h2o_linklist_init_anchor(&loop->tickets);
     h2o_linklist_init_anchor(&loop->websockets);
     loop->timer = watch(loop, timer_fd, on_timer);
     loop->bell = watch(loop, bell_fd, on_bell);

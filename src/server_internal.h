@@ -29,7 +29,7 @@ struct loop {
     struct server *server;
     struct inbox *inbox; /* NULL: it was never started */
     h2o_socket_t *bell, *timer;
-    h2o_linklist_t connections, websockets;
+    h2o_linklist_t connections, tickets, websockets;
     struct loop_task drain, stop;
     bool is_closing; /* ends as soon as nothing is open, or at close_by_ms */
     uint64_t close_by_ms;

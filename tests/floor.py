@@ -9,9 +9,10 @@ import struct
 import subprocess
 import time
 
-from tap import BUILD
+from tap import BUILD, TOP
 
 ECHO_SERVER = os.path.join(BUILD, "tests", "echo_server")
+LSAN_OPTIONS = f"suppressions={TOP}/tests/lsan.supp:print_suppressions=0"
 PATIENCE = 20  # seconds until something that has to happen counts as missing
 
 
@@ -28,7 +29,7 @@ class Server:
     """A program that listens; its log is read until it is ready."""
 
     def __init__(self, *command, env=None, stdin=None, ready="ready", pass_fds=()):
-        environment = {"PATH": os.environ["PATH"], "LSAN_OPTIONS": os.environ.get("LSAN_OPTIONS", ""), **(env or {})}
+        environment = {"PATH": os.environ["PATH"], "LSAN_OPTIONS": LSAN_OPTIONS, **(env or {})}
         self.process = subprocess.Popen(command, env=environment, stdin=stdin, stderr=subprocess.PIPE, text=True,
                                         pass_fds=pass_fds)
         os.set_blocking(self.process.stderr.fileno(), False)
