@@ -1,0 +1,127 @@
+/*
+ * test_says.c - how much of what was said was heard
+ */
+#include "services/says.h"
+
+#include "tap.h"
+#include "utils/scoped.h"
+#include "utils/text.h"
+#include "utils/utf8.h"
+
+static void add(struct says *says, unsigned number, const char *text)
+{
+    struct agent_sentence sentence = { 0 };
+
+    (void)text_set(sentence.text, sizeof(sentence.text), text);
+    (void)says_add(says, number, &sentence, false, 100);
+}
+
+/* A sentence cut after heard_ms of total_ms. */
+static const struct {
+    const char *text;
+    uint32_t heard_ms, total_ms;
+    const char *want;
+} cuts[] = {
+    { "one two three", 0, 1000, "" },
+    { "one two three", 1, 1000, "" },
+    { "one two three", 230, 1000, "" },
+    { "one two three", 240, 1000, "one" },
+    { "one two three", 500, 1000, "one" },
+    { "one two three", 560, 1000, "one two" },
+    { "one two three", 999, 1000, "one two" },
+    { "one two three", 1000, 1000, "one two three" },
+    { "one two three", 5000, 1000, "one two three" },
+    { "word", 500, 1000, "" },
+    { "שלום לכם", 500, 1000, "שלום" },
+    { "שלום לכם", 400, 1000, "" },
+    { "a  b", 800, 1000, "a " },
+    { "", 500, 1000, "" },
+    { "one two three", 1000, 0, "one" }, /* length unknown: by the letters */
+};
+
+static void test_cuts(void)
+{
+    for (size_t i = 0; i < ELEMENTSOF(cuts); i++) {
+        static struct says says;
+        static struct turn turn;
+        bool whole = cuts[i].total_ms && cuts[i].heard_ms >= cuts[i].total_ms;
+
+        says_clear(&says);
+        turn = (struct turn){ 0 };
+        add(&says, 1, cuts[i].text);
+        (void)says_started(&says, 1, cuts[i].total_ms, 1000);
+        says_stopped(&says, 1, cuts[i].heard_ms, cuts[i].total_ms, 2000);
+        is_int(says_to_turn(&says, &turn), cuts[i].want[0] != '\0', "something was heard or not");
+        is_str(turn.text, cuts[i].want, "what was heard");
+        is_str(turn.full, whole || !cuts[i].text[0] ? "" : cuts[i].text, "what was meant, when it was cut");
+        is_int(turn.interrupted, !whole && cuts[i].text[0], "cut or not");
+        ok(utf8_valid(turn.text, strlen(turn.text)), "it is UTF-8");
+    }
+}
+
+static void test_turn(void)
+{
+    static struct says says;
+    static struct turn turn;
+
+    add(&says, 1, "One.");
+    add(&says, 2, "Two two.");
+    add(&says, 3, "Three.");
+    ok(!says_started(&says, 9, 100, 1000), "an unknown say does not begin");
+    ok(says_started(&says, 1, 500, 1000) != NULL, "the first begins");
+    ok(!says_started(&says, 1, 500, 1100), "once");
+    is_int((long long)says_overdue_ms(&says), 1000 + 500 + 1500, "it is overdue by its own length, mark or no mark");
+    ok(says_started(&says, 2, 1000, 1500) != NULL, "the second begins: the first was heard, though no mark came");
+    is_int(says_heard_ms(&says, 1900), 900, "heard by then");
+    says_ended(&says, 1, 1950);
+    is_int((long long)says_current(&says)->number, 2, "a late mark changes nothing");
+    says_stopped(&says, 2, 400, 1000, 1900);
+    is_int((long long)says_overdue_ms(&says), -1, "what hangs is not overdue");
+    says_failed(&says, 3);
+    ok(says_to_turn(&says, &turn), "a turn of three");
+    is_str(turn.text, "One. Two", "one heard, one cut, one failed");
+    is_str(turn.full, "One. Two two.", "what could not be said was not meant either");
+    is_int((long long)turn.start_ms, 1000, "from the first frame");
+    is_int((long long)turn.end_ms, 1900, "to the last that was heard");
+}
+
+static void test_resumed(void)
+{
+    static struct says says;
+    static struct turn turn;
+
+    add(&says, 1, "One one.");
+    add(&says, 2, "Two.");
+    (void)says_started(&says, 1, 1000, 1000);
+    says_stopped(&says, 1, 400, 1000, 1400);
+    says_resumed(&says, 3000);
+    is_int((long long)says_overdue_ms(&says), 3000 - 400 + 1000 + 1500, "the rest of it is overdue later");
+    says_ended(&says, 2, 4000);
+    ok(!says_current(&says), "the end of the last is the end of all");
+    says_stopped(&says, 1, 100, 1000, 4100);
+    says_ended(&says, 2, 9000);
+    ok(says_to_turn(&says, &turn) && !turn.interrupted, "nothing was cut");
+    is_str(turn.text, "One one. Two.", "all was heard");
+    is_int((long long)turn.end_ms, 4000, "a mark that comes again moves no end");
+}
+
+static void test_never_begun(void)
+{
+    static struct says says;
+    static struct turn turn;
+
+    add(&says, 1, "One.");
+    is_int((long long)says_overdue_ms(&says), 100 + 3000, "a sentence that does not begin is overdue");
+    says_give_up(&says);
+    ok(!says_current(&says), "and given up");
+    ok(!says_to_turn(&says, &turn) && !turn.interrupted, "nothing was heard of it");
+}
+
+int main(void)
+{
+    test_cuts();
+    test_turn();
+    test_resumed();
+    test_never_begun();
+    return done_testing();
+}
