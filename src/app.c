@@ -20,7 +20,11 @@
 #include "services/api_token.h"
 #include "services/crm.h"
 #include "services/logging.h"
+#include "services/profile.h"
 #include "services/services.h"
+#include "services/speech.h"
+#include "services/stt.h"
+#include "services/tts.h"
 #include "services/twilio_security.h"
 #include "utils/clock.h"
 #include "utils/log.h"
@@ -29,7 +33,9 @@
 static const struct blueprint *const blueprints[] = {
     &admin,
     &health,
+    &twilio_voice,
     &whatsapp_twilio,
+    &ws_media,
 };
 
 struct app {
@@ -38,6 +44,9 @@ struct app {
     struct services services;
     struct listener listeners[LISTENERS_MAX]; /* the server's once it is built */
     size_t n_listeners;
+    struct profile *profile;
+    struct stt *stt; /* these two: not on the echo line */
+    struct tts *tts;
     struct router *router;
     struct server *server;
     unsigned n_built;
@@ -113,6 +122,72 @@ static void free_security(struct app *app)
     twilio_security_free(app->services.security);
 }
 
+/* --- profile: who answers */
+
+static int build_profile(struct app *app)
+{
+    const struct config *config = app->config;
+    char problems[4 * KIB];
+    int r = profile_load(config->agent_profile, config->business_name, problems, sizeof(problems), &app->profile);
+
+    return r < 0 ? log_err(r, "AGENT_PROFILE %s cannot be used:\n%s", config->agent_profile, problems) : 0;
+}
+
+static void free_profile(struct app *app)
+{
+    profile_free(app->profile);
+}
+
+/* --- ears and voice; the echo line has neither */
+
+static int build_stt(struct app *app)
+{
+    if (app->profile->mode == PROFILE_ECHO)
+        return 0;
+    int r = stt_open(app->config, (unsigned)app->config->engine_threads, &app->stt);
+
+    return r < 0 ? log_err(r, "cannot open speech recognition") : 0;
+}
+
+static void free_stt(struct app *app)
+{
+    stt_close(app->stt);
+}
+
+static int build_tts(struct app *app)
+{
+    if (app->profile->mode == PROFILE_ECHO)
+        return 0;
+    int r = tts_open(app->config, app->profile->name, (unsigned)app->config->engine_threads, &app->tts);
+
+    return r < 0 ? log_err(r, "cannot open speech synthesis") : 0;
+}
+
+static void free_tts(struct app *app)
+{
+    tts_close(app->tts);
+}
+
+/* --- speech: calls live in it; see "calls" for its end */
+
+static int build_speech(struct app *app)
+{
+    struct speech_options options = {
+        .config = app->config,
+        .profile = app->profile,
+        .db = app->services.db,
+        .stt = app->stt,
+        .tts = app->tts,
+    };
+
+    return speech_new(&options, &app->services.speech);
+}
+
+static void free_speech(struct app *app)
+{
+    speech_free(app->services.speech);
+}
+
 /* --- router */
 
 static int build_router(struct app *app)
@@ -164,21 +239,32 @@ static void free_server(struct app *app)
     server_free(app->server);
 }
 
+/* --- calls: ended before the loops, so that callers are hung up on and not cut off, and the store knows why */
+
+static void stop_calls(struct app *app)
+{
+    if (app->services.speech)
+        speech_stop(app->services.speech);
+}
+
 /* --- all of them */
 
 static const struct part {
     const char *name;
-    int (*build)(struct app *app);
+    int (*build)(struct app *app); /* may be NULL, as may the others */
     void (*stop)(struct app *app);
     void (*free)(struct app *app);
 } parts[] = {
     { "listeners", build_listeners, NULL,        free_listeners },
     { "store",     build_store,     stop_store,  NULL },
     { "security",  build_security,  NULL,        free_security },
-    /* stt, tts, profile: here */
+    { "profile",   build_profile,   NULL,        free_profile },
+    { "stt",       build_stt,       NULL,        free_stt },
+    { "tts",       build_tts,       NULL,        free_tts },
+    { "speech",    build_speech,    NULL,        free_speech },
     { "router",    build_router,    NULL,        free_router },
     { "server",    build_server,    stop_server, free_server },
-    /* speech: here, and with it twilio_voice and ws_media above; it stops first, while loops can still tell callers */
+    { "calls",     NULL,            stop_calls,  NULL },
 };
 
 int app_new(const struct app_options *options, struct app **ret_app)
@@ -193,7 +279,7 @@ int app_new(const struct app_options *options, struct app **ret_app)
     app->services.started_mono_ms = clock_mono_ms();
     while (app->n_built < ELEMENTSOF(parts)) {
         const struct part *part = &parts[app->n_built];
-        int r = part->build(app);
+        int r = part->build ? part->build(app) : 0;
         app->n_built++; /* half built parts are freed, too */
         if (r < 0)
             return r;
@@ -240,6 +326,7 @@ bool app_is_alive(struct app *app)
 void app_drain(struct app *app)
 {
     app->services.draining = 1;
+    speech_drain(app->services.speech);
     server_drain(app->server);
 }
 
