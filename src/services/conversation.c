@@ -692,7 +692,8 @@ void conversation_hang_up(struct conversation *c, uint64_t now_ms, enum call_end
     c->now_ms = now_ms;
     for (unsigned say; (say = playout_passed(&c->playout, now_ms));)
         tell(c, &(struct dialogue_event){ .kind = DIALOGUE_SAY_ENDED, .say = say });
-    playout_heard(&c->playout, now_ms, &heard);
+    if (playout_stop(&c->playout, now_ms, &heard))
+        send_control(c, FRAME_CLEAR, ""); /* for whoever is still there: what is cut off now was not heard */
     playout_done(&c->playout);
     forget_unwanted(c);
     tell(c, &(struct dialogue_event){ .kind = DIALOGUE_HANG_UP, .end = end, .say = heard.say, .heard_ms = heard.heard_ms,
