@@ -170,7 +170,8 @@ static int errno_of_disk(const struct db *db, int rc)
 
     if (rc == EDQUOT)
         return -ENOSPC;
-    if (rc == EIO && statvfs(db->path, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize < FULL_BELOW)
+    if (rc == EIO && statvfs(db->path, &disk) == 0 &&
+        (uint64_t)disk.f_bavail * disk.f_frsize < FULL_BELOW)
         return -ENOSPC;
     return db_errno(rc);
 }
@@ -328,7 +329,8 @@ static void commit_group(struct db *db, struct db_op **ops, size_t n)
 
 static void take_stack(struct db *db)
 {
-    struct db_op *op = atomic_exchange_explicit(&db->stack, NULL, memory_order_acquire), *turned = NULL, *end = op;
+    struct db_op *op = atomic_exchange_explicit(&db->stack, NULL, memory_order_acquire),
+                 *turned = NULL, *end = op;
 
     while (op) {
         struct db_op *next = op->next;
@@ -499,7 +501,8 @@ static int open_env(struct db *db, size_t map_mib)
     if (rc == 0 && map_mib)
         rc = mdb_env_set_mapsize(db->env, map_mib * MIB);
     if (rc == 0)
-        rc = mdb_env_open(db->env, db->path, MDB_NOTLS | (db->read_only ? flags_of_reader(db) : 0), 0600);
+        rc = mdb_env_open(db->env, db->path, MDB_NOTLS | (db->read_only ? flags_of_reader(db) : 0),
+                          0600);
     return errno_of_disk(db, rc);
 }
 
@@ -508,7 +511,8 @@ static int open_tables(struct db_txn *txn, struct db_op *op)
     struct db *db = txn->db;
 
     for (size_t i = 0; i < DB_N_TABLES; i++) {
-        int rc = mdb_dbi_open(txn->txn, table_names[i], db->read_only ? 0 : MDB_CREATE, &db->tables[i]);
+        int rc =
+            mdb_dbi_open(txn->txn, table_names[i], db->read_only ? 0 : MDB_CREATE, &db->tables[i]);
         if (rc == MDB_NOTFOUND)
             return -ESTALE;
         if (rc)
@@ -726,7 +730,8 @@ int db_submit(struct db *db, struct db_op *op)
     top = atomic_load_explicit(&db->stack, memory_order_relaxed);
     do
         op->next = top;
-    while (!atomic_compare_exchange_weak_explicit(&db->stack, &top, op, memory_order_release, memory_order_relaxed));
+    while (!atomic_compare_exchange_weak_explicit(&db->stack, &top, op, memory_order_release,
+                                                  memory_order_relaxed));
     if (!top)
         sem_post(&db->wake);
     return 0;
@@ -756,7 +761,8 @@ static void inner_done(struct db_op *op, int r)
 
 int db_write(struct db *db, struct db_op *op)
 {
-    struct waiting waiting = { .op = { .run = run_inner, .done = inner_done, .what = op->what }, .inner = op };
+    struct waiting waiting = { .op = { .run = run_inner, .done = inner_done, .what = op->what },
+                               .inner = op };
     int r;
 
     assert(!db->has_thread || !pthread_equal(pthread_self(), db->thread));
@@ -871,7 +877,8 @@ int db_delete(struct db_txn *txn, enum db_table table, struct db_bytes key)
 }
 
 /* Where a walk down begins: the last key that is not above `from`, or not above the prefix. */
-static int seek_down(MDB_cursor *cursor, struct db_bytes prefix, struct db_bytes from, MDB_val *key, MDB_val *value)
+static int seek_down(MDB_cursor *cursor, struct db_bytes prefix, struct db_bytes from, MDB_val *key,
+                     MDB_val *value)
 {
     uint8_t above[KEY_MAX];
     int rc;
@@ -897,7 +904,8 @@ static int seek_down(MDB_cursor *cursor, struct db_bytes prefix, struct db_bytes
     return mdb_cursor_get(cursor, key, value, rc ? MDB_LAST : MDB_PREV);
 }
 
-static int seek_up(MDB_cursor *cursor, struct db_bytes prefix, struct db_bytes from, MDB_val *key, MDB_val *value)
+static int seek_up(MDB_cursor *cursor, struct db_bytes prefix, struct db_bytes from, MDB_val *key,
+                   MDB_val *value)
 {
     *key = to_val(from.n ? from : prefix);
     return mdb_cursor_get(cursor, key, value, key->mv_size ? MDB_SET_RANGE : MDB_FIRST);
@@ -916,7 +924,8 @@ int db_each(struct db_txn *txn, enum db_table table, struct db_bytes prefix, str
     if (rc == 0)
         rc = (order == DB_UP ? seek_up : seek_down)(cursor, prefix, from, &key, &value);
 
-    while (rc == 0 && key.mv_size >= prefix.n && memcmp(key.mv_data, prefix.data ?: "", prefix.n) == 0) {
+    while (rc == 0 && key.mv_size >= prefix.n &&
+           memcmp(key.mv_data, prefix.data ?: "", prefix.n) == 0) {
         int r = fn(to_bytes(key), to_bytes(value), arg);
         if (r)
             return r;

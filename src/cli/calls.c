@@ -18,7 +18,8 @@
 static const char usage[] =
     "Usage: agentlocator calls [SID] [OPTIONS]\n"
     "\n"
-    "Lists the latest calls; with a SID shows one of them with everything that was said. Times are local.\n"
+    "Lists the latest calls; with a SID shows one of them with everything that was said. Times are "
+    "local.\n"
     "\n"
     "  --last N         list so many (50)\n"
     "  --json           print JSON; times are milliseconds of unix time\n"
@@ -94,7 +95,8 @@ static void print_facts(struct json_object *call)
     }
     if (json_object_object_get_ex(call, "recordings", &recordings))
         for (size_t i = 0; i < json_object_array_length(recordings); i++)
-            print_fact("recording", json_get_text(json_object_array_get_idx(recordings, i), "RecordingUrl"));
+            print_fact("recording",
+                       json_get_text(json_object_array_get_idx(recordings, i), "RecordingUrl"));
 }
 
 /* Who said what; what was cut off by the other side ends in dots. */
@@ -106,7 +108,8 @@ static void print_conversation(struct json_object *turns, uint64_t started)
 
     for (size_t i = 0; table && i < json_object_array_length(turns); i++) {
         struct json_object *turn = json_object_array_get_idx(turns, i);
-        const char *said = json_get_text(turn, "text") ?: "", *audio = json_get_text(turn, "audio") ?: "";
+        const char *said = json_get_text(turn, "text") ?: "",
+                   *audio = json_get_text(turn, "audio") ?: "";
         bool is_caller = strcmp(json_get_text(turn, "who") ?: "", "caller") == 0;
         double confidence = json_get_double(turn, "confidence", -1);
 
@@ -117,7 +120,8 @@ static void print_conversation(struct json_object *turns, uint64_t started)
         else
             table_add(table, "%s", "");
         table_add(table, "%s%s%s", json_get_int(turn, "keyed") ? "[keys] " : "",
-                  !said[0] && is_caller ? "(not transcribed)" : said, json_get_int(turn, "interrupted") ? " ..." : "");
+                  !said[0] && is_caller ? "(not transcribed)" : said,
+                  json_get_int(turn, "interrupted") ? " ..." : "");
         table_add(table, "%s", audio);
     }
     if (table)
@@ -128,8 +132,8 @@ static void print_conversation(struct json_object *turns, uint64_t started)
 static void print_reactions(struct json_object *turns, uint64_t started)
 {
     static const char *const headings[] = { "TIME", ">DECIDED", ">TRANSCRIPT", ">TOKEN", ">SENTENCE", ">AUDIO", ">FRAME" };
-    static const char *const keys[] = { "decided", "transcript", "first_token", "first_sentence", "first_audio",
-                                        "first_frame" };
+    static const char *const keys[] = { "decided",        "transcript",  "first_token",
+                                        "first_sentence", "first_audio", "first_frame" };
     scoped(table_free) struct table *table = table_new(headings, ELEMENTSOF(headings));
     char text[WHEN_MAX];
     size_t n_rows = 0;
@@ -174,14 +178,16 @@ static void print_whole(struct json_object *call)
     print_reactions(turns, started);
 }
 
-static int whole(struct db_txn *txn, const struct config *config, const char *which, struct json_object **ret_object)
+static int whole(struct db_txn *txn, const struct config *config, const char *which,
+                 struct json_object **ret_object)
 {
     return crm_call_whole(txn, which, ret_object);
 }
 
 int cli_calls(int argc, char **argv)
 {
-    static const struct listing listing = { usage, "call", crm_calls_page, print_page, whole, print_whole };
+    static const struct listing listing = { usage,      "call", crm_calls_page,
+                                            print_page, whole,  print_whole };
 
     return listing_run(&listing, argc, argv);
 }

@@ -18,7 +18,8 @@
 static const char usage[] =
     "Usage: agentlocator contacts [ID | NUMBER] [OPTIONS]\n"
     "\n"
-    "Lists the latest contacts; with an id or a telephone number shows one of them with calls and messages.\n"
+    "Lists the latest contacts; with an id or a telephone number shows one of them with calls and "
+    "messages.\n"
     "\n"
     "  --last N         list so many (50)\n"
     "  --json           print JSON; times are milliseconds of unix time\n"
@@ -29,7 +30,8 @@ static const char *first_address(struct json_object *contact)
 {
     struct json_object *addresses;
 
-    if (!json_object_object_get_ex(contact, "addresses", &addresses) || json_object_array_length(addresses) == 0)
+    if (!json_object_object_get_ex(contact, "addresses", &addresses) ||
+        json_object_array_length(addresses) == 0)
         return "";
     return json_object_get_string(json_object_array_get_idx(addresses, 0)) ?: "";
 }
@@ -104,13 +106,15 @@ static void print_whole(struct json_object *contact)
 }
 
 /* By id, else by number as people write it. */
-static int whole(struct db_txn *txn, const struct config *config, const char *which, struct json_object **ret_object)
+static int whole(struct db_txn *txn, const struct config *config, const char *which,
+                 struct json_object **ret_object)
 {
     scoped(contact_done) struct contact contact = { 0 };
     char address[ADDRESS_MAX];
     int r = crm_contact_whole(txn, which, ret_object);
 
-    if ((r != -ENOENT && r != -EINVAL) || phone_normalise(which, config->default_country, address) < 0)
+    if ((r != -ENOENT && r != -EINVAL) ||
+        phone_normalise(which, config->default_country, address) < 0)
         return r;
     r = crm_contact_by_address(txn, address, &contact);
     return r < 0 ? r : crm_contact_whole(txn, contact.id, ret_object);
@@ -118,7 +122,8 @@ static int whole(struct db_txn *txn, const struct config *config, const char *wh
 
 int cli_contacts(int argc, char **argv)
 {
-    static const struct listing listing = { usage, "contact", crm_contacts_page, print_page, whole, print_whole };
+    static const struct listing listing = { usage,      "contact", crm_contacts_page,
+                                            print_page, whole,     print_whole };
 
     return listing_run(&listing, argc, argv);
 }

@@ -53,8 +53,8 @@ static int parse(const struct listing *listing, int argc, char **argv, struct as
         } else if (option == 'n') {
             asked.last = strtoul(optarg, &end, 10);
             if (*end || end == optarg || asked.last == 0 || asked.last > LAST_MAX) {
-                fprintf(stderr, "agentlocator %s: --last takes a number from 1 to %d, not '%s'\n", argv[0], LAST_MAX,
-                        optarg);
+                fprintf(stderr, "agentlocator %s: --last takes a number from 1 to %d, not '%s'\n",
+                        argv[0], LAST_MAX, optarg);
                 return CLI_USAGE;
             }
         } else {
@@ -72,8 +72,8 @@ static int parse(const struct listing *listing, int argc, char **argv, struct as
 }
 
 /* Returns: CLI_OK and what was asked for; otherwise it has said why. */
-static int fetch(const struct listing *listing, const struct asked *asked, const struct config *config,
-                 struct json_object **ret_json)
+static int fetch(const struct listing *listing, const struct asked *asked,
+                 const struct config *config, struct json_object **ret_json)
 {
     struct db_options options = { .path = config_database_path(config), .read_only = true };
     scoped(db_close) struct db *db = NULL;
@@ -81,8 +81,8 @@ static int fetch(const struct listing *listing, const struct asked *asked, const
     int r = db_open(&options, &db);
 
     if (r < 0) {
-        fprintf(stderr, "agentlocator %s: cannot open the store %s: %s.\n", asked->command, options.path,
-                db_explain(r));
+        fprintf(stderr, "agentlocator %s: cannot open the store %s: %s.\n", asked->command,
+                options.path, db_explain(r));
         return CLI_FAILED;
     }
     r = db_read_begin(db, &txn);
@@ -92,11 +92,11 @@ static int fetch(const struct listing *listing, const struct asked *asked, const
         db_read_end(txn);
     }
     if (asked->which && (r == -ENOENT || r == -EINVAL))
-        fprintf(stderr, "agentlocator %s: there is no %s %s; `agentlocator %s` lists the latest.\n", asked->command,
-                listing->one, asked->which, asked->command);
+        fprintf(stderr, "agentlocator %s: there is no %s %s; `agentlocator %s` lists the latest.\n",
+                asked->command, listing->one, asked->which, asked->command);
     else if (r < 0)
-        fprintf(stderr, "agentlocator %s: cannot read the store %s: %s.\n", asked->command, options.path,
-                db_explain(r));
+        fprintf(stderr, "agentlocator %s: cannot read the store %s: %s.\n", asked->command,
+                options.path, db_explain(r));
     return r < 0 ? CLI_FAILED : CLI_OK;
 }
 
@@ -116,7 +116,8 @@ int listing_run(const struct listing *listing, int argc, char **argv)
         return status;
 
     if (asked.json)
-        puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+        puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
+                                                      JSON_C_TO_STRING_NOSLASHESCAPE));
     else if (asked.which)
         listing->print_whole(json);
     else
@@ -142,7 +143,8 @@ const char *when(uint64_t unix_ms, uint64_t day_ms, char ret[WHEN_MAX])
     ret[0] = '\0';
     if (unix_ms == 0 || !local(unix_ms, &time))
         return ret;
-    bool same_day = day_ms && local(day_ms, &day) && time.tm_year == day.tm_year && time.tm_yday == day.tm_yday;
+    bool same_day =
+        day_ms && local(day_ms, &day) && time.tm_year == day.tm_year && time.tm_yday == day.tm_yday;
     if (strftime(ret, WHEN_MAX, same_day ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &time) == 0)
         ret[0] = '\0';
     return ret;
@@ -155,6 +157,7 @@ const char *duration(uint64_t ms, char ret[WHEN_MAX])
     if (s < 3600)
         (void)snprintf(ret, WHEN_MAX, "%" PRIu64 ":%02" PRIu64, s / 60, s % 60);
     else
-        (void)snprintf(ret, WHEN_MAX, "%" PRIu64 ":%02" PRIu64 ":%02" PRIu64, s / 3600, s / 60 % 60, s % 60);
+        (void)snprintf(ret, WHEN_MAX, "%" PRIu64 ":%02" PRIu64 ":%02" PRIu64, s / 3600, s / 60 % 60,
+                       s % 60);
     return ret;
 }

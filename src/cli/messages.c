@@ -30,14 +30,17 @@ void messages_print(struct json_object *array)
 
     for (size_t i = 0; table && i < json_object_array_length(array); i++) {
         struct json_object *message = json_object_array_get_idx(array, i), *media = NULL;
-        bool has_media = json_object_object_get_ex(message, "media", &media) && json_object_array_length(media);
+        bool has_media =
+            json_object_object_get_ex(message, "media", &media) && json_object_array_length(media);
 
         table_add(table, "%s", when((uint64_t)json_get_int(message, "created_ms"), 0, text));
         table_add(table, "%s", json_get_text(message, "direction") ?: "");
         table_add(table, "%s", json_get_text(message, "channel") ?: "");
         table_add(table, "%s", json_get_text(message, "address") ?: "");
         table_add(table, "%s", json_get_text(message, "status") ?: "");
-        table_add(table, "%s", has_media ? json_get_text(json_object_array_get_idx(media, 0), "type") ?: "yes" : "");
+        table_add(table, "%s",
+                  has_media ? json_get_text(json_object_array_get_idx(media, 0), "type") ?: "yes"
+                            : "");
         table_add(table, "%s", json_get_text(message, "body") ?: "");
     }
     if (table)
@@ -54,7 +57,8 @@ static void print_page(struct json_object *array)
 
 int cli_messages(int argc, char **argv)
 {
-    static const struct listing listing = { usage, "message", crm_messages_page, print_page, NULL, NULL };
+    static const struct listing listing = { usage,      "message", crm_messages_page,
+                                            print_page, NULL,      NULL };
 
     return listing_run(&listing, argc, argv);
 }

@@ -9,8 +9,9 @@
 #include "utils/json.h"
 
 static const char *const statuses[CALL_N_STATUS] = {
-    [CALL_RINGING] = "ringing",     [CALL_IN_PROGRESS] = "in-progress", [CALL_COMPLETED] = "completed",
-    [CALL_BUSY] = "busy",           [CALL_NO_ANSWER] = "no-answer",     [CALL_FAILED] = "failed",
+    [CALL_RINGING] = "ringing",     [CALL_IN_PROGRESS] = "in-progress",
+    [CALL_COMPLETED] = "completed", [CALL_BUSY] = "busy",
+    [CALL_NO_ANSWER] = "no-answer", [CALL_FAILED] = "failed",
     [CALL_CANCELED] = "canceled",   [CALL_LOST] = "lost",
 };
 

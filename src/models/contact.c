@@ -62,7 +62,8 @@ static char *write_base32(char *out, uint64_t n, int n_digits)
     return out + n_digits;
 }
 
-void id_make(char prefix, uint64_t now_ms, const uint8_t random[ID_RANDOM], char ret_id[CONTACT_ID_MAX])
+void id_make(char prefix, uint64_t now_ms, const uint8_t random[ID_RANDOM],
+             char ret_id[CONTACT_ID_MAX])
 {
     uint64_t bits = 0;
     char *end = ret_id;
@@ -138,7 +139,8 @@ int phone_normalise(const char *number, const char *country, char ret_e164[ADDRE
         digits += 2, n -= 2;
     }
     /* 972501234567, as some programs write it; a national number is never that long */
-    if (!plus && n_country && n >= n_country + NATIONAL_MIN && strncmp(digits, country, n_country) == 0)
+    if (!plus && n_country && n >= n_country + NATIONAL_MIN &&
+        strncmp(digits, country, n_country) == 0)
         plus = true;
     if (plus && n_country && n > n_country && strncmp(digits, country, n_country) == 0) {
         digits += n_country, n -= n_country;

@@ -7,8 +7,12 @@
 
 #include "utils/json.h"
 
-static const char *const directions[MESSAGE_N_DIRECTIONS] = { [MESSAGE_IN] = "in", [MESSAGE_OUT] = "out" };
-static const char *const channels[MESSAGE_N_CHANNELS] = { [MESSAGE_WHATSAPP] = "whatsapp", [MESSAGE_SMS] = "sms" };
+static const char *const directions[MESSAGE_N_DIRECTIONS] = {
+    [MESSAGE_IN] = "in", [MESSAGE_OUT] = "out"
+};
+static const char *const channels[MESSAGE_N_CHANNELS] = {
+    [MESSAGE_WHATSAPP] = "whatsapp", [MESSAGE_SMS] = "sms"
+};
 
 static const char *const statuses[MESSAGE_N_STATUS] = {
     [MESSAGE_ACCEPTED] = "accepted",

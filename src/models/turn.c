@@ -53,7 +53,8 @@ struct json_object *turn_to_json(const struct turn *turn)
 
     if (!json || memcmp(&turn->times, &none, sizeof(none)) == 0)
         return json;
-    if (json_add(json, "times", json_write(time_fields, ELEMENTSOF(time_fields), &turn->times)) < 0) {
+    if (json_add(json, "times", json_write(time_fields, ELEMENTSOF(time_fields), &turn->times)) <
+        0) {
         json_object_put(json);
         return NULL;
     }

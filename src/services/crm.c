@@ -63,7 +63,8 @@ static void make_id(char prefix, uint64_t now_ms, char ret_id[CONTACT_ID_MAX])
 }
 
 /* address may be "". */
-static int make_contact(struct db_txn *txn, const char *address, uint64_t now_ms, struct contact *ret_contact)
+static int make_contact(struct db_txn *txn, const char *address, uint64_t now_ms,
+                        struct contact *ret_contact)
 {
     scoped(contact_done) struct contact contact = { .created_ms = now_ms, .updated_ms = now_ms };
     int r;
@@ -78,7 +79,8 @@ static int make_contact(struct db_txn *txn, const char *address, uint64_t now_ms
         if (r < 0)
             return r;
     }
-    r = store_event(txn, "contact.new", "", contact.id, now_ms);
+    r = store_event(txn, &(struct store_event){
+                             .kind = "contact.new", .at_ms = now_ms, .contact = contact.id });
     if (r < 0)
         return r;
     *ret_contact = contact;
@@ -87,7 +89,8 @@ static int make_contact(struct db_txn *txn, const char *address, uint64_t now_ms
 }
 
 /* The caller changes and writes it. */
-static int find_or_make_contact(struct db_txn *txn, const char *address, uint64_t now_ms, struct contact *ret_contact)
+static int find_or_make_contact(struct db_txn *txn, const char *address, uint64_t now_ms,
+                                struct contact *ret_contact)
 {
     char id[CONTACT_ID_MAX];
     int r = store_contact_id_of(txn, address, id);
@@ -144,18 +147,24 @@ static int learn(struct contact *contact, const char *field, const char *value)
     return r;
 }
 
-static int save_contact(struct db_txn *txn, struct contact *contact, const char *call_sid, uint64_t now_ms)
+static int save_contact(struct db_txn *txn, struct contact *contact, const char *call_sid,
+                        uint64_t now_ms)
 {
     int r;
 
     if (contact->updated_ms < now_ms)
         contact->updated_ms = now_ms;
     r = store_put_contact(txn, contact);
-    return r < 0 ? r : r > 0 ? 0 : store_event(txn, "contact.changed", call_sid, contact->id, now_ms);
+    if (r)
+        return r < 0 ? r : 0;
+    return store_event(txn, &(struct store_event){ .kind = "contact.changed",
+                                                   .at_ms = now_ms,
+                                                   .call = call_sid,
+                                                   .contact = contact->id });
 }
 
-static int learn_and_save(struct db_txn *txn, const char *contact_id, const char *call_sid, const char *field,
-                          const char *value, uint64_t now_ms)
+static int learn_and_save(struct db_txn *txn, const char *contact_id, const char *call_sid,
+                          const char *field, const char *value, uint64_t now_ms)
 {
     scoped(contact_done) struct contact contact = { 0 };
     int r = store_get_contact(txn, contact_id, &contact);
@@ -176,11 +185,13 @@ static int64_t stored_order(struct json_object *param_order, const char *key)
 {
     struct json_object *order;
 
-    return param_order && json_object_object_get_ex(param_order, key, &order) ? json_object_get_int64(order)
-                                                                               : ORDER_NONE;
+    return param_order && json_object_object_get_ex(param_order, key, &order)
+               ? json_object_get_int64(order)
+               : ORDER_NONE;
 }
 
-static bool replaces(struct json_object *value, int64_t order, struct json_object *stored, int64_t order_stored)
+static bool replaces(struct json_object *value, int64_t order, struct json_object *stored,
+                     int64_t order_stored)
 {
     const char *text = json_object_get_string(value), *text_stored = json_object_get_string(stored);
 
@@ -189,8 +200,8 @@ static bool replaces(struct json_object *value, int64_t order, struct json_objec
     return strcmp(text ?: "", text_stored ?: "") > 0;
 }
 
-static int merge_params(struct json_object **params, struct json_object **param_order, struct json_object *incoming,
-                        int64_t order)
+static int merge_params(struct json_object **params, struct json_object **param_order,
+                        struct json_object *incoming, int64_t order)
 {
     int r = need_object(params);
 
@@ -204,7 +215,8 @@ static int merge_params(struct json_object **params, struct json_object **param_
             continue;
         r = json_add(*params, key, json_object_get(value));
         if (r == 0 && order > ORDER_NONE)
-            r = need_object(param_order) ?: json_add(*param_order, key, json_object_new_int64(order));
+            r = need_object(param_order)
+                    ?: json_add(*param_order, key, json_object_new_int64(order));
         if (r < 0)
             return r;
     }
@@ -240,7 +252,11 @@ static int save_call(struct db_txn *txn, const struct call *call, const char *ki
 {
     int r = store_put_call(txn, call);
 
-    return r ? r : store_event(txn, kind, call->sid, call->contact_id, now_ms);
+    if (r)
+        return r;
+    return store_event(
+        txn, &(struct store_event){
+                 .kind = kind, .at_ms = now_ms, .call = call->sid, .contact = call->contact_id });
 }
 
 /* What only the webhook knows, into a call that a callback had made. */
@@ -261,7 +277,8 @@ int crm_call_open(struct db_txn *txn, struct call *call, const char *country)
     scoped(call_done) struct call stored = { 0 };
     int r;
 
-    if (!is_id(call->sid, sizeof(call->sid)) || !is_id(call->stream_token, sizeof(call->stream_token)))
+    if (!is_id(call->sid, sizeof(call->sid)) ||
+        !is_id(call->stream_token, sizeof(call->stream_token)))
         return -EINVAL;
 
     r = store_get_call(txn, call->sid, &stored);
@@ -289,8 +306,8 @@ int crm_call_open(struct db_txn *txn, struct call *call, const char *country)
 }
 
 /* A call as a callback describes it, for when it comes before the webhook. */
-static int get_or_make_call(struct db_txn *txn, const char *sid, struct json_object *params, uint64_t now_ms,
-                            struct call *ret_call)
+static int get_or_make_call(struct db_txn *txn, const char *sid, struct json_object *params,
+                            uint64_t now_ms, struct call *ret_call)
 {
     struct call call = { .sequence = -1, .started_ms = now_ms };
     int r = is_id(sid, SID_MAX) ? store_get_call(txn, sid, ret_call) : -EINVAL;
@@ -330,7 +347,8 @@ int crm_call_status(struct db_txn *txn, const char *sid, enum call_status status
     int r = get_or_make_call(txn, sid, params, now_ms, &call);
 
     if (r == 0)
-        r = merge_params(&call.params, &call.param_order, params, order_of(sequence, call_status_is_final(status)));
+        r = merge_params(&call.params, &call.param_order, params,
+                         order_of(sequence, call_status_is_final(status)));
     if (r < 0)
         return r;
 
@@ -342,10 +360,14 @@ int crm_call_status(struct db_txn *txn, const char *sid, enum call_status status
 
 static int compare_recordings(const void *a, const void *b)
 {
-    struct json_object *left = *(struct json_object *const *)a, *right = *(struct json_object *const *)b;
-    int order = strcmp(json_get_text(left, "RecordingSid") ?: "", json_get_text(right, "RecordingSid") ?: "");
+    struct json_object *left = *(struct json_object *const *)a,
+                       *right = *(struct json_object *const *)b;
+    int order = strcmp(json_get_text(left, "RecordingSid") ?: "",
+                       json_get_text(right, "RecordingSid") ?: "");
 
-    return order ?: strcmp(json_get_text(left, "RecordingStatus") ?: "", json_get_text(right, "RecordingStatus") ?: "");
+    return order
+               ?: strcmp(json_get_text(left, "RecordingStatus") ?: "",
+                         json_get_text(right, "RecordingStatus") ?: "");
 }
 
 static int add_recording(struct call *call, struct json_object *params)
@@ -370,10 +392,13 @@ static int add_recording(struct call *call, struct json_object *params)
     return 0;
 }
 
-int crm_call_recording(struct db_txn *txn, const char *sid, struct json_object *params, uint64_t now_ms)
+int crm_call_recording(struct db_txn *txn, const char *sid, struct json_object *params,
+                       uint64_t now_ms)
 {
     scoped(call_done) struct call call = { 0 };
-    int r = json_get_text(params, "RecordingSid") ? get_or_make_call(txn, sid, params, now_ms, &call) : -EINVAL;
+    int r = json_get_text(params, "RecordingSid")
+                ? get_or_make_call(txn, sid, params, now_ms, &call)
+                : -EINVAL;
 
     if (r == 0)
         r = add_recording(&call, params);
@@ -443,7 +468,8 @@ static int contact_of_call(struct db_txn *txn, struct call *call, uint64_t now_m
     return store_put_contact(txn, &contact);
 }
 
-int crm_call_learn(struct db_txn *txn, const char *sid, const char *field, const char *value, uint64_t now_ms)
+int crm_call_learn(struct db_txn *txn, const char *sid, const char *field, const char *value,
+                   uint64_t now_ms)
 {
     scoped(call_done) struct call call = { 0 };
     int r = store_get_call(txn, sid, &call);
@@ -529,6 +555,20 @@ static int assign_message_contact(struct db_txn *txn, struct message *message)
     return save_contact(txn, &contact, "", message->created_ms);
 }
 
+/* Returns: 0 written; 1 nothing had changed. */
+static int save_message(struct db_txn *txn, const struct message *message, const char *kind,
+                        uint64_t now_ms)
+{
+    int r = store_put_message(txn, message);
+
+    if (r)
+        return r;
+    return store_event(txn, &(struct store_event){ .kind = kind,
+                                                   .at_ms = now_ms,
+                                                   .contact = message->contact_id,
+                                                   .message = message->id });
+}
+
 /* The message itself, into one that a status callback had made. */
 static int complete_message(struct message *stored, struct message *message)
 {
@@ -571,16 +611,16 @@ int crm_message_add(struct db_txn *txn, struct message *message, const char *cou
         return r < 0 ? r : 1;
 
     r = assign_message_contact(txn, message);
-    if (r == 0)
-        r = store_put_message(txn, message);
-    return r < 0 ? r : store_event(txn, "message.new", "", message->contact_id, message->created_ms);
+    return r < 0 ? r : save_message(txn, message, "message.new", message->created_ms);
 }
 
 int crm_message_status(struct db_txn *txn, const char *provider_id, enum message_status status,
                        struct json_object *params, uint64_t now_ms)
 {
     scoped(message_release) struct message message = { 0 };
-    int r = is_id(provider_id, sizeof(message.provider_id)) ? crm_message_get(txn, provider_id, &message) : -EINVAL;
+    int r = is_id(provider_id, sizeof(message.provider_id))
+                ? crm_message_get(txn, provider_id, &message)
+                : -EINVAL;
 
     if (r == -ENOENT) {
         make_id('M', now_ms, message.id);
@@ -597,6 +637,5 @@ int crm_message_status(struct db_txn *txn, const char *provider_id, enum message
         message.status = status;
         message.updated_ms = now_ms;
     }
-    r = store_put_message(txn, &message);
-    return r ? r : store_event(txn, "message.status", "", message.contact_id, now_ms);
+    return save_message(txn, &message, "message.status", now_ms);
 }

@@ -102,7 +102,8 @@ static struct key key_open(const char *sid)
 
 /* --- values */
 
-static int get_json(struct db_txn *txn, enum db_table table, struct db_bytes key, struct json_object **ret_json)
+static int get_json(struct db_txn *txn, enum db_table table, struct db_bytes key,
+                    struct json_object **ret_json)
 {
     struct db_bytes value = { 0 };
     int r = db_get(txn, table, key, &value);
@@ -113,7 +114,8 @@ static int get_json(struct db_txn *txn, enum db_table table, struct db_bytes key
 }
 
 /* Takes json; NULL for want of memory. Returns: 0 written; 1 just that was there. */
-static int put_json(struct db_txn *txn, enum db_table table, struct db_bytes key, struct json_object *json)
+static int put_json(struct db_txn *txn, enum db_table table, struct db_bytes key,
+                    struct json_object *json)
 {
     scoped(json_object_put) struct json_object *owned = json;
     struct db_bytes value = { 0 }, there = { 0 };
@@ -128,7 +130,8 @@ static int put_json(struct db_txn *txn, enum db_table table, struct db_bytes key
     return r < 0 && r != -ENOENT ? r : db_put(txn, table, key, value);
 }
 
-static int get_id(struct db_txn *txn, enum db_table table, const char *key, char ret_id[CONTACT_ID_MAX])
+static int get_id(struct db_txn *txn, enum db_table table, const char *key,
+                  char ret_id[CONTACT_ID_MAX])
 {
     struct db_bytes value = { 0 };
     int r = db_get(txn, table, text_bytes(key), &value);
@@ -157,7 +160,8 @@ int store_get_call(struct db_txn *txn, const char *sid, struct call *ret_call)
 /* Something is still to come: a final status, or the end of its stream. */
 static bool is_open(const struct call *call)
 {
-    return !call_status_is_final(call->status) || (call->stream_sid[0] && call->end == CALL_END_NONE);
+    return !call_status_is_final(call->status) ||
+           (call->stream_sid[0] && call->end == CALL_END_NONE);
 }
 
 int store_put_call(struct db_txn *txn, const struct call *call)
@@ -247,7 +251,8 @@ int store_put_contact(struct db_txn *txn, const struct contact *contact)
     if (r)
         return r;
     for (size_t i = 0; r == 0 && i < n; i++) {
-        const char *address = json_object_get_string(json_object_array_get_idx(contact->addresses, i));
+        const char *address =
+            json_object_get_string(json_object_array_get_idx(contact->addresses, i));
         r = db_put(txn, DB_CONTACT_BY_ADDRESS, text_bytes(address), text_bytes(contact->id));
     }
     return r;
@@ -319,8 +324,8 @@ int store_each_call(struct db_txn *txn, store_each_fn *fn, void *arg)
     return db_each(txn, DB_CALLS_BY_TIME, nothing, nothing, DB_DOWN, each_row_of_index, &each);
 }
 
-static int each_of_owner(struct db_txn *txn, enum db_table index, enum db_table table, const char *owner,
-                         store_each_fn *fn, void *arg)
+static int each_of_owner(struct db_txn *txn, enum db_table index, enum db_table table,
+                         const char *owner, store_each_fn *fn, void *arg)
 {
     struct key prefix = key_below(owner);
     struct each each = { txn, table, prefix.n + 8, fn, arg };
@@ -382,18 +387,25 @@ int store_last_turn(struct db_txn *txn, const char *sid, struct turn *ret_turn)
 
 /* --- the change feed */
 
-int store_event(struct db_txn *txn, const char *kind, const char *call_sid, const char *contact_id, uint64_t now_ms)
+static int add_id(struct json_object *json, const char *key, const char *id)
+{
+    return id && id[0] ? json_add(json, key, json_object_new_string(id)) : 0;
+}
+
+int store_event(struct db_txn *txn, const struct store_event *event)
 {
     scoped(json_object_put) struct json_object *json = json_object_new_object();
     const char *text;
-    int r = json ? json_add(json, "kind", json_object_new_string(kind)) : -ENOMEM;
+    int r = json ? json_add(json, "kind", json_object_new_string(event->kind)) : -ENOMEM;
 
     if (r == 0)
-        r = json_add(json, "at_ms", json_object_new_uint64(now_ms));
-    if (r == 0 && call_sid[0])
-        r = json_add(json, "call", json_object_new_string(call_sid));
-    if (r == 0 && contact_id[0])
-        r = json_add(json, "contact", json_object_new_string(contact_id));
+        r = json_add(json, "at_ms", json_object_new_uint64(event->at_ms));
+    if (r == 0)
+        r = add_id(json, "call", event->call);
+    if (r == 0)
+        r = add_id(json, "contact", event->contact);
+    if (r == 0)
+        r = add_id(json, "message", event->message);
     if (r < 0)
         return r;
     text = json_print(json, NULL);

@@ -38,5 +38,10 @@ int store_each_message_of(struct db_txn *txn, const char *contact_id, store_each
 int store_each_turn(struct db_txn *txn, const char *sid, store_each_fn *fn, void *arg);
 int store_last_turn(struct db_txn *txn, const char *sid, struct turn *ret_turn);
 
-/* One row of the change feed; call_sid and contact_id may be "". */
-int store_event(struct db_txn *txn, const char *kind, const char *call_sid, const char *contact_id, uint64_t now_ms);
+/* One row of the change feed: {"kind","at_ms"} and those of the ids that are neither NULL nor "". */
+struct store_event {
+    const char *kind;
+    uint64_t at_ms;
+    const char *call, *contact, *message;
+};
+int store_event(struct db_txn *txn, const struct store_event *event);

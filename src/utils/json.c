@@ -35,7 +35,8 @@ int json_parse(const char *text, size_t n, struct json_object **ret_json)
     end = json_tokener_get_parse_end(tokener);
     while (end < n && strchr(" \t\r\n", text[end]) && text[end])
         end++;
-    if (end != n || !(json_object_is_type(json, json_type_object) || json_object_is_type(json, json_type_array)))
+    if (end != n || !(json_object_is_type(json, json_type_object) ||
+                      json_object_is_type(json, json_type_array)))
         return -EBADMSG;
 
     *ret_json = steal(&json);
@@ -44,7 +45,8 @@ int json_parse(const char *text, size_t n, struct json_object **ret_json)
 
 const char *json_print(struct json_object *json, size_t *ret_n)
 {
-    return json_object_to_json_string_length(json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, ret_n);
+    return json_object_to_json_string_length(
+        json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, ret_n);
 }
 
 /* The size of the character at the front, 0 when it is none. */
@@ -103,7 +105,8 @@ const char *json_get_text(struct json_object *object, const char *key)
 {
     struct json_object *value;
 
-    if (!object || !json_object_object_get_ex(object, key, &value) || !json_object_is_type(value, json_type_string))
+    if (!object || !json_object_object_get_ex(object, key, &value) ||
+        !json_object_is_type(value, json_type_string))
         return NULL;
     return json_object_get_string(value);
 }
@@ -112,14 +115,16 @@ int64_t json_get_int(struct json_object *object, const char *key)
 {
     struct json_object *value;
 
-    return object && json_object_object_get_ex(object, key, &value) ? json_object_get_int64(value) : 0;
+    return object && json_object_object_get_ex(object, key, &value) ? json_object_get_int64(value)
+                                                                    : 0;
 }
 
 double json_get_double(struct json_object *object, const char *key, double without)
 {
     struct json_object *value;
 
-    return object && json_object_object_get_ex(object, key, &value) ? json_object_get_double(value) : without;
+    return object && json_object_object_get_ex(object, key, &value) ? json_object_get_double(value)
+                                                                    : without;
 }
 
 int json_name_index(const char *const *names, size_t n_names, const char *name, size_t n_name)
@@ -219,7 +224,8 @@ static int read_integer(struct json_object *value, enum json_kind kind, void *re
 {
     int64_t n = json_object_get_int64(value); /* saturates, so the ends are refused, too */
 
-    if (n == INT64_MAX || n == INT64_MIN || (kind != JSON_I64 && n < 0) || (kind == JSON_U32 && n > UINT32_MAX))
+    if (n == INT64_MAX || n == INT64_MIN || (kind != JSON_I64 && n < 0) ||
+        (kind == JSON_U32 && n > UINT32_MAX))
         return -EBADMSG;
     if (kind == JSON_U32)
         *(uint32_t *)ret = (uint32_t)n;
@@ -249,10 +255,11 @@ static void share(struct json_object *value, struct json_object **ret)
 static int read_field(struct json_object *value, const struct json_field *field, void *member)
 {
     static const enum json_type types[] = {
-        [JSON_CHARS] = json_type_string,   [JSON_STRING] = json_type_string, [JSON_U32] = json_type_int,
-        [JSON_U64] = json_type_int,        [JSON_I64] = json_type_int,       [JSON_DOUBLE] = json_type_double,
-        [JSON_BOOL] = json_type_boolean,   [JSON_ENUM] = json_type_string,   [JSON_OBJECT] = json_type_object,
-        [JSON_ARRAY] = json_type_array,
+        [JSON_CHARS] = json_type_string,  [JSON_STRING] = json_type_string,
+        [JSON_U32] = json_type_int,       [JSON_U64] = json_type_int,
+        [JSON_I64] = json_type_int,       [JSON_DOUBLE] = json_type_double,
+        [JSON_BOOL] = json_type_boolean,  [JSON_ENUM] = json_type_string,
+        [JSON_OBJECT] = json_type_object, [JSON_ARRAY] = json_type_array,
     };
     bool whole = field->kind == JSON_DOUBLE && json_object_is_type(value, json_type_int); /* 1 for 1.0 */
 

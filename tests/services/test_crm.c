@@ -487,6 +487,43 @@ static void test_lost(void)
     is_int(take(&close), 1, "and would be closed again");
 }
 
+/* --- the change feed */
+
+static int take_text(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    snprintf(arg, 256, "%.*s", (int)value.n, (const char *)value.data);
+    return 1;
+}
+
+static void last_event(char *ret_text)
+{
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    struct db_bytes all = { "", 0 };
+
+    ret_text[0] = '\0';
+    if (db_read_begin(db, &txn) == 0)
+        (void)db_each(txn, DB_EVENTS, all, all, DB_DOWN, take_text, ret_text);
+}
+
+static void test_events(void)
+{
+    static const struct step open = { do_open, "CAe", "{\"From\":\"+972531112222\"}", .now_ms = NOW };
+    static const struct step learn = { do_learn, "CAe", .field = "name", .value = "Gil", .now_ms = NOW + 1 };
+    char want[256], got[256];
+
+    (void)take(&open);
+    last_event(got);
+    snprintf(want, sizeof(want), "{\"kind\":\"call.new\",\"at_ms\":%d,\"call\":\"CAe\",\"contact\":\"%s\"}", NOW,
+             read_call("CAe")->contact_id);
+    is_str(got, want, "a new call in the change feed");
+    (void)take(&learn);
+    last_event(got);
+    snprintf(want, sizeof(want),
+             "{\"kind\":\"contact.changed\",\"at_ms\":%d,\"call\":\"CAe\",\"contact\":\"%s\"}", NOW + 1,
+             read_call("CAe")->contact_id);
+    is_str(got, want, "what was learnt in it");
+}
+
 /* --- messages */
 
 struct message_op {
@@ -540,9 +577,12 @@ static void test_messages(void)
     scoped(json_object_put) struct json_object *whole = NULL;
     scoped(db_read_end) struct db_txn *txn = NULL;
     int n = n_rows(DB_MESSAGES), n_events;
+    char event[256];
 
     is_int(add_message("SM1", "whatsapp:+972541112222", "\u05e9\u05dc\u05d5\u05dd", "{\"ProfileName\":\"Avi\"}", &first),
            0, "a message");
+    last_event(event);
+    ok(strstr(event, "\"kind\":\"message.new\"") && strstr(event, first.id), "is in the change feed");
     n_events = n_rows(DB_EVENTS);
     is_int(add_message("SM1", "whatsapp:+972541112222", "other", "{}", &second), 1, "its redelivery");
     is_str(second.body, "\u05e9\u05dc\u05d5\u05dd", "which is answered with what is stored");
@@ -663,6 +703,7 @@ int main(void)
     test_hidden_number();
     test_same_person();
     test_lost();
+    test_events();
     test_messages();
     test_message_orders();
     test_pages();
