@@ -53,14 +53,14 @@ static void on_answered(struct dialogue *d, const struct dialogue_event *event)
     dialogue_ask_agent_plainly(d, AGENT_BEGIN);
 }
 
-static struct utterance *begin_utterance(struct dialogue *d, const struct dialogue_event *event)
+static struct heard *begin_utterance(struct dialogue *d, const struct dialogue_event *event)
 {
     uint64_t began_ms = event->at_ms ? event->at_ms : d->now_ms;
 
     if (event->utterance <= d->last_utterance)
         return NULL; /* repeated, or dropped before it ended */
     d->last_utterance = event->utterance;
-    struct utterance *utterance = hearing_add(&d->hearing, event->utterance, began_ms);
+    struct heard *utterance = hearing_add(&d->hearing, event->utterance, began_ms);
     if (!utterance)
         dialogue_drop(d, event->utterance);
     return utterance;
@@ -74,7 +74,7 @@ static void on_speech_started(struct dialogue *d, const struct dialogue_event *e
 
 static void on_speech_ended(struct dialogue *d, const struct dialogue_event *event)
 {
-    struct utterance *utterance = hearing_find(&d->hearing, event->utterance);
+    struct heard *utterance = hearing_find(&d->hearing, event->utterance);
 
     if (!utterance)
         utterance = begin_utterance(d, event);
@@ -92,7 +92,7 @@ static void on_speech_ended(struct dialogue *d, const struct dialogue_event *eve
 
 static void on_transcript(struct dialogue *d, const struct dialogue_event *event)
 {
-    struct utterance *utterance = hearing_find(&d->hearing, event->utterance);
+    struct heard *utterance = hearing_find(&d->hearing, event->utterance);
 
     if (utterance && utterance->waiting)
         hearing_words(&d->hearing, utterance, event->understood && event->text ? event->text : "", event->confidence,

@@ -153,7 +153,7 @@ static void keep_hearing(struct dialogue *d)
     d->answer_done = false;
 }
 
-void dialogue_end_utterance(struct dialogue *d, struct utterance *utterance, uint32_t speech_ms, uint64_t ended_ms)
+void dialogue_end_utterance(struct dialogue *d, struct heard *utterance, uint32_t speech_ms, uint64_t ended_ms)
 {
     utterance->open = false;
     utterance->speech_ms = speech_ms;
@@ -171,7 +171,7 @@ void dialogue_end_utterance(struct dialogue *d, struct utterance *utterance, uin
 void dialogue_end_open_utterances(struct dialogue *d)
 {
     for (size_t i = 0; i < d->hearing.n; i++) {
-        struct utterance *utterance = &d->hearing.list[i];
+        struct heard *utterance = &d->hearing.list[i];
         if (utterance->open)
             dialogue_end_utterance(d, utterance, (uint32_t)(d->now_ms - utterance->began_ms), d->now_ms);
     }

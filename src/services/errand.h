@@ -10,6 +10,7 @@
 
 #include "models/call.h"
 #include "services/engine.h"
+#include "services/hearing.h"
 #include "services/stt.h"
 #include "services/utterance.h"
 #include "utils/inbox.h"
@@ -29,7 +30,7 @@ struct errand_options {
 
 enum errand_kind { ERRAND_SPEAK, ERRAND_RECOGNISE, ERRAND_KEEP };
 
-enum { ERRAND_PARTS_MAX = 8 };
+enum { ERRAND_PARTS_MAX = HEARING_MAX + 2 }; /* a turn, and what begins meanwhile */
 
 struct errand {
     struct engine_job job; /* first */

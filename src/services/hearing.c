@@ -16,16 +16,16 @@ void hearing_clear(struct hearing *hearing)
     hearing->transcript_ms = 0;
 }
 
-struct utterance *hearing_add(struct hearing *hearing, unsigned number, uint64_t began_ms)
+struct heard *hearing_add(struct hearing *hearing, unsigned number, uint64_t began_ms)
 {
     if (hearing->n == HEARING_MAX)
         return NULL;
-    struct utterance *utterance = &hearing->list[hearing->n++];
-    *utterance = (struct utterance){ .number = number, .open = true, .began_ms = began_ms };
+    struct heard *utterance = &hearing->list[hearing->n++];
+    *utterance = (struct heard){ .number = number, .open = true, .began_ms = began_ms };
     return utterance;
 }
 
-struct utterance *hearing_find(struct hearing *hearing, unsigned number)
+struct heard *hearing_find(struct hearing *hearing, unsigned number)
 {
     for (size_t i = 0; i < hearing->n; i++)
         if (hearing->list[i].number == number)
@@ -33,7 +33,7 @@ struct utterance *hearing_find(struct hearing *hearing, unsigned number)
     return NULL;
 }
 
-void hearing_remove(struct hearing *hearing, struct utterance *utterance)
+void hearing_remove(struct hearing *hearing, struct heard *utterance)
 {
     size_t n_behind = (size_t)(hearing->list + hearing->n - utterance - 1);
 
@@ -42,7 +42,7 @@ void hearing_remove(struct hearing *hearing, struct utterance *utterance)
     hearing->n--;
 }
 
-void hearing_words(struct hearing *hearing, struct utterance *utterance, const char *text, double confidence,
+void hearing_words(struct hearing *hearing, struct heard *utterance, const char *text, double confidence,
                    uint64_t now_ms)
 {
     char tail[TURN_TEXT_MAX];
@@ -52,7 +52,7 @@ void hearing_words(struct hearing *hearing, struct utterance *utterance, const c
     hearing->transcript_ms = now_ms;
     if (!text[0] || utterance->n_text)
         return;
-    for (const struct utterance *u = hearing->list; u < utterance; u++)
+    for (const struct heard *u = hearing->list; u < utterance; u++)
         if (u->n_text)
             at += u->n_text + (at > 0);
 

@@ -13,7 +13,7 @@
 
 enum { HEARING_MAX = 16 }; /* utterances; with so many the turn is over */
 
-struct utterance {
+struct heard {
     unsigned number;
     bool open;    /* still speaking */
     bool waiting; /* for its transcript */
@@ -23,7 +23,7 @@ struct utterance {
 };
 
 struct hearing {
-    struct utterance list[HEARING_MAX];
+    struct heard list[HEARING_MAX];
     size_t n;
     char text[TURN_TEXT_MAX];
     double confidence;      /* the least of all; -1 unknown */
@@ -31,12 +31,12 @@ struct hearing {
 };
 
 void hearing_clear(struct hearing *hearing);
-struct utterance *hearing_add(struct hearing *hearing, unsigned number, uint64_t began_ms); /* NULL: full */
-struct utterance *hearing_find(struct hearing *hearing, unsigned number);                   /* or NULL */
-void hearing_remove(struct hearing *hearing, struct utterance *utterance); /* only one without words */
+struct heard *hearing_add(struct hearing *hearing, unsigned number, uint64_t began_ms); /* NULL: full */
+struct heard *hearing_find(struct hearing *hearing, unsigned number);                   /* or NULL */
+void hearing_remove(struct hearing *hearing, struct heard *utterance); /* only one without words */
 
 /* The words of an utterance; "" none. */
-void hearing_words(struct hearing *hearing, struct utterance *utterance, const char *text, double confidence,
+void hearing_words(struct hearing *hearing, struct heard *utterance, const char *text, double confidence,
                    uint64_t now_ms);
 
 bool hearing_open(const struct hearing *hearing);
