@@ -23,8 +23,9 @@
  * one counter and one rate-limited log line each, and for those with a close code
  * the end of his stream. A fault without one costs the message alone.
  *
- * No clock is read on the way of a message: on_second() brings the time, and
- * time-outs are therefore up to a second late.
+ * No clock is read on the way of a message: on_second() brings the time, and the
+ * time-out of start is therefore up to a second late. That audio stops coming is
+ * the worker's to see, who ends the call.
  */
 #include "routes/ws_media.h"
 
@@ -50,9 +51,8 @@ enum {
     MESSAGE_MAX = 64 * KIB,
     OUTPUT_MAX = 256 * KIB,
     WAITING_MAX = 32 * KIB,
-    STALL_MS = 10000,
-    START_MS = 5000,     /* from the upgrade to start */
-    NO_MEDIA_MS = 10000, /* Twilio sends 50 messages a second, in silence too */
+    STALL_MS = 5000, /* sooner than TCP_USER_TIMEOUT, which says less */
+    START_MS = 5000, /* from the upgrade to start */
     PAYLOAD_MAX = MESSAGE_MAX / 4 * 3,
     JOINED_MAX = 100 * FRAME_BYTES, /* of one outbound message, 2 s */
 };
@@ -107,11 +107,10 @@ struct stream {
     struct loop *loop;
     struct leg *leg; /* NULL but while STREAMING */
     enum state state;
-    bool heard;  /* media came since the last second */
     bool behind; /* outbound frames may wait in the ring */
     size_t n_stream_sid;
     char stream_sid[SID_MAX], call_sid[SID_MAX];
-    uint64_t since_ms; /* of the state, or of the last media; 0 not known yet */
+    uint64_t opened_ms; /* 0 not known yet */
 
     struct db_op op; /* the stream began */
     struct loop_task task;
@@ -192,6 +191,17 @@ static bool send_joined(struct stream *stream)
     return send_audio(stream, ulaw, n);
 }
 
+/* The worker has ended the call. */
+static void take_end(struct stream *stream, enum call_end end)
+{
+    if (end == CALL_END_NO_MEDIA) {
+        fail(stream, FAULT_NO_MEDIA, NULL);
+        return;
+    }
+    leave(stream, (int)end);
+    websocket_close(stream->socket, 1000, "the call is over");
+}
+
 static bool send_frame(struct stream *stream, const struct frame *frame)
 {
     const char *sid = stream->stream_sid;
@@ -218,8 +228,7 @@ static bool send_frame(struct stream *stream, const struct frame *frame)
             media_clear_write(out, sid, n_sid);
         break;
     case FRAME_END:
-        leave(stream, frame->bytes[0]);
-        websocket_close(stream->socket, 1000, "the call is over");
+        take_end(stream, (enum call_end)frame->bytes[0]);
         return false;
     }
     leg_outbound_pop(stream->leg);
@@ -281,7 +290,6 @@ static void take_audio(struct stream *stream, const struct media_audio *audio)
     ssize_t n;
 
     if (!frame) {
-        stream->heard = true;
         note(stream, FAULT_OVERRUN, NULL);
         return;
     }
@@ -293,7 +301,6 @@ static void take_audio(struct stream *stream, const struct media_audio *audio)
     } else if (n == -EMSGSIZE) {
         n = take_long_audio(stream, audio);
     }
-    stream->heard |= n >= 0;
     if (n < 0)
         note(stream, FAULT_BAD_BASE64, NULL);
 }
@@ -434,7 +441,6 @@ static void on_start(struct stream *stream, const struct media_message *start)
     }
     leg_on_outbound(stream->leg, on_outbound, stream);
     stream->state = STREAMING;
-    stream->since_ms = 0;
     stream->began_ms = clock_real_ms();
     record(stream);
 }
@@ -579,19 +585,15 @@ static void on_batch(struct websocket *socket, void *user)
 static void on_second(struct websocket *socket, void *user, uint64_t mono_ms)
 {
     struct stream *stream = user;
-    bool streaming = stream->state == STREAMING;
 
-    if (stream->state == OVER)
-        return;
+    if (!stream->opened_ms)
+        stream->opened_ms = mono_ms;
     if (stream->must_record)
         record(stream);
-    if (stream->heard || !stream->since_ms)
-        stream->since_ms = mono_ms;
-    stream->heard = false;
-    if (mono_ms - stream->since_ms >= (streaming ? NO_MEDIA_MS : START_MS))
-        fail(stream, streaming ? FAULT_NO_MEDIA : FAULT_START_TIMEOUT, NULL);
-    else
+    if (stream->leg)
         send_outbound(stream);
+    else if (stream->state != OVER && mono_ms - stream->opened_ms >= START_MS)
+        fail(stream, FAULT_START_TIMEOUT, NULL);
 }
 
 /* Codes that the WebSocket closed with on its own account. */

@@ -336,9 +336,8 @@ static const struct {
     { FAULT_START_TIMEOUT, "nothing at all", "9", .code = 1008, .end = -1 },
     { FAULT_START_TIMEOUT, "connected, and then nothing", "c9", .code = 1008, .end = -1 },
     { N_MEDIA_FAULTS, "a late start", "3c2sm", .end = -1 },
-    { FAULT_NO_MEDIA, "no audio at all", "cs99", .code = 1008, .end = CALL_END_NO_MEDIA },
-    { FAULT_NO_MEDIA, "no audio any more", "csm9m9d9", .code = 1008, .end = CALL_END_NO_MEDIA },
-    { N_MEDIA_FAULTS, "audio now and then", "csm9m9m9", .end = -1 },
+    { N_MEDIA_FAULTS, "audio now and then, which is the worker's to judge", "csm9m99m9",
+      .end = -1 },
     { FAULT_BINARY, "a binary message", "csmb", .code = 1003, .end = CALL_END_PROTOCOL },
     { FAULT_BINARY, "a binary message at first", "b", .code = 1003, .end = -1 },
     { FAULT_OVERSIZED, "a message too long", "csm", .end = CALL_END_PROTOCOL, .lost = 1009 },
@@ -543,6 +542,38 @@ static void give_out(void)
     is_int(hang_up(&party, 1000), CALL_END_AGENT, "and is the end of the call");
 }
 
+/* The worker ends the call: with which code is the peer told? */
+static void ends(void)
+{
+    static const struct {
+        enum call_end end;
+        int code;
+        enum media_fault fault;
+    } endings[] = {
+        { CALL_END_AGENT, 1000, N_MEDIA_FAULTS },
+        { CALL_END_SILENCE, 1000, N_MEDIA_FAULTS },
+        { CALL_END_DRAIN, 1000, N_MEDIA_FAULTS },
+        { CALL_END_NO_MEDIA, 1008, FAULT_NO_MEDIA },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(endings); i++) {
+        uint64_t before[N_MEDIA_FAULTS], after[N_MEDIA_FAULTS];
+        uint8_t end = endings[i].end;
+
+        media_fault_counts(before);
+        begin(&party);
+        put(&party, FRAME_END, &end, 1, 0);
+        leg_outbound_flush(party.leg);
+        settle();
+        media_fault_counts(after);
+        is_int(party.socket.code, endings[i].code, call_end_name(endings[i].end));
+        if (endings[i].fault < N_MEDIA_FAULTS)
+            is_int((long long)(after[endings[i].fault] - before[endings[i].fault]), 1,
+                   "counted as a fault");
+        is_int(hang_up(&party, endings[i].code), end, "which is the end of the call");
+    }
+}
+
 static void waits_for_reader(void)
 {
     uint8_t ulaw[FRAME_BYTES] = { 0 };
@@ -708,6 +739,7 @@ int main(void)
     faults_beside_a_call();
     take_in();
     give_out();
+    ends();
     waits_for_reader();
     keeps_the_beginning();
     loses_the_race();
