@@ -36,6 +36,7 @@
 enum {
     BUFFER_MIN = 512,
     OUT_KEEP = 8 * KIB,       /* a larger one, from a burst, is given back at once */
+    SEND_BUFFER = 64 * KIB,   /* the kernel would take megabytes before a peer that does not read shows */
     CONTROL_PER_SECOND = 20,  /* pings and pongs */
     CLOSE_MS = 3000,          /* for the peer's Close, and to take our output */
     DISCARD_MS = 1000,
@@ -535,6 +536,7 @@ static void on_upgraded(void *user, h2o_socket_t *socket, size_t n_request)
     h2o_buffer_consume(&socket->input, n_request);
     h2o_socket_dont_read(socket, ws->direct);
     h2o_socket_read_start(socket, on_readable);
+    (void)setsockopt(h2o_socket_get_fd(socket), SOL_SOCKET, SO_SNDBUF, &(int){ SEND_BUFFER }, sizeof(int));
 
     ws->in_callback = true;
     ws->ops->on_open(ws, ws->user);
