@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "routes/routes.h"
+#include "routes/ws_media.h"
 #include "server.h"
 #include "services/services.h"
 #include "services/speech.h"
@@ -61,6 +62,18 @@ static void fill(const struct services *services, struct status *status)
     };
 }
 
+/* {"bad_json":0,...}. NULL when out of memory. */
+static struct json_object *media_faults(void)
+{
+    uint64_t counts[N_MEDIA_FAULTS];
+    struct json_object *json = json_object_new_object();
+
+    media_fault_counts(counts);
+    for (int i = 0; json && i < N_MEDIA_FAULTS; i++)
+        json_object_object_add(json, media_fault_name(i), json_object_new_uint64(counts[i]));
+    return json;
+}
+
 static int status_get(struct http_request *request, struct http_response *response)
 {
     scoped(json_object_put) struct json_object *json = NULL;
@@ -68,6 +81,8 @@ static int status_get(struct http_request *request, struct http_response *respon
 
     fill(request->context, &status);
     json = json_write(fields, ELEMENTSOF(fields), &status);
+    if (json)
+        json_object_object_add(json, "media_faults", media_faults());
     struct http_ticket *ticket = json ? request->later(request) : NULL;
     if (!ticket)
         return -ENOMEM;
