@@ -35,6 +35,8 @@
 #include <pocketsphinx/err.h>
 #else
 #include <sphinxbase/err.h>
+#include <sphinxbase/fsg_model.h>
+#include <sphinxbase/jsgf.h>
 #endif
 
 #include "config.h"
@@ -51,6 +53,8 @@ enum {
     SHORTEST = REQUEST_RATE_HZ * 100 / 1000, /* samples; less is no word */
     LONGEST = REQUEST_RATE_HZ * 30,
 };
+
+static const float LANGUAGE_WEIGHT = 6.5F; /* the library's default */
 
 /* Score per frame: what counts as no confidence, as full confidence, and the least that is taken. */
 static const double SCORE_NONE = -50, SCORE_FULL = -20, SCORE_LEAST = -38;
@@ -78,8 +82,8 @@ static const char telephone_mllr[] =
 #if HAVE_PS_CONFIG_INIT /* 5.0 and later */
 typedef ps_config_t decoder_config;
 #define decoder_config_free ps_config_free
-#define add_grammar ps_add_jsgf_string
-#define pick_grammar ps_activate_search
+#define add_search ps_add_fsg
+#define pick_search ps_activate_search
 
 static decoder_config *decoder_config_new(const char *const *settings, int n)
 {
@@ -95,8 +99,8 @@ static decoder_config *decoder_config_new(const char *const *settings, int n)
 #else
 typedef cmd_ln_t decoder_config;
 #define decoder_config_free cmd_ln_free_r
-#define add_grammar ps_set_jsgf_string
-#define pick_grammar ps_set_search
+#define add_search ps_set_fsg
+#define pick_search ps_set_search
 
 static decoder_config *decoder_config_new(const char *const *settings, int n)
 {
@@ -267,6 +271,21 @@ static bool is_default_model(const char *folder)
     return n >= strlen(name) && strncmp(folder + n - strlen(name), name, strlen(name)) == 0;
 }
 
+/* The library's own function for this loses the parsed grammar. */
+static int decoder_add(ps_decoder_t *decoder, const char *name, const char *grammar)
+{
+    jsgf_t *parsed = jsgf_parse_string(grammar, NULL);
+    jsgf_rule_t *rule = parsed ? jsgf_get_public_rule(parsed) : NULL;
+    fsg_model_t *graph = rule ? jsgf_build_fsg(parsed, rule, ps_get_logmath(decoder), LANGUAGE_WEIGHT) : NULL;
+    int r = graph && add_search(decoder, name, graph) == 0 ? 0 : -EINVAL;
+
+    if (graph)
+        (void)fsg_model_free(graph); /* the search holds its own reference */
+    if (parsed)
+        jsgf_grammar_free(parsed);
+    return r;
+}
+
 static int decoder_fill(ps_decoder_t *decoder, const struct lexicon *lexicon)
 {
     for (size_t i = 0; i < lexicon->n_words; i++)
@@ -275,7 +294,7 @@ static int decoder_fill(ps_decoder_t *decoder, const struct lexicon *lexicon)
     for (size_t i = 0; i < ELEMENTSOF(grammars); i++) {
         char name[8];
         (void)snprintf(name, sizeof(name), "%zu", i);
-        if (grammars[i] && add_grammar(decoder, name, grammars[i]) < 0)
+        if (grammars[i] && decoder_add(decoder, name, grammars[i]) < 0)
             return -EINVAL;
     }
     return 0;
@@ -469,7 +488,7 @@ int stt_pocketsphinx_recognise(struct stt_pocketsphinx *engine, unsigned thread,
     if (r < 0)
         return r;
     (void)snprintf(name, sizeof(name), "%u", (unsigned)request->expect);
-    if (pick_grammar(decoder, name) < 0)
+    if (pick_search(decoder, name) < 0)
         return -EIO;
     r = decode(decoder, pcm, n);
     if (r < 0)
