@@ -1,5 +1,5 @@
 #pragma once
-/* speech_sets.h - the recordings by what they are the answers to, and how far off a transcript is */
+/* speech_sets.h - the recordings by what they answer, and how far off a transcript is */
 
 #include <stdbool.h>
 
@@ -8,8 +8,8 @@
 #include "utils/spoken.h"
 
 #define DIGIT_WORDS " zero oh one two three four five six seven eight nine "
-#define NUMBER_WORDS                                                                                                   \
-    DIGIT_WORDS "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen "                     \
+#define NUMBER_WORDS                                                                               \
+    DIGIT_WORDS "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen " \
                 "twenty thirty forty fifty sixty seventy eighty ninety "
 
 struct speech_set {
@@ -18,13 +18,14 @@ struct speech_set {
     const char *folders; /* of the manifest, between blanks */
     const char *words;   /* all that may occur, between blanks; NULL any */
     bool by_meaning;     /* "yeah" for "yes" is right */
-    double error;        /* per cent: of words, or of answers by meaning; what was measured when this was designed */
+    double error;        /* per cent of words, or of answers by meaning, at the design */
 };
 
 static const struct speech_set speech_sets[] = {
-    { "yes or no", ANSWER_YESNO, " an4_cmd synth ", " yes no yeah please thank you sure not really ", true, 2.4 },
+    { "yes or no", ANSWER_YESNO, " an4_cmd synth ",
+      " yes no yeah please thank you sure not really ", true, 2.4 },
     { "7 commands", ANSWER_COMMAND, " an4_cmd ", NULL, false, 3.6 },
-    { "digit strings", ANSWER_DIGITS, " an4_test ", DIGIT_WORDS, false, 5.1 },
+    { "digit strings", ANSWER_DIGITS, " an4_test cards ", DIGIT_WORDS, false, 5.1 },
     { "numbers", ANSWER_NUMBER, " an4_test ", NUMBER_WORDS, false, 14.6 },
 };
 
@@ -37,7 +38,8 @@ static bool speech_set_listed(const char *list, const char *word, size_t n)
 }
 
 /* Whether all its words are among those; by meaning, whether it means either. */
-__attribute__((unused)) static bool speech_set_has(const struct speech_set *set, const struct recording *one)
+__attribute__((unused)) static bool speech_set_has(const struct speech_set *set,
+                                                   const struct recording *one)
 {
     struct spoken_words words;
 
@@ -75,8 +77,8 @@ static size_t word_errors(const char *said, const char *heard, size_t *ret_n_sai
 }
 
 /* As the set counts: words, or the answer as a whole by its meaning. */
-__attribute__((unused)) static size_t speech_set_errors(const struct speech_set *set, const char *said,
-                                                        const char *heard, size_t *ret_n)
+__attribute__((unused)) static size_t
+speech_set_errors(const struct speech_set *set, const char *said, const char *heard, size_t *ret_n)
 {
     if (!set->by_meaning)
         return word_errors(said, heard, ret_n);
