@@ -2,8 +2,9 @@
 /*
  * recordings.h - human voices for tests, as a telephone brings them
  *
- * Those of the project's shared folder (AGENTLOCATOR_SHARED, else ../shared beside the source), else what the Debian
- * package pocketsphinx-testdata ships, sent through a telephone of our own: 8 kHz, -6 dB, mu-law.
+ * Those of the project's shared folder (AGENTLOCATOR_SHARED, else ../shared beside the source),
+ * else what the Debian package pocketsphinx-testdata ships, sent through a telephone of our own:
+ * 8 kHz, -6 dB, mu-law.
  */
 
 #include <stdio.h>
@@ -96,7 +97,8 @@ static int recordings_from_shared(const char *dir, struct recordings *recordings
         if (sscanf(line, "%191[^\t]\t%511[^\t]\t%15[^\t]", one.file, one.text, one.set) != 3)
             continue;
         (void)snprintf(path, sizeof(path), "%s/speech/%s", dir, one.file);
-        if (strcmp(one.file, "file") != 0 && recordings_read(path, &one) == 0 && recordings_add(recordings, &one) < 0)
+        if (strcmp(one.file, "file") != 0 && recordings_read(path, &one) == 0 &&
+            recordings_add(recordings, &one) < 0)
             return -1;
     }
     recordings->source = "the shared recordings";
@@ -113,8 +115,8 @@ static int recordings_from_debian(struct recordings *recordings)
         { "cards/003.wav", "seven of clubs", "cards" },
         { "cards/004.wav", "five five", "cards" },
         { "cards/005.wav", "eight of spades four of clubs seven of hearts", "cards" },
-        { "librivox/sense_and_sensibility_01_austen_64kb-0930.wav", "he might even have been made amiable himself",
-          "read" },
+        { "librivox/sense_and_sensibility_01_austen_64kb-0930.wav",
+          "he might even have been made amiable himself", "read" },
     };
 
     for (size_t i = 0; i < ELEMENTSOF(ones); i++) {

@@ -1,8 +1,9 @@
 /*
  * stt.c - speech to text
  *
- * One engine so far, which may be missing: then nothing can be transcribed, which stt_can() says, answers are kept as
- * audio and asked for by keypad, and a warning at start names the package that is not there.
+ * One engine so far, which may be missing: then nothing can be transcribed, which stt_can() says,
+ * answers are kept as audio and asked for by keypad, and a warning at start names the package that
+ * is not there.
  */
 #include "services/stt.h"
 
@@ -32,8 +33,7 @@ int stt_open(const struct config *config, unsigned n_threads, struct stt **ret_s
     if (r == -ENOMEM)
         return r;
     if (r < 0)
-        (void)log_warning(r, "no speech is recognised here, answers are asked for by keypad: %s (Debian package "
-                             "pocketsphinx-en-us)", why);
+        (void)log_warning(r, "no answer is recognised, install pocketsphinx-en-us: %s", why);
     *ret_stt = steal(&stt);
     return 0;
 }
@@ -48,12 +48,14 @@ void stt_close(struct stt *stt)
 
 bool stt_can(const struct stt *stt, const char *language, enum answer_kind expect)
 {
-    bool is_english = strncmp(language, "en", 2) == 0 && (language[2] == '\0' || language[2] == '-');
+    bool is_english =
+        strncmp(language, "en", 2) == 0 && (language[2] == '\0' || language[2] == '-');
 
     return stt->embedded && is_english && stt_pocketsphinx_can(expect);
 }
 
-int stt_recognise(struct stt *stt, unsigned thread, const struct stt_request *request, struct stt_result *ret_result)
+int stt_recognise(struct stt *stt, unsigned thread, const struct stt_request *request,
+                  struct stt_result *ret_result)
 {
     assert(thread < stt->n_threads);
     *ret_result = (struct stt_result){ .confidence = -1 };

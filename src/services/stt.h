@@ -2,7 +2,8 @@
 /*
  * stt.h - speech to text
  *
- * One front for every recogniser; the engines live in stt_*.c. Blocking: called on engine threads only.
+ * One front for every recogniser; the engines live in stt_*.c. Blocking: called on engine threads
+ * only.
  */
 
 #include <stdbool.h>
@@ -29,14 +30,14 @@ struct stt_result {
 };
 
 /*
- * Opens the embedded engine: loads the model and makes one decoder a thread. A model that is missing or cannot be
- * used is a warning, and stt_can() is then false for everything.
+ * Opens the embedded engine: loads the model and makes one decoder a thread. A model that is
+ * missing or cannot be used is a warning, and stt_can() is then false for everything.
  */
 int stt_open(const struct config *config, unsigned n_threads, struct stt **ret_stt);
 void stt_close(struct stt *stt);
 SCOPED_PTR(struct stt, stt_close)
 
-/* Whether this kind of answer in this language can be transcribed at all; if not, its audio is kept. */
+/* Whether such an answer in this language can be transcribed at all; if not, its audio is kept. */
 bool stt_can(const struct stt *stt, const char *language, enum answer_kind expect);
 
 /*

@@ -1,22 +1,25 @@
 /*
  * stt_pocketsphinx.c - the embedded English recogniser
  *
- * A question's kind of answer picks one small grammar; nothing outside it can be understood, which is what makes
- * 16 phones over a telephone line good enough. Each engine thread has one decoder: the acoustic model, the telephone
- * transform, the pronunciations of the grammars' words alone, and one search per grammar. All are made at start,
- * 25 ms and 8 MB each, so that a bad model is found then and not in the first call.
+ * A question's kind of answer picks one small grammar; nothing outside it can be understood, which
+ * is what makes 16 phones over a telephone line good enough. Each engine thread has one decoder:
+ * the acoustic model, the telephone transform, the pronunciations of the grammars' words alone, and
+ * one search per grammar. All are made at start, 25 ms and 7 MB each, so that a bad model is found
+ * then and not in the first call.
  *
- * Settings that were measured (beside the library's defaults): a word insertion penalty of 0.01, and a probability
- * of silence of 0.1, since an answer stands between pauses and breaths. Each answer begins a new stream: what the
- * decoder learnt of one caller's noise is no help with the next.
+ * Settings that were measured (beside the library's defaults): a word insertion penalty of 0.01,
+ * and a probability of silence of 0.1, since an answer stands between pauses and breaths. Each
+ * answer begins a new stream: what the decoder learnt of one caller's noise is no help with the
+ * next.
  *
- * Confidence and rejection. The search always finds something, so what it finds is judged by the acoustic score per
- * frame of the words, and of the pauses around them: words that do not fit, or pauses that are none, mean that
- * something else was said. Both means start from a few frames of what is usual, so that one odd frame in a short pause
- * decides nothing. The lesser of the two separates best and hardly moves with noise. With the threshold below, of right
- * answers 1 in 38 (yes or no), 1 in 69 (commands), 0 in 22 (digits), 1 in 25 (numbers) were refused, and 27, 38, 16
- * and 27 % of answers outside the grammar taken. Scores of other models have other scales: their answers are taken as
- * they are, with unknown confidence.
+ * Confidence and rejection. The search always finds something, so what it finds is judged by the
+ * acoustic score per frame of the words, and of the pauses around them: words that do not fit, or
+ * pauses that are none, mean that something else was said. Both means start from a few frames of
+ * what is usual, so that one odd frame in a short pause decides nothing. The lesser of the two
+ * separates best and hardly moves with noise. With the threshold below, of right answers 1 in 38
+ * (yes or no), 1 in 69 (commands), 0 in 22 (digits), 1 in 25 (numbers) were refused, and 27, 38, 16
+ * and 27 % of answers outside the grammar taken. Scores of other models have other scales: their
+ * answers are taken as they are, with unknown confidence.
  */
 #include "services/stt_pocketsphinx.h"
 
@@ -56,7 +59,7 @@ enum {
 
 static const float LANGUAGE_WEIGHT = 6.5F; /* the library's default */
 
-/* Score per frame: what counts as no confidence, as full confidence, and the least that is taken. */
+/* Score per frame that counts as no confidence, as full confidence, and the least that is taken. */
 static const double SCORE_NONE = -50, SCORE_FULL = -20, SCORE_LEAST = -38;
 /* What is usual, as so many frames of it. */
 static const double USUAL_WORD = -25, USUAL_PAUSE = -22;
@@ -66,12 +69,14 @@ enum { USUAL_WORD_FRAMES = 10, USUAL_PAUSE_FRAMES = 40 };
 #define HEAD "#JSGF V1.0; grammar answer; "
 
 static const char *const grammars[ANSWER_N_KINDS] = {
-    [ANSWER_YESNO] = HEAD "public <r> = yes | yeah | yep | yes please | sure | okay | that's right | correct |"
-                          " no | nope | no thanks | no thank you | not really | wrong;",
+    [ANSWER_YESNO] =
+        HEAD "public <r> = yes | yeah | yep | yes please | sure | okay | that's right | correct |"
+             " no | nope | no thanks | no thank you | not really | wrong;",
     [ANSWER_DIGITS] = HEAD "<d> = " DIGIT "; public <r> = <d>+;",
-    [ANSWER_NUMBER] = HEAD "<d> = " DIGIT "; <t> = ten | eleven | twelve | thirteen | fourteen | fifteen | sixteen |"
-                           " seventeen | eighteen | nineteen; <y> = twenty | thirty | forty | fifty | sixty |"
-                           " seventy | eighty | ninety; public <r> = (<d> | <t> | <y>)+;",
+    [ANSWER_NUMBER] = HEAD
+    "<d> = " DIGIT "; <t> = ten | eleven | twelve | thirteen | fourteen | fifteen | sixteen |"
+    " seventeen | eighteen | nineteen; <y> = twenty | thirty | forty | fifty | sixty |"
+    " seventy | eighty | ninety; public <r> = (<d> | <t> | <y>)+;",
     [ANSWER_COMMAND] = HEAD "public <r> = yes | no | repeat | stop | help | start | go;",
 };
 
@@ -129,7 +134,8 @@ struct stt_pocketsphinx {
 
 static __thread char last_said[256]; /* by the library, of what went wrong */
 
-__attribute__((format(printf, 3, 4))) static void hear_library(void *user, err_lvl_t level, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void hear_library(void *user, err_lvl_t level,
+                                                               const char *format, ...)
 {
     va_list args;
 
@@ -208,7 +214,8 @@ static int lexicon_read(struct lexicon *lexicon, const char *path)
     size_t n;
 
     int r = file_read(path, 0, DICTIONARY_MAX, &text, &n);
-    for (line = r < 0 ? NULL : strtok_r(text, "\r\n", &rest); line && r == 0; line = strtok_r(NULL, "\r\n", &rest)) {
+    for (line = r < 0 ? NULL : strtok_r(text, "\r\n", &rest); line && r == 0;
+         line = strtok_r(NULL, "\r\n", &rest)) {
         size_t n_name = strcspn(line, " \t"), n_word = strcspn(line, " \t(");
         if (n_word && is_wanted(lexicon, line, n_word))
             r = lexicon_add(lexicon, line, n_name, line + n_name + strspn(line + n_name, " \t"));
@@ -247,7 +254,8 @@ static int model_read(const char *folder, struct model *ret_model)
     int r = file_read(path, 0, FEAT_PARAMS_MAX, &text, &n);
     if (r < 0)
         return r;
-    for (name = strtok_r(text, " \t\r\n", &rest); name && (value = strtok_r(NULL, " \t\r\n", &rest));
+    for (name = strtok_r(text, " \t\r\n", &rest);
+         name && (value = strtok_r(NULL, " \t\r\n", &rest));
          name = strtok_r(NULL, " \t\r\n", &rest)) {
         if (strcmp(name, "-samprate") == 0)
             ret_model->rate_hz = (unsigned)strtod(value, NULL);
@@ -276,7 +284,8 @@ static int decoder_add(ps_decoder_t *decoder, const char *name, const char *gram
 {
     jsgf_t *parsed = jsgf_parse_string(grammar, NULL);
     jsgf_rule_t *rule = parsed ? jsgf_get_public_rule(parsed) : NULL;
-    fsg_model_t *graph = rule ? jsgf_build_fsg(parsed, rule, ps_get_logmath(decoder), LANGUAGE_WEIGHT) : NULL;
+    fsg_model_t *graph =
+        rule ? jsgf_build_fsg(parsed, rule, ps_get_logmath(decoder), LANGUAGE_WEIGHT) : NULL;
     int r = graph && add_search(decoder, name, graph) == 0 ? 0 : -EINVAL;
 
     if (graph)
@@ -300,11 +309,12 @@ static int decoder_fill(ps_decoder_t *decoder, const struct lexicon *lexicon)
     return 0;
 }
 
-static int decoder_new(const struct model *model, const struct lexicon *lexicon, ps_decoder_t **ret_decoder)
+static int decoder_new(const struct model *model, const struct lexicon *lexicon,
+                       ps_decoder_t **ret_decoder)
 {
     char rate[16];
-    const char *settings[] = { "-hmm",     model->folder, "-samprate", rate,  "-logfn", "/dev/null",
-                               "-wip",     "1e-2",        "-silprob",  "0.1", "-mllr",  model->mllr };
+    const char *settings[] = { "-hmm", model->folder, "-samprate", rate,  "-logfn", "/dev/null",
+                               "-wip", "1e-2",        "-silprob",  "0.1", "-mllr",  model->mllr };
     int n = (int)ELEMENTSOF(settings) - (model->mllr ? 0 : 2);
 
     (void)snprintf(rate, sizeof(rate), "%u", model->rate_hz);
@@ -324,7 +334,8 @@ static int decoder_new(const struct model *model, const struct lexicon *lexicon,
     return 0;
 }
 
-static int decoders_make(struct stt_pocketsphinx *engine, const struct model *model, const struct lexicon *lexicon)
+static int decoders_make(struct stt_pocketsphinx *engine, const struct model *model,
+                         const struct lexicon *lexicon)
 {
     int r = 0;
 
@@ -335,12 +346,13 @@ static int decoders_make(struct stt_pocketsphinx *engine, const struct model *mo
     return r;
 }
 
-/* The built-in transform as a file, for a library that reads nothing else. Returns: a descriptor. */
+/* The built-in transform as a file, since the library reads nothing else. Returns a descriptor. */
 static int mllr_file(char ret_path[32])
 {
     scoped(close) int fd = memfd_create("mllr", MFD_CLOEXEC);
 
-    if (fd < 0 || write(fd, telephone_mllr, sizeof(telephone_mllr) - 1) != sizeof(telephone_mllr) - 1)
+    if (fd < 0 ||
+        write(fd, telephone_mllr, sizeof(telephone_mllr) - 1) != sizeof(telephone_mllr) - 1)
         return errno ? -errno : -EIO;
     (void)snprintf(ret_path, 32, "/proc/self/fd/%d", fd);
     int given = fd;
@@ -348,8 +360,8 @@ static int mllr_file(char ret_path[32])
     return given;
 }
 
-static int open_with(struct stt_pocketsphinx *engine, const struct config *config, struct lexicon *lexicon,
-                     const char **ret_why)
+static int open_with(struct stt_pocketsphinx *engine, const struct config *config,
+                     struct lexicon *lexicon, const char **ret_why)
 {
     struct model model = { .folder = config->stt_model_dir, .mllr = config->stt_mllr_file };
     scoped(close) int mllr = -1;
@@ -374,8 +386,8 @@ static int open_with(struct stt_pocketsphinx *engine, const struct config *confi
     return decoders_make(engine, &model, lexicon);
 }
 
-int stt_pocketsphinx_open(const struct config *config, unsigned n_threads, struct stt_pocketsphinx **ret_engine,
-                          const char **ret_why)
+int stt_pocketsphinx_open(const struct config *config, unsigned n_threads,
+                          struct stt_pocketsphinx **ret_engine, const char **ret_why)
 {
     scoped(stt_pocketsphinx_close) struct stt_pocketsphinx *engine =
         calloc(1, sizeof(*engine) + n_threads * sizeof(*engine->decoders));
@@ -456,7 +468,8 @@ static int decode(ps_decoder_t *decoder, const int16_t *pcm, size_t n)
     return ps_end_utt(decoder) < 0 || n_frames < 0 ? -EIO : 0;
 }
 
-static void judge(const struct stt_pocketsphinx *engine, ps_decoder_t *decoder, struct stt_result *ret_result)
+static void judge(const struct stt_pocketsphinx *engine, ps_decoder_t *decoder,
+                  struct stt_result *ret_result)
 {
     const char *heard = ps_get_hyp(decoder, NULL);
 
@@ -472,8 +485,8 @@ static void judge(const struct stt_pocketsphinx *engine, ps_decoder_t *decoder, 
     ret_result->understood = true;
 }
 
-int stt_pocketsphinx_recognise(struct stt_pocketsphinx *engine, unsigned thread, const struct stt_request *request,
-                               struct stt_result *ret_result)
+int stt_pocketsphinx_recognise(struct stt_pocketsphinx *engine, unsigned thread,
+                               const struct stt_request *request, struct stt_result *ret_result)
 {
     ps_decoder_t *decoder = engine->decoders[thread];
     scoped(free) int16_t *pcm = NULL;

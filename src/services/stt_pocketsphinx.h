@@ -6,11 +6,11 @@
 struct stt_pocketsphinx;
 
 /*
- * Errors: -ENOENT the model or the dictionary is not there, -EINVAL the model cannot be used, -ENOMEM; *ret_why says
- *         more and lives for ever.
+ * Errors: -ENOENT the model or the dictionary is not there, -EINVAL the model cannot be used,
+ *         -ENOMEM; *ret_why says more and lives until the next call.
  */
-int stt_pocketsphinx_open(const struct config *config, unsigned n_threads, struct stt_pocketsphinx **ret_engine,
-                          const char **ret_why);
+int stt_pocketsphinx_open(const struct config *config, unsigned n_threads,
+                          struct stt_pocketsphinx **ret_engine, const char **ret_why);
 void stt_pocketsphinx_close(struct stt_pocketsphinx *engine); /* NULL is fine */
 SCOPED_PTR(struct stt_pocketsphinx, stt_pocketsphinx_close)
 
@@ -18,8 +18,8 @@ SCOPED_PTR(struct stt_pocketsphinx, stt_pocketsphinx_close)
 bool stt_pocketsphinx_can(enum answer_kind expect);
 
 /* As stt_recognise(). */
-int stt_pocketsphinx_recognise(struct stt_pocketsphinx *engine, unsigned thread, const struct stt_request *request,
-                               struct stt_result *ret_result);
+int stt_pocketsphinx_recognise(struct stt_pocketsphinx *engine, unsigned thread,
+                               const struct stt_request *request, struct stt_result *ret_result);
 
 /* From now on nothing is refused: for benchmarks, which count the words that were heard. */
 void stt_pocketsphinx_take_all(struct stt_pocketsphinx *engine);

@@ -3,11 +3,12 @@
  *
  *     recording of the operator -> for each engine in order: cache, then rendering -> nobody
  *
- * A recording is played as it was made, only its rate is changed. A rendering is made fit for the telephone: one
- * channel, 8000 Hz, silence at both ends cut to what a sentence needs to stand beside the next, its peak at -3 dBFS.
+ * A recording is played as it was made, only its rate is changed. A rendering is made fit for the
+ * telephone: one channel, 8000 Hz, silence at both ends cut to what a sentence needs to stand
+ * beside the next, its peak at -3 dBFS.
  *
- * An engine that failed is left alone for REST_MS as long as another one speaks the language, so that a broken
- * command does not make every caller wait for its deadline.
+ * An engine that failed is left alone for REST_MS as long as another one speaks the language, so
+ * that a broken command does not make every caller wait for its deadline.
  */
 #include "services/tts.h"
 
@@ -27,7 +28,7 @@
 enum {
     RATE_HZ = 8000,
     CLIP_MAX = 180 * RATE_HZ, /* nobody listens for longer */
-    QUIET = 200,              /* a sample below this is silence at the ends, -44 dBFS: flite's own is at 150 */
+    QUIET = 200, /* a sample below this is silence at the ends, -44 dBFS: flite's own is at 150 */
     LEAD = RATE_HZ * 30 / 1000,
     TAIL = RATE_HZ * 120 / 1000,
     PEAK = 23197, /* -3 dBFS */
@@ -86,7 +87,8 @@ static bool is_name(const char *name)
 }
 
 /* Releases the wav. */
-static int clip_from_wav(struct wav *wav, size_t (*fit)(int16_t *pcm, size_t n), struct clip **ret_clip)
+static int clip_from_wav(struct wav *wav, size_t (*fit)(int16_t *pcm, size_t n),
+                         struct clip **ret_clip)
 {
     scoped(free) int16_t *pcm = NULL;
     size_t n = 0;
@@ -183,7 +185,8 @@ static bool is_last(const struct tts *tts, size_t i, const char *language)
     return true;
 }
 
-int tts_open(const struct config *config, const char *profile, unsigned n_threads, struct tts **ret_tts)
+int tts_open(const struct config *config, const char *profile, unsigned n_threads,
+             struct tts **ret_tts)
 {
     scoped(tts_close) struct tts *tts = calloc(1, sizeof(*tts));
 
@@ -222,7 +225,8 @@ bool tts_can(const struct tts *tts, const char *language)
 }
 
 /* Returns: 0, -EAGAIN it rests, or why it failed. */
-static int speak_with(struct tts *tts, size_t i, const char *language, const char *text, struct clip **ret_clip)
+static int speak_with(struct tts *tts, size_t i, const char *language, const char *text,
+                      struct clip **ret_clip)
 {
     struct tts_key key = { engines[i]->name, engines[i]->identity(tts->config), language, text };
 
@@ -236,8 +240,8 @@ static int speak_with(struct tts *tts, size_t i, const char *language, const cha
     return r;
 }
 
-int tts_speak(struct tts *tts, unsigned thread, const char *language, const char *prompt, const char *text,
-              struct clip **ret_clip)
+int tts_speak(struct tts *tts, unsigned thread, const char *language, const char *prompt,
+              const char *text, struct clip **ret_clip)
 {
     int r = play_recording(tts, prompt, ret_clip);
 

@@ -1,17 +1,18 @@
 /*
  * tts_cache.c - rendered speech on disk
  *
- *     <folder>/speech/<2 hex>/<64 hex>.ulaw      the name is the SHA-256 of all that the sound depends on
+ *     <folder>/speech/<2 hex>/<64 hex>.ulaw      SHA-256 of all that the sound depends on
  *
  *     0   8 bytes   "ALSPEECH"
  *     8   u32       bytes of audio, little-endian
  *     12  u32       their CRC-32
  *     16            mu-law at 8000 Hz
  *
- * A file appears under its name by rename() only. It is not synced: a crash may leave it short or full of zeros, which
- * the CRC tells, and then it is rendered again. What is read is touched, so that the times of modification say what
- * was not used for longest: when the sum passes the limit, the oldest files go until three quarters of it are left.
- * Whatever else lies there (a temporary file of a crash) grows old and goes the same way.
+ * A file appears under its name by rename() only. It is not synced: a crash may leave it short or
+ * full of zeros, which the CRC tells, and then it is rendered again. What is read is touched, so
+ * that the times of modification say what was not used for longest: when the sum passes the limit,
+ * the oldest files go until three quarters of it are left. Whatever else lies there (a temporary
+ * file of a crash) grows old and goes the same way.
  */
 #include "services/tts_cache.h"
 
@@ -31,7 +32,12 @@
 
 #include "utils/file.h"
 
-enum { HASH_SIZE = 32, FILE_MAX = 16 * MIB, NAME_ROOM = 96, RENDERING_VERSION = 1 /* of trimming and levelling in tts.c */ };
+enum {
+    HASH_SIZE = 32,
+    FILE_MAX = 16 * MIB,
+    NAME_ROOM = 96,
+    RENDERING_VERSION = 1 /* of trimming and levelling in tts.c */
+};
 
 struct header {
     char magic[8];
@@ -58,13 +64,15 @@ struct entries {
     size_t n, room;
 };
 
-static int entry_add(struct entries *entries, const char *folder, const char *part, const char *name)
+static int entry_add(struct entries *entries, const char *folder, const char *part,
+                     const char *name)
 {
     struct entry entry = { 0 };
     char path[4096];
     struct stat st;
 
-    if ((size_t)snprintf(entry.name, sizeof(entry.name), "%s/%s", part, name) >= sizeof(entry.name) ||
+    if ((size_t)snprintf(entry.name, sizeof(entry.name), "%s/%s", part, name) >=
+            sizeof(entry.name) ||
         (size_t)snprintf(path, sizeof(path), "%s/%s", folder, entry.name) >= sizeof(path))
         return 0; /* none of ours */
     if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
@@ -107,7 +115,8 @@ static int entries_find(const char *folder, struct entries *entries)
 
 static int by_age(const void *a, const void *b)
 {
-    const struct timespec *x = &((const struct entry *)a)->used, *y = &((const struct entry *)b)->used;
+    const struct timespec *x = &((const struct entry *)a)->used,
+                          *y = &((const struct entry *)b)->used;
 
     if (x->tv_sec != y->tv_sec)
         return x->tv_sec < y->tv_sec ? -1 : 1;
@@ -183,18 +192,20 @@ static bool hash_key(const struct tts_key *key, uint8_t ret_hash[HASH_SIZE])
     const char *const parts[] = { key->engine, key->identity, key->language, key->text };
     const uint8_t version = RENDERING_VERSION;
     EVP_MD_CTX *hash = EVP_MD_CTX_new();
-    bool done = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) && EVP_DigestUpdate(hash, &version, 1);
+    bool done =
+        hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) && EVP_DigestUpdate(hash, &version, 1);
 
     for (size_t i = 0; i < ELEMENTSOF(parts); i++)
-        done = done && EVP_DigestUpdate(hash, parts[i], strlen(parts[i]) + 1); /* the NUL parts them */
+        done =
+            done && EVP_DigestUpdate(hash, parts[i], strlen(parts[i]) + 1); /* the NUL parts them */
     done = done && EVP_DigestFinal_ex(hash, ret_hash, NULL);
     EVP_MD_CTX_free(hash);
     return done;
 }
 
 /* The file of a key, and where the name of its folder ends. */
-static int path_of(const struct tts_cache *cache, const struct tts_key *key, char *ret_path, size_t size,
-                   size_t *ret_n_folder)
+static int path_of(const struct tts_cache *cache, const struct tts_key *key, char *ret_path,
+                   size_t size, size_t *ret_n_folder)
 {
     uint8_t hash[HASH_SIZE];
     char hex[2 * HASH_SIZE + 1];
@@ -230,7 +241,8 @@ int tts_cache_get(struct tts_cache *cache, const struct tts_key *key, struct cli
     if (n < sizeof(header))
         return -ENOENT;
     memcpy(&header, bytes, sizeof(header));
-    if (memcmp(header.magic, magic, sizeof(magic)) != 0 || le32toh(header.n) != n - sizeof(header) ||
+    if (memcmp(header.magic, magic, sizeof(magic)) != 0 ||
+        le32toh(header.n) != n - sizeof(header) ||
         le32toh(header.crc) != crc_of((uint8_t *)bytes + sizeof(header), n - sizeof(header)))
         return -ENOENT;
 
@@ -274,7 +286,8 @@ int tts_cache_put(struct tts_cache *cache, const struct tts_key *key, const stru
 
     if (clip->n > FILE_MAX - sizeof(struct header))
         return -EFBIG;
-    struct header header = { .n = htole32((uint32_t)clip->n), .crc = htole32(crc_of(clip->ulaw, clip->n)) };
+    struct header header = { .n = htole32((uint32_t)clip->n),
+                             .crc = htole32(crc_of(clip->ulaw, clip->n)) };
     memcpy(header.magic, magic, sizeof(magic));
 
     int r = path_of(cache, key, path, sizeof(path), &n_folder);

@@ -16,7 +16,8 @@ struct tts_key {
 };
 
 /*
- * Opens <folder>/speech, making it if it is not there. Over max bytes, what was not used for longest goes.
+ * Opens <folder>/speech, making it if it is not there. Over max bytes, what was not used for
+ * longest goes.
  *
  * Errors: -errno the folder cannot be made or written.
  */

@@ -21,9 +21,10 @@ struct tts_engine {
      * Blocking, on several threads at once.
      *
      * Owner:  *ret_wav is to be released with wav_done().
-     * Errors: -ETIMEDOUT, -EIO it failed, -EBADMSG its audio is damaged, -EFBIG there is too much of it.
+     * Errors: -ETIMEDOUT, -EIO it failed, -EBADMSG its audio is damaged, -EFBIG it is too long.
      */
-    int (*render)(const struct config *config, const char *language, const char *text, struct wav *ret_wav);
+    int (*render)(const struct config *config, const char *language, const char *text,
+                  struct wav *ret_wav);
 };
 
 extern const struct tts_engine tts_command; /* TTS_COMMAND */

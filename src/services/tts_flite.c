@@ -1,11 +1,13 @@
 /*
  * tts_flite.c - the embedded English voices
  *
- * Both are loaded once, for good, by whoever speaks first; after that synthesis in several threads at once is sound
- * (all they share is rand(), which locks, and which is why no two renderings are the same to the bit).
+ * Both are loaded once, for good, by whoever speaks first; after that synthesis in several threads
+ * at once is sound (all they share is rand(), which locks, and which is why no two renderings are
+ * the same to the bit).
  *
- * flite reads ASCII and passes over every byte that is not. So that a name keeps its letters and "it's" its
- * apostrophe, Latin letters are stripped of their accents first and typographic punctuation is made plain.
+ * flite reads ASCII and passes over every byte that is not. So that a name keeps its letters and
+ * "it's" its apostrophe, Latin letters are stripped of their accents first and typographic
+ * punctuation is made plain.
  */
 #include "services/tts_engine.h"
 
@@ -101,7 +103,8 @@ static char *plain_text(const char *text)
     return plain;
 }
 
-static int flite_render(const struct config *config, const char *language, const char *text, struct wav *ret_wav)
+static int flite_render(const struct config *config, const char *language, const char *text,
+                        struct wav *ret_wav)
 {
     scoped(free) char *plain = plain_text(text);
 

@@ -3,17 +3,20 @@
  *
  * A frame of 20 ms passes three stations:
  *
- *     gate      below -60 dBFS (mu-law's idle noise and digital silence) it is no speech, and that is all it costs
- *     denoise   speexdsp, -30 dB; it learns the line's noise in up to two seconds, and until then a steady noise may
- *               pass for speech. In blocks of 10 ms: the state takes 13 KB, not 24, and the verdicts are as good
+ *     gate      below -60 dBFS (digital silence, mu-law's idle noise) it is no speech, and that is
+ *               all it costs
+ *     denoise   speexdsp, -30 dB; it learns the line's noise in up to two seconds, and until then
+ *               a steady noise may pass for speech. In blocks of 10 ms: the state takes 13 KB, not
+ *               24, and the verdicts are as good
  *     verdict   WebRtcVad mode 3 on what is left
  *
- * The verdicts are kept as bits, the youngest in bit 0, and all timing is read off them: speech has started when
- * VAD_ONSET_MS of it lie within the last ONSET_WINDOW frames, so that a click or a cough does not start any; it has
- * ended when no more than STRAY of the last VAD_OFFSET_MS were speech.
+ * The verdicts are kept as bits, the youngest in bit 0, and all timing is read off them: speech has
+ * started when VAD_ONSET_MS of it lie within the last ONSET_WINDOW frames, so that a click or a
+ * cough does not start any; it has ended when no more than STRAY of the last VAD_OFFSET_MS were
+ * speech.
  *
- * WebRtcVad has no installed header, so it is looked up by name. Where the library is missing, speexdsp's own
- * probability of speech gives the verdict; it misses twice as much on noisy lines.
+ * WebRtcVad has no installed header, so it is looked up by name. Where the library is missing,
+ * speexdsp's own probability of speech gives the verdict; it misses twice as much on noisy lines.
  */
 #include "services/vad.h"
 
@@ -56,11 +59,11 @@ static const struct {
     const char *name;
     void *call;
 } webrtc_names[] = {
-    { "WebRtcVad_Create",   &webrtc_calls.create },
-    { "WebRtcVad_Free",     &webrtc_calls.free },
-    { "WebRtcVad_Init",     &webrtc_calls.init },
+    { "WebRtcVad_Create", &webrtc_calls.create },
+    { "WebRtcVad_Free", &webrtc_calls.free },
+    { "WebRtcVad_Init", &webrtc_calls.init },
     { "WebRtcVad_set_mode", &webrtc_calls.set_mode },
-    { "WebRtcVad_Process",  &webrtc_calls.process },
+    { "WebRtcVad_Process", &webrtc_calls.process },
 };
 
 static const char *const webrtc_files[] = {
@@ -102,8 +105,9 @@ static void webrtc_look_up(void)
     if (have_webrtc)
         log_info("speech is told from noise by speexdsp and WebRtcVad");
     else
-        (void)log_warning(0, "speech is told from noise by speexdsp alone, which misses more on noisy lines: "
-                             "install libwebrtc-audio-processing1");
+        (void)log_warning(
+            0, "speech is told from noise by speexdsp alone, which misses more on noisy lines: "
+               "install libwebrtc-audio-processing1");
 }
 
 const char *vad_engine(void)
@@ -200,7 +204,8 @@ static bool is_speech(struct vad *vad, const int16_t pcm[VAD_FRAME])
         (void)speex_preprocess_ctl(vad->denoiser, SPEEX_PREPROCESS_GET_PROB, &percent);
         probable = probable && percent >= PROBABILITY_PERCENT;
     }
-    return vad->webrtc ? webrtc_calls.process(vad->webrtc, RATE_HZ, frame, VAD_FRAME) > 0 : probable;
+    return vad->webrtc ? webrtc_calls.process(vad->webrtc, RATE_HZ, frame, VAD_FRAME) > 0
+                       : probable;
 }
 
 static int n_speech(const struct vad *vad, unsigned n_last)

@@ -40,7 +40,7 @@ enum {
 
 static const uint32_t WAV_SIZE_PIPE = 0x7FFFF000; /* from here on nobody meant it */
 
-#define LEVEL(u) ((((((u) & 15) << 3) + ULAW_BIAS) << ((u) >> 4 & 7)) - ULAW_BIAS)
+#define LEVEL(u) ((((((u)&15) << 3) + ULAW_BIAS) << ((u) >> 4 & 7)) - ULAW_BIAS)
 #define D1(u) ((u) < 128 ? -LEVEL(127 - (u)) : LEVEL(255 - (u)))
 #define D4(u) D1(u), D1((u) + 1), D1((u) + 2), D1((u) + 3)
 #define D16(u) D4(u), D4((u) + 4), D4((u) + 8), D4((u) + 12)
@@ -95,10 +95,11 @@ static int samplerate_errno(int code)
     }
 }
 
-int audio_resample(const int16_t *pcm, size_t n, unsigned from_hz, unsigned to_hz, int16_t **ret_pcm,
-                   size_t *ret_n)
+int audio_resample(const int16_t *pcm, size_t n, unsigned from_hz, unsigned to_hz,
+                   int16_t **ret_pcm, size_t *ret_n)
 {
-    if (from_hz < RATE_MIN_HZ || from_hz > RATE_MAX_HZ || to_hz < RATE_MIN_HZ || to_hz > RATE_MAX_HZ)
+    if (from_hz < RATE_MIN_HZ || from_hz > RATE_MAX_HZ || to_hz < RATE_MIN_HZ ||
+        to_hz > RATE_MAX_HZ)
         return -EINVAL;
     if (n == 0 || from_hz == to_hz)
         return to_pcm(pcm, n, ret_pcm, ret_n);
@@ -158,19 +159,22 @@ static bool is_pipe(uint32_t size)
 /* What is wrong with a format that we do not take, or NULL. */
 static const char *format_parse(const struct chunk *chunk, struct format *ret_format)
 {
-    static const uint8_t guid_tail[14] = { 0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xAA, 0, 0x38, 0x9B, 0x71 };
+    static const uint8_t guid_tail[14] = { 0, 0, 0,    0, 0x10, 0,    0x80,
+                                           0, 0, 0xAA, 0, 0x38, 0x9B, 0x71 };
     const uint8_t *p = chunk->body;
 
     if (chunk->n < 16)
         return "the fmt chunk is too short";
 
-    struct format format = { le16_at(p), le16_at(p + 2), le32_at(p + 4), le16_at(p + 12), le16_at(p + 14) };
+    struct format format = { le16_at(p), le16_at(p + 2), le32_at(p + 4), le16_at(p + 12),
+                             le16_at(p + 14) };
     if (format.tag == WAV_TAG_EXTENSIBLE) {
         if (chunk->n < 40 || memcmp(p + 26, guid_tail, sizeof(guid_tail)) != 0)
             return "the extensible format is not one of ours";
         format.tag = le16_at(p + 24);
     }
-    if (!(format.tag == WAV_TAG_PCM && format.bits == 16) && !(format.tag == WAV_TAG_ULAW && format.bits == 8))
+    if (!(format.tag == WAV_TAG_PCM && format.bits == 16) &&
+        !(format.tag == WAV_TAG_ULAW && format.bits == 8))
         return "neither 16 bit PCM nor mu-law";
     if (format.n_channels < 1 || format.n_channels > 2)
         return "neither one channel nor two";
@@ -183,7 +187,8 @@ static const char *format_parse(const struct chunk *chunk, struct format *ret_fo
     return NULL;
 }
 
-static int samples_take(const struct format *format, const uint8_t *bytes, size_t n, struct wav *ret_wav)
+static int samples_take(const struct format *format, const uint8_t *bytes, size_t n,
+                        struct wav *ret_wav)
 {
     size_t n_samples = n / format->align, n_values = n_samples * format->n_channels;
     int16_t *pcm = malloc((n_values ? n_values : 1) * sizeof(*pcm));
@@ -199,8 +204,10 @@ static int samples_take(const struct format *format, const uint8_t *bytes, size_
     return 0;
 }
 
-/* Returns: 1 and the chunk that begins at *at, 0 the end was reached, -EBADMSG the chunk ends behind it. */
-static int chunk_next(const uint8_t *bytes, size_t n, size_t *at, struct chunk *ret_chunk, bool *ret_is_data)
+/* Returns: 1 and the chunk that begins at *at, 0 there is none, -EBADMSG it ends behind the file.
+ */
+static int chunk_next(const uint8_t *bytes, size_t n, size_t *at, struct chunk *ret_chunk,
+                      bool *ret_is_data)
 {
     if (n - *at < 8)
         return 0;
@@ -233,7 +240,8 @@ int wav_parse(const void *bytes, size_t n, struct wav *ret_wav, const char **ret
     bool is_data;
     int r;
 
-    if (n < 12 || memcmp(bytes, "RIFF", 4) != 0 || memcmp((const uint8_t *)bytes + 8, "WAVE", 4) != 0)
+    if (n < 12 || memcmp(bytes, "RIFF", 4) != 0 ||
+        memcmp((const uint8_t *)bytes + 8, "WAVE", 4) != 0)
         return wav_bad(ret_why, "not a RIFF WAVE file");
 
     uint32_t size = le32_at((const uint8_t *)bytes + 4);

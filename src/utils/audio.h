@@ -16,7 +16,8 @@ void ulaw_encode(const int16_t *pcm, uint8_t *ulaw, size_t n);
  * Owner:  *ret_pcm is to be freed. Thread: engine threads and tools only (61 KB a converter).
  * Errors: -EINVAL a rate outside 4..192 kHz, -EFBIG, -ENOMEM, -EIO.
  */
-int audio_resample(const int16_t *pcm, size_t n, unsigned from_hz, unsigned to_hz, int16_t **ret_pcm, size_t *ret_n);
+int audio_resample(const int16_t *pcm, size_t n, unsigned from_hz, unsigned to_hz,
+                   int16_t **ret_pcm, size_t *ret_n);
 
 struct wav {
     unsigned rate_hz, n_channels;
@@ -25,8 +26,8 @@ struct wav {
 };
 
 /*
- * RIFF WAVE: PCM 16 bit or G.711 mu-law, 1 or 2 channels, 4..192 kHz; unknown chunks are skipped; sizes that
- * lie are refused, a data size of 0 or from 0x7FFFF000 on (a pipe) means "to the end".
+ * RIFF WAVE: PCM 16 bit or G.711 mu-law, 1 or 2 channels, 4..192 kHz; unknown chunks are skipped;
+ * sizes that lie are refused, a data size of 0 or from 0x7FFFF000 on (a pipe) means "to the end".
  * Errors: -EBADMSG, -ENOMEM; wav_read() also what the file system says. *ret_why is set.
  */
 int wav_parse(const void *bytes, size_t n, struct wav *ret_wav, const char **ret_why);

@@ -1,9 +1,9 @@
 /*
  * process.c - run another program
  *
- * Its input lies in a memory file, so there is nobody to feed it and no broken pipe. Its output is read from a pipe
- * until the end; then it has until the deadline to exit. The group is killed before the leader is reaped, since
- * until then nobody else can have got its number.
+ * Its input lies in a memory file, so there is nobody to feed it and no broken pipe. Its output is
+ * read from a pipe until the end; then it has until the deadline to exit. The group is killed
+ * before the leader is reaped, since until then nobody else can have got its number.
  */
 #include "utils/process.h"
 
@@ -50,8 +50,8 @@ static int input_make(const char *in, size_t n, int *ret_fd)
     return 0;
 }
 
-static int spawn_with(const struct process *process, int in, int out, posix_spawn_file_actions_t *files,
-                      posix_spawnattr_t *how, pid_t *ret_pid)
+static int spawn_with(const struct process *process, int in, int out,
+                      posix_spawn_file_actions_t *files, posix_spawnattr_t *how, pid_t *ret_pid)
 {
     sigset_t none, all;
     int r;
@@ -63,7 +63,8 @@ static int spawn_with(const struct process *process, int in, int out, posix_spaw
         (r = posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1)) ||
         (r = posix_spawnattr_setpgroup(how, 0)) || (r = posix_spawnattr_setsigmask(how, &none)) ||
         (r = posix_spawnattr_setsigdefault(how, &all)) ||
-        (r = posix_spawnattr_setflags(how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)))
+        (r = posix_spawnattr_setflags(how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                               POSIX_SPAWN_SETSIGDEF)))
         return -r;
     return -posix_spawn(ret_pid, process->argv[0], files, how, (char *const *)process->argv,
                         (char *const *)process->environment);

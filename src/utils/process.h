@@ -16,7 +16,8 @@ struct process {
  * Wait until it ends; whatever it started and left behind is killed with it.
  *
  * Shape:   it leads a process group of its own and has no descriptors but 0, 1 and 2; 2 is ours.
- * Errors:  -ETIMEDOUT, -EFBIG more than out_max bytes, -EIO it did not exit with 0, -errno it could not be started.
+ * Errors:  -ETIMEDOUT, -EFBIG more than out_max bytes, -EIO it did not exit with 0, -errno it
+ *          could not be started.
  * Owner:   *ret_out is to be freed.
  * Thread:  any that may block.
  */

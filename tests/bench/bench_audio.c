@@ -34,7 +34,8 @@ static void bench_vad(const char *what, int (*make)(struct vad **), const int16_
 
     if (make(&vad) < 0)
         return;
-    double ns = BENCH_NS(5 * N_FRAMES, BENCH_KEEP(vad_push(vad, pcm + frame++ % N_FRAMES * VAD_FRAME)));
+    double ns =
+        BENCH_NS(5 * N_FRAMES, BENCH_KEEP(vad_push(vad, pcm + frame++ % N_FRAMES * VAD_FRAME)));
     bench_row(what, ns / 1000, "us", "per 20 ms");
 }
 
@@ -57,7 +58,8 @@ static void bench_memory(void)
     for (int i = 0; i < N; i++)
         if (vad_new(&vads[i]) < 0)
             return;
-    bench_row("VAD, memory of a call", (double)(mallinfo2().uordblks - before) / N / 1024, "KiB", "");
+    bench_row("VAD, memory of a call", (double)(mallinfo2().uordblks - before) / N / 1024, "KiB",
+              "");
     for (int i = 0; i < N; i++)
         vad_free(vads[i]);
 }
@@ -67,17 +69,22 @@ int main(void)
     size_t frame = 0;
 
     sounds_make();
-    bench_row("mu-law decode", BENCH_NS(100000, {
-                  ulaw_decode(ulaw + frame++ % N_FRAMES * VAD_FRAME, out, VAD_FRAME);
-                  BENCH_KEEP(out[0]);
-              }),
+    bench_row("mu-law decode",
+              BENCH_NS(100000,
+                       {
+                           ulaw_decode(ulaw + frame++ % N_FRAMES * VAD_FRAME, out, VAD_FRAME);
+                           BENCH_KEEP(out[0]);
+                       }),
               "ns", "per 20 ms");
-    bench_row("mu-law encode", BENCH_NS(100000, {
-                  ulaw_encode(loud + frame++ % N_FRAMES * VAD_FRAME, ulaw, VAD_FRAME);
-                  BENCH_KEEP(ulaw[0]);
-              }),
+    bench_row("mu-law encode",
+              BENCH_NS(100000,
+                       {
+                           ulaw_encode(loud + frame++ % N_FRAMES * VAD_FRAME, ulaw, VAD_FRAME);
+                           BENCH_KEEP(ulaw[0]);
+                       }),
               "ns", "per 20 ms");
-    bench_row("resample 8 to 16 kHz", BENCH_NS(5, resample()) / N_FRAMES / 1000, "us", "per 20 ms; whole utterances");
+    bench_row("resample 8 to 16 kHz", BENCH_NS(5, resample()) / N_FRAMES / 1000, "us",
+              "per 20 ms; whole utterances");
     bench_vad("VAD of speech in noise", vad_new, loud);
     bench_vad("VAD of idle noise", vad_new, quiet);
     bench_vad("VAD, stand-in, of speech in noise", vad_new_stand_in, loud);

@@ -1,5 +1,6 @@
 /*
- * test_stt.c - short answers are understood, other speech mostly not, and a missing model is no accident
+ * test_stt.c - short answers are understood, other speech mostly not, and a missing model is no
+ * accident
  */
 #include "services/stt.h"
 
@@ -26,13 +27,15 @@ static const struct {
     enum answer_kind expect;
     bool can;
 } kinds[] = {
-    { "en", ANSWER_YESNO, true },     { "en", ANSWER_DIGITS, true }, { "en", ANSWER_NUMBER, true },
-    { "en", ANSWER_COMMAND, true },   { "en", ANSWER_FREE, false },  { "en-GB", ANSWER_YESNO, true },
-    { "he", ANSWER_YESNO, false },    { "", ANSWER_YESNO, false },   { "english", ANSWER_YESNO, false },
-    { "en", ANSWER_N_KINDS, false },
+    { "en", ANSWER_YESNO, true },       { "en", ANSWER_DIGITS, true },
+    { "en", ANSWER_NUMBER, true },      { "en", ANSWER_COMMAND, true },
+    { "en", ANSWER_FREE, false },       { "en-GB", ANSWER_YESNO, true },
+    { "he", ANSWER_YESNO, false },      { "", ANSWER_YESNO, false },
+    { "english", ANSWER_YESNO, false }, { "en", ANSWER_N_KINDS, false },
 };
 
-static int hear(struct stt *stt, enum answer_kind expect, const int16_t *pcm, size_t n, struct stt_result *ret_result)
+static int hear(struct stt *stt, enum answer_kind expect, const int16_t *pcm, size_t n,
+                struct stt_result *ret_result)
 {
     struct stt_request request = { pcm, n, "en", expect };
 
@@ -44,12 +47,16 @@ static void test_kinds(struct stt *stt)
     static const int16_t silence[8000];
 
     for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
-        struct stt_request request = { silence, ELEMENTSOF(silence), kinds[i].language, kinds[i].expect };
+        struct stt_request request = { silence, ELEMENTSOF(silence), kinds[i].language,
+                                       kinds[i].expect };
         struct stt_result result;
         int r = stt_recognise(stt, 0, &request, &result);
-        ok(stt_can(stt, kinds[i].language, kinds[i].expect) == kinds[i].can && r == (kinds[i].can ? 0 : -EOPNOTSUPP),
-           "language '%s', kind %d: %s", kinds[i].language, (int)kinds[i].expect, kinds[i].can ? "can" : "cannot");
-        ok(!result.understood && result.text[0] == '\0', "and a second of silence is not understood");
+        ok(stt_can(stt, kinds[i].language, kinds[i].expect) == kinds[i].can &&
+               r == (kinds[i].can ? 0 : -EOPNOTSUPP),
+           "language '%s', kind %d: %s", kinds[i].language, (int)kinds[i].expect,
+           kinds[i].can ? "can" : "cannot");
+        ok(!result.understood && result.text[0] == '\0',
+           "and a second of silence is not understood");
     }
 }
 
@@ -67,14 +74,16 @@ static void test_sounds(struct stt *stt)
         pcm[i] = (int16_t)((int32_t)seed >> 19);
     }
     for (size_t i = 0; i < ELEMENTSOF(lengths); i++)
-        ok(hear(stt, ANSWER_YESNO, pcm, lengths[i], &result) == 0 && !result.understood, "%zu samples of noise are no answer",
-           lengths[i]);
+        ok(hear(stt, ANSWER_YESNO, pcm, lengths[i], &result) == 0 && !result.understood,
+           "%zu samples of noise are no answer", lengths[i]);
     for (size_t i = 0; i < N; i++)
         pcm[i] = (int16_t)(i % 20 < 10 ? 32767 : -32768);
-    ok(hear(stt, ANSWER_DIGITS, pcm, N, &result) == 0 && !result.understood, "nor is a tone at full scale");
+    ok(hear(stt, ANSWER_DIGITS, pcm, N, &result) == 0 && !result.understood,
+       "nor is a tone at full scale");
 
     int16_t *minute = calloc(70 * 8000, sizeof(*minute));
-    ok(minute && hear(stt, ANSWER_DIGITS, minute, 70 * 8000, &result) == 0 && !result.understood, "nor a minute of nothing");
+    ok(minute && hear(stt, ANSWER_DIGITS, minute, 70 * 8000, &result) == 0 && !result.understood,
+       "nor a minute of nothing");
     free(minute);
 }
 
@@ -99,7 +108,8 @@ struct tally {
     size_t n, n_right, n_refused;
 };
 
-static struct tally try_recordings(struct stt *stt, const struct recordings *recordings, const struct speech_set *set)
+static struct tally try_recordings(struct stt *stt, const struct recordings *recordings,
+                                   const struct speech_set *set)
 {
     struct tally tally = { 0 };
 
@@ -114,8 +124,8 @@ static struct tally try_recordings(struct stt *stt, const struct recordings *rec
         tally.n_right += right;
         tally.n_refused += !result.understood;
         if (!right)
-            printf("# %s: said \"%s\", heard \"%s\", confidence %.2f%s\n", one->file, one->text, result.text,
-                   result.confidence, result.understood ? "" : ", refused");
+            printf("# %s: said \"%s\", heard \"%s\", confidence %.2f%s\n", one->file, one->text,
+                   result.text, result.confidence, result.understood ? "" : ", refused");
     }
     return tally;
 }
@@ -130,7 +140,9 @@ static const struct {
     { { "digits", ANSWER_DIGITS, " an4_test cards ", DIGIT_WORDS }, 75, 0 },
     { { "numbers", ANSWER_NUMBER, " an4_test ", NUMBER_WORDS }, 55, 0 },
     { { "spelling instead of digits", ANSWER_DIGITS, " an4_test ",
-        " a b c d e f g h i j k l m n o p q r s t u v w x y z " }, 0, 60 },
+        " a b c d e f g h i j k l m n o p q r s t u v w x y z " },
+      0,
+      60 },
     { { "commands instead of a number", ANSWER_NUMBER, " an4_cmd ", NULL }, 0, 60 },
 };
 
@@ -143,8 +155,8 @@ static void test_recordings(struct stt *stt, const struct recordings *recordings
         else
             ok(tally.n_right * 100 >= tally.n * subsets[i].least_right &&
                    tally.n_refused * 100 >= tally.n * subsets[i].least_refused,
-               "%s of people on the telephone: %zu answers, %zu right, %zu refused", subsets[i].set.name, tally.n,
-               tally.n_right, tally.n_refused);
+               "%s of people on the telephone: %zu answers, %zu right, %zu refused",
+               subsets[i].set.name, tally.n, tally.n_right, tally.n_refused);
     }
 }
 
@@ -171,13 +183,14 @@ static void test_round_trip(struct stt *stt)
         scoped(clip_unref) struct clip *clip = NULL;
         scoped(free) int16_t *pcm = NULL;
         struct stt_result result = { .text = "" };
-        if (tts_speak(tts, 0, "en", NULL, synthetic[i].said, &clip) == 0 && (pcm = malloc(clip->n * sizeof(*pcm)))) {
+        if (tts_speak(tts, 0, "en", NULL, synthetic[i].said, &clip) == 0 &&
+            (pcm = malloc(clip->n * sizeof(*pcm)))) {
             ulaw_decode(clip->ulaw, pcm, clip->n);
             (void)hear(stt, synthetic[i].expect, pcm, clip->n, &result);
         }
         is_str(result.text, synthetic[i].want, synthetic[i].said);
-        ok(result.understood && result.confidence > 0.3 && result.confidence <= 1, "with confidence %.2f",
-           result.confidence);
+        ok(result.understood && result.confidence > 0.3 && result.confidence <= 1,
+           "with confidence %.2f", result.confidence);
     }
 }
 
@@ -197,7 +210,8 @@ static void *listen(void *user)
         struct stt_request request = { listener->one->pcm, listener->one->n, "en", expect[i] };
         struct stt_result result;
         (void)stt_recognise(listener->stt, listener->thread, &request, &result);
-        (void)snprintf(listener->heard[i], sizeof(listener->heard[i]), "%.40s %.3f", result.text, result.confidence);
+        (void)snprintf(listener->heard[i], sizeof(listener->heard[i]), "%.40s %.3f", result.text,
+                       result.confidence);
     }
     return NULL;
 }
@@ -242,12 +256,22 @@ static void test_missing(bool have_model)
         struct config config;
         bool needs_model;
     } rows[] = {
-        { "no folder", { .stt_model_dir = "/nonexistent", .stt_dict_file = installed.stt_dict_file }, false },
-        { "an empty folder", { .stt_model_dir = empty_dir, .stt_dict_file = installed.stt_dict_file }, false },
+        { "no folder",
+          { .stt_model_dir = "/nonexistent", .stt_dict_file = installed.stt_dict_file },
+          false },
+        { "an empty folder",
+          { .stt_model_dir = empty_dir, .stt_dict_file = installed.stt_dict_file },
+          false },
         { "no setting", { 0 }, false },
-        { "no dictionary", { .stt_model_dir = installed.stt_model_dir, .stt_dict_file = "/nonexistent" }, true },
-        { "a dictionary without our words", { .stt_model_dir = installed.stt_model_dir, .stt_dict_file = few_words }, true },
-        { "a dictionary of nonsense", { .stt_model_dir = installed.stt_model_dir, .stt_dict_file = nonsense }, true },
+        { "no dictionary",
+          { .stt_model_dir = installed.stt_model_dir, .stt_dict_file = "/nonexistent" },
+          true },
+        { "a dictionary without our words",
+          { .stt_model_dir = installed.stt_model_dir, .stt_dict_file = few_words },
+          true },
+        { "a dictionary of nonsense",
+          { .stt_model_dir = installed.stt_model_dir, .stt_dict_file = nonsense },
+          true },
         { "no such transform",
           { .stt_model_dir = installed.stt_model_dir,
             .stt_dict_file = installed.stt_dict_file,
@@ -260,7 +284,8 @@ static void test_missing(bool have_model)
         if (rows[i].needs_model && !have_model)
             continue;
         int r = stt_open(&rows[i].config, 1, &stt);
-        ok(r == 0 && !stt_can(stt, "en", ANSWER_YESNO), "%s: opened all the same, and it says that it cannot", rows[i].what);
+        ok(r == 0 && !stt_can(stt, "en", ANSWER_YESNO),
+           "%s: opened all the same, and it says that it cannot", rows[i].what);
     }
     stt_close(NULL);
 }
@@ -269,18 +294,23 @@ static void test_missing(bool have_model)
 static void test_other_model(const struct recordings *recordings)
 {
     char dir[2048], model[2200], mllr[2200];
-    struct config config = { .stt_model_dir = model, .stt_dict_file = installed.stt_dict_file, .stt_mllr_file = mllr };
+    struct config config = { .stt_model_dir = model,
+                             .stt_dict_file = installed.stt_dict_file,
+                             .stt_mllr_file = mllr };
     scoped(stt_close) struct stt *stt = NULL;
 
-    (void)snprintf(model, sizeof(model), "%s/speech/models/hub4wsj_sc_8k", recordings_shared(dir, sizeof(dir)));
+    (void)snprintf(model, sizeof(model), "%s/speech/models/hub4wsj_sc_8k",
+                   recordings_shared(dir, sizeof(dir)));
     (void)snprintf(mllr, sizeof(mllr), "%s/speech/models/mllr/hub4wsj_sc_8k-telephone.mllr", dir);
     if (access(model, R_OK) < 0) {
         skip("no model for 8 kHz: the shared folder is not there");
         return;
     }
-    ok(stt_open(&config, 1, &stt) == 0 && stt_can(stt, "en", ANSWER_DIGITS), "a model for 8 kHz is taken");
+    ok(stt_open(&config, 1, &stt) == 0 && stt_can(stt, "en", ANSWER_DIGITS),
+       "a model for 8 kHz is taken");
     struct tally digits = try_recordings(stt, recordings, &subsets[2].set);
-    ok(digits.n_right * 4 >= digits.n * 3, "and hears digits: %zu of %zu", digits.n_right, digits.n);
+    ok(digits.n_right * 4 >= digits.n * 3, "and hears digits: %zu of %zu", digits.n_right,
+       digits.n);
 }
 
 int main(void)

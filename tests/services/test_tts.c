@@ -1,5 +1,6 @@
 /*
- * test_tts.c - recordings before the command before flite; each fit for the telephone, each rendered once
+ * test_tts.c - recordings before the command before flite; each fit for the telephone, each
+ * rendered once
  */
 #include "services/tts.h"
 
@@ -15,7 +16,8 @@
 
 enum { RATE_HZ = 8000, N_THREADS = 4 };
 
-static void tone_write(const char *path, unsigned rate_hz, unsigned n_channels, double hz, double level, double seconds)
+static void tone_write(const char *path, unsigned rate_hz, unsigned n_channels, double hz,
+                       double level, double seconds)
 {
     size_t n = (size_t)(rate_hz * seconds);
     int16_t *pcm = calloc(n * n_channels + 1, sizeof(*pcm));
@@ -34,7 +36,8 @@ struct heard {
     size_t quiet_before, quiet_behind; /* samples */
 };
 
-static struct heard speak(struct tts *tts, const char *language, const char *prompt, const char *text)
+static struct heard speak(struct tts *tts, const char *language, const char *prompt,
+                          const char *text)
 {
     scoped(clip_unref) struct clip *clip = NULL;
     struct heard heard = { .r = tts_speak(tts, 0, language, prompt, text, &clip) };
@@ -103,13 +106,14 @@ static void test_flite(void)
             continue;
         for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
             struct heard heard = speak(tts, "en", NULL, texts[i].text);
-            ok(heard.r == texts[i].want && heard.seconds >= texts[i].least_s && heard.seconds <= texts[i].most_s,
+            ok(heard.r == texts[i].want && heard.seconds >= texts[i].least_s &&
+                   heard.seconds <= texts[i].most_s,
                "%s takes %.1f s", texts[i].what, heard.seconds);
             if (heard.r == 0)
-                ok(heard.peak >= 20000 && heard.peak <= 24000 && heard.quiet_before < RATE_HZ / 10 &&
-                       heard.quiet_behind < RATE_HZ / 4,
-                   "and is fit for the telephone: peak %d, quiet for %zu and %zu ms", heard.peak, heard.quiet_before / 8,
-                   heard.quiet_behind / 8);
+                ok(heard.peak >= 20000 && heard.peak <= 24000 &&
+                       heard.quiet_before < RATE_HZ / 10 && heard.quiet_behind < RATE_HZ / 4,
+                   "and is fit for the telephone: peak %d, quiet for %zu and %zu ms", heard.peak,
+                   heard.quiet_before / 8, heard.quiet_behind / 8);
         }
     }
 }
@@ -118,20 +122,23 @@ static const struct {
     const char *language;
     bool with_flite, with_command;
 } languages[] = {
-    { "en", true, true }, { "en-US", true, true }, { "he", false, true }, { "eng", false, true }, { "", false, true },
+    { "en", true, true },   { "en-US", true, true }, { "he", false, true },
+    { "eng", false, true }, { "", false, true },
 };
 
 static void test_languages(void)
 {
-    struct config plain = { .tts_voice = "rms" }, other = { .tts_voice = "rms", .tts_command = "false" };
+    struct config plain = { .tts_voice = "rms" },
+                  other = { .tts_voice = "rms", .tts_command = "false" };
     scoped(tts_close) struct tts *flite = NULL, *command = NULL;
 
     if (tts_open(&plain, "p", 1, &flite) < 0 || tts_open(&other, "p", 1, &command) < 0)
         return;
     for (size_t i = 0; i < ELEMENTSOF(languages); i++) {
-        ok(tts_can(flite, languages[i].language) == languages[i].with_flite, "flite and '%s'", languages[i].language);
-        ok(tts_can(command, languages[i].language) == languages[i].with_command, "a command and '%s'",
+        ok(tts_can(flite, languages[i].language) == languages[i].with_flite, "flite and '%s'",
            languages[i].language);
+        ok(tts_can(command, languages[i].language) == languages[i].with_command,
+           "a command and '%s'", languages[i].language);
     }
     is_int(speak(flite, "he", NULL, "shalom").r, -EOPNOTSUPP, "Hebrew has no embedded voice");
 }
@@ -146,17 +153,21 @@ static void test_command(void)
 
     tone_write(scratch_file("tone.wav"), 22050, 2, 500, 3000, 1);
     (void)snprintf(command, sizeof(command),
-                   "cd %s; echo run >>runs; cat >text; echo $AGENTLOCATOR_LANGUAGE,$AGENTLOCATOR_VOICE >told; cat tone.wav",
+                   "cd %s; echo run >>runs; cat >text; echo "
+                   "$AGENTLOCATOR_LANGUAGE,$AGENTLOCATOR_VOICE >told; cat tone.wav",
                    scratch());
     if (!ok(tts_open(&config, "p", 1, &tts) == 0, "opened with a command"))
         return;
     struct heard first = speak(tts, "he", NULL, "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d");
     ok(first.r == 0 && fabs(first.seconds - 1) < 0.01, "the command speaks Hebrew");
-    ok(first.peak >= 22000 && first.peak <= 24000, "its 22 kHz, stereo and faint, are made fit: peak %d", first.peak);
-    scoped(fclose) FILE *told_file = fopen(scratch_file("told"), "re"), *text_file = fopen(scratch_file("text"), "re");
-    is_str(told_file && fgets(told, sizeof(told), told_file) ? told : NULL, "he,slt\n", "it was told language and voice");
-    is_str(text_file && fgets(text, sizeof(text), text_file) ? text : NULL, "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d",
-           "and the text");
+    ok(first.peak >= 22000 && first.peak <= 24000,
+       "its 22 kHz, stereo and faint, are made fit: peak %d", first.peak);
+    scoped(fclose) FILE *told_file = fopen(scratch_file("told"), "re"),
+                        *text_file = fopen(scratch_file("text"), "re");
+    is_str(told_file && fgets(told, sizeof(told), told_file) ? told : NULL, "he,slt\n",
+           "it was told language and voice");
+    is_str(text_file && fgets(text, sizeof(text), text_file) ? text : NULL,
+           "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d", "and the text");
 
     struct heard second = speak(tts, "he", NULL, "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d");
     ok(second.r == 0 && n_runs() == 1, "the second time it is not run, the cache has it");
@@ -183,10 +194,12 @@ static void test_failures(void)
 
         tone_write(scratch_file("silence.wav"), 16000, 1, 500, 0, 1);
         (void)unlink(scratch_file("runs"));
-        (void)snprintf(command, sizeof(command), "cd %s; echo run >>runs; %s", scratch(), failures[i].command);
+        (void)snprintf(command, sizeof(command), "cd %s; echo run >>runs; %s", scratch(),
+                       failures[i].command);
         if (tts_open(&config, "p", 1, &tts) < 0)
             continue;
-        ok(speak(tts, "en", NULL, "hello").r == 0, "a command that %s: flite speaks instead", failures[i].what);
+        ok(speak(tts, "en", NULL, "hello").r == 0, "a command that %s: flite speaks instead",
+           failures[i].what);
         is_int(speak(tts, "en", NULL, "once more").r, 0, "and again");
         is_int(n_runs(), 1, "while the command rests");
         is_int(speak(tts, "he", NULL, "shalom").r, -EIO, "what nobody else speaks");
@@ -209,7 +222,8 @@ static const struct {
 static void test_recordings(void)
 {
     char prompts_dir[512];
-    struct config config = { .tts_voice = "rms", .prompts_dir = keep(prompts_dir, scratch_file("prompts")) };
+    struct config config = { .tts_voice = "rms",
+                             .prompts_dir = keep(prompts_dir, scratch_file("prompts")) };
     scoped(tts_close) struct tts *tts = NULL;
 
     (void)mkdir(scratch_file("prompts"), 0700);
@@ -225,8 +239,9 @@ static void test_recordings(void)
         return;
     for (size_t i = 0; i < ELEMENTSOF(prompts); i++) {
         struct heard heard = speak(tts, "en", prompts[i].prompt, "good bye");
-        ok(heard.r == 0 && (prompts[i].seconds > 0 ? fabs(heard.seconds - 2) < 0.01 : heard.seconds < 1.5), "%s: %.2f s",
-           prompts[i].what, heard.seconds);
+        ok(heard.r == 0 &&
+               (prompts[i].seconds > 0 ? fabs(heard.seconds - 2) < 0.01 : heard.seconds < 1.5),
+           "%s: %.2f s", prompts[i].what, heard.seconds);
         if (prompts[i].seconds > 0)
             ok(heard.peak > 900 && heard.peak < 1100, "its level is left as it is");
     }
@@ -251,7 +266,8 @@ static void *speak_often(void *user)
 static void test_threads(void)
 {
     char cache_dir[512];
-    struct config config = { .tts_voice = "rms", .cache_dir = keep(cache_dir, scratch_file("threads")) };
+    struct config config = { .tts_voice = "rms",
+                             .cache_dir = keep(cache_dir, scratch_file("threads")) };
     scoped(tts_close) struct tts *tts = NULL;
     pthread_t threads[N_THREADS];
     intptr_t n_good = 0;

@@ -58,9 +58,11 @@ static void only_file(const char *folder, char *ret_path, size_t size)
 static void test_find(void)
 {
     scoped(tts_cache_close) struct tts_cache *cache = NULL;
-    scoped(clip_unref) struct clip *clip = clip_of(1000, 3), *found = NULL, *empty = clip_new(0), *none = NULL;
+    scoped(clip_unref) struct clip *clip = clip_of(1000, 3), *found = NULL, *empty = clip_new(0),
+                                   *none = NULL;
 
-    if (!ok(tts_cache_open(scratch_file("find"), 1 * MIB, &cache) == 0, "a cache is made where there is none"))
+    if (!ok(tts_cache_open(scratch_file("find"), 1 * MIB, &cache) == 0,
+            "a cache is made where there is none"))
         return;
     is_int(tts_cache_get(cache, &hello, &none), -ENOENT, "it is empty");
     is_int(tts_cache_put(cache, &hello, clip), 0, "a clip is kept");
@@ -71,7 +73,8 @@ static void test_find(void)
     is_int((long long)tts_cache_size(cache), HEADER + 1000, "its size is known");
 
     scoped(tts_cache_close) struct tts_cache *again = NULL;
-    is_int(tts_cache_open(scratch_file("find"), 1 * MIB, &again), 0, "a second process opens the same");
+    is_int(tts_cache_open(scratch_file("find"), 1 * MIB, &again), 0,
+           "a second process opens the same");
     clip_unref(steal(&found));
     is_int(again ? tts_cache_get(again, &hello, &found) : -1, 0, "and finds it");
     is_int(again ? (long long)tts_cache_size(again) : -1, HEADER + 1000, "and its size");
@@ -119,7 +122,8 @@ static void test_damage(void)
             byte ^= 0x55;
             (void)!pwrite(fd, &byte, 1, damages[i].at);
         }
-        ok(fd >= 0 && tts_cache_get(cache, &hello, &found) == -ENOENT, "not played: %s", damages[i].what);
+        ok(fd >= 0 && tts_cache_get(cache, &hello, &found) == -ENOENT, "not played: %s",
+           damages[i].what);
         clip_unref(found);
     }
     struct clip *found = NULL;
@@ -153,7 +157,8 @@ static void test_room(void)
         struct tts_key key = { "e", "v", "en", text };
         (void)tts_cache_put(cache, &key, clip);
         over += tts_cache_size(cache) > MAX;
-        (void)tts_cache_get(cache, &(struct tts_key){ "e", "v", "en", "0" }, &found); /* used all the time */
+        (void)tts_cache_get(cache, &(struct tts_key){ "e", "v", "en", "0" },
+                            &found); /* used all the time */
         clip_unref(found);
     }
     is_int(over, 0, "fifty clips never take more than there is room for");
@@ -178,7 +183,8 @@ static void test_nowhere(void)
 
     if (file)
         (void)fclose(file);
-    is_int(tts_cache_open(scratch_file("no/such/folder"), 1 * MIB, &cache), -ENOENT, "no folder above it");
+    is_int(tts_cache_open(scratch_file("no/such/folder"), 1 * MIB, &cache), -ENOENT,
+           "no folder above it");
     is_int(tts_cache_open(scratch_file("file"), 1 * MIB, &cache), -ENOTDIR, "a file in its place");
     tts_cache_close(NULL);
 }

@@ -48,13 +48,13 @@ static const struct {
     double level;
     unsigned learning_ms;
 } quiet[] = {
-    { "digital silence",         nothing, 0,         0 },
-    { "mu-law idle noise",       white,   16,        0 },
-    { "two clicks a second",     click,   20000,     0 },
-    { "white noise at -46 dBFS", white,   164 * 1.7, 2000 },
-    { "white noise at -26 dBFS", white,   1640 * 1.7, 2000 },
-    { "brown noise",             brown,   1000,      2000 },
-    { "mains hum",               hum,     1500,      2000 },
+    { "digital silence", nothing, 0, 0 },
+    { "mu-law idle noise", white, 16, 0 },
+    { "two clicks a second", click, 20000, 0 },
+    { "white noise at -46 dBFS", white, 164 * 1.7, 2000 },
+    { "white noise at -26 dBFS", white, 1640 * 1.7, 2000 },
+    { "brown noise", brown, 1000, 2000 },
+    { "mains hum", hum, 1500, 2000 },
 };
 
 struct seen {
@@ -100,13 +100,15 @@ static void test_quiet(int (*make)(struct vad **), const char *engine)
         for (size_t j = 0; j < ELEMENTSOF(pcm); j++)
             pcm[j] = (int16_t)(quiet[i].level * quiet[i].sound(j));
         push(vad, pcm, ELEMENTSOF(pcm), 0, &seen);
-        ok(seen.last_start_ms <= quiet[i].learning_ms && seen.last_ms <= quiet[i].learning_ms && !vad_speaking(vad),
+        ok(seen.last_start_ms <= quiet[i].learning_ms && seen.last_ms <= quiet[i].learning_ms &&
+               !vad_speaking(vad),
            "%s: half a minute of %s is no speech%s", engine, quiet[i].what,
            quiet[i].learning_ms ? " once it is learnt" : "");
     }
 }
 
-static void test_human(int (*make)(struct vad **), const char *engine, const struct recordings *recordings)
+static void test_human(int (*make)(struct vad **), const char *engine,
+                       const struct recordings *recordings)
 {
     int n = 0, n_unseen = 0, n_unended = 0, n_late = 0, n_wrong = 0;
 
@@ -161,8 +163,8 @@ int main(void)
     struct recordings recordings;
     int have = recordings_load(&recordings) == 0;
 
-    ok(strcmp(vad_engine(), "webrtc") == 0 || strcmp(vad_engine(), "speex") == 0, "the engine in use is named: %s",
-       vad_engine());
+    ok(strcmp(vad_engine(), "webrtc") == 0 || strcmp(vad_engine(), "speex") == 0,
+       "the engine in use is named: %s", vad_engine());
     printf("# recordings: %s\n", have ? recordings.source : "none");
     for (size_t i = 0; i < ELEMENTSOF(engines); i++) {
         test_quiet(engines[i].make, engines[i].name);

@@ -26,7 +26,8 @@ static const struct {
     { "no output", "cat >/dev/null", "hello", 0, "" },
     { "the environment it was given", "echo $GREETING", "", 0, "shalom\n" },
     { "and nothing of ours", "echo $HOME$TEST_SECRET", "", 0, "\n" },
-    { "three descriptors", "cd /proc/self/fd; echo *", "", 0, "0 1 2 3\n" }, /* 3: the shell reading the folder */
+    { "three descriptors", "cd /proc/self/fd; echo *", "", 0,
+      "0 1 2 3\n" }, /* 3: the shell reading the folder */
     { "signals as they are meant", "kill -PIPE $$; echo still here", "", -EIO, NULL },
     { "an output of the limit", "head -c 1000 /dev/zero", "", 0, NULL },
     { "an output over the limit", "head -c 1001 /dev/zero", "", -EFBIG, NULL },
@@ -36,7 +37,8 @@ static const struct {
     { "no such program", "exec /nonexistent/program 2>/dev/null", "", -EIO, NULL },
 };
 
-static int run(const char *command, const char *in, unsigned deadline_ms, char **ret_out, size_t *ret_n)
+static int run(const char *command, const char *in, unsigned deadline_ms, char **ret_out,
+               size_t *ret_n)
 {
     const char *const argv[] = { "/bin/sh", "-c", command, NULL };
     struct process process = { argv, environment, in, strlen(in), 1000, deadline_ms };
@@ -50,7 +52,8 @@ static void test_rows(void)
         scoped(free) char *out = NULL;
         size_t n = 0;
         int r = run(rows[i].command, rows[i].in, 60000, &out, &n);
-        if (!ok(r == rows[i].want && (!rows[i].out || (n == strlen(rows[i].out) && !memcmp(out, rows[i].out, n))),
+        if (!ok(r == rows[i].want &&
+                    (!rows[i].out || (n == strlen(rows[i].out) && !memcmp(out, rows[i].out, n))),
                 "%s", rows[i].what))
             printf("# result %d, output \"%.*s\"\n", r, (int)n, out ? out : "");
     }
@@ -63,10 +66,12 @@ static void test_deadline(void)
     size_t n;
 
     is_int(run("exec sleep 1000", "", 0, &out, &n), -ETIMEDOUT, "what never ends is ended");
-    is_int(run("exec >&-; exec sleep 1000", "", 0, &out, &n), -ETIMEDOUT, "closing its output does not help it");
+    is_int(run("exec >&-; exec sleep 1000", "", 0, &out, &n), -ETIMEDOUT,
+           "closing its output does not help it");
 }
 
-/* A grandchild holds the write end of a FIFO: once it is dead, opening the read end for good gives end of file. */
+/* A grandchild holds the write end of a FIFO: once it is dead, opening the read end for good gives
+ * end of file. */
 static void test_stragglers(void)
 {
     char command[1024];
@@ -75,7 +80,8 @@ static void test_stragglers(void)
     size_t n;
     char c;
 
-    (void)snprintf(command, sizeof(command), "mkfifo %s; sleep 1000 <>%s >&0 2>/dev/null & until test -p %s; do :; done",
+    (void)snprintf(command, sizeof(command),
+                   "mkfifo %s; sleep 1000 <>%s >&0 2>/dev/null & until test -p %s; do :; done",
                    path, path, path);
     is_int(run(command, "", 60000, &out, &n), 0, "a command leaves a child behind");
     scoped(close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
