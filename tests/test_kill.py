@@ -110,6 +110,9 @@ with Daemon() as d:
     for n in range(ROUNDS):
         play_round(d, n, random_draw)
 
+    store = d.status()["store"]
+    ok(store["commits"] > 0 and store["failed"] == 0 and 0 < store["used_bytes"] < store["map_bytes"],
+       "the status tells how the store is")
     second = run(BINARY, "serve", "--listen", "http=127.0.0.1:0", env=d.env)
     ok(second.returncode != 0 and re.search("another agentlocator has this store open", second.stderr),
        "a second daemon says that the store is in use, and goes")

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 
+#include "db.h"
 #include "routes/routes.h"
 #include "routes/ws_media.h"
 #include "server.h"
@@ -33,6 +34,19 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct status, frames_out, JSON_U64),
     JSON_FIELD(struct status, dropped_in, JSON_U64),
     JSON_FIELD(struct status, dropped_out, JSON_U64),
+};
+
+/* Without their n_: "commits", "ops"... */
+static const struct json_field store_fields[] = {
+    { "commits", JSON_U64, offsetof(struct db_stats, n_commits), 0, NULL },
+    { "ops", JSON_U64, offsetof(struct db_stats, n_ops), 0, NULL },
+    { "failed", JSON_U64, offsetof(struct db_stats, n_failed), 0, NULL },
+    { "waiting", JSON_U64, offsetof(struct db_stats, n_waiting), 0, NULL },
+    { "slow", JSON_U64, offsetof(struct db_stats, n_slow), 0, NULL },
+    { "stuck", JSON_U64, offsetof(struct db_stats, n_stuck), 0, NULL },
+    { "grown", JSON_U64, offsetof(struct db_stats, n_grown), 0, NULL },
+    { "map_bytes", JSON_U64, offsetof(struct db_stats, map_bytes), 0, NULL },
+    { "used_bytes", JSON_U64, offsetof(struct db_stats, used_bytes), 0, NULL },
 };
 
 static void fill(const struct services *services, struct status *status)
@@ -74,6 +88,14 @@ static struct json_object *media_faults(void)
     return json;
 }
 
+static struct json_object *store(const struct services *services)
+{
+    struct db_stats stats;
+
+    db_stats(services->db, &stats);
+    return json_write(store_fields, ELEMENTSOF(store_fields), &stats);
+}
+
 static int status_get(struct http_request *request, struct http_response *response)
 {
     scoped(json_object_put) struct json_object *json = NULL;
@@ -81,8 +103,10 @@ static int status_get(struct http_request *request, struct http_response *respon
 
     fill(request->context, &status);
     json = json_write(fields, ELEMENTSOF(fields), &status);
-    if (json)
+    if (json) {
         json_object_object_add(json, "media_faults", media_faults());
+        json_object_object_add(json, "store", store(request->context));
+    }
     struct http_ticket *ticket = json ? request->later(request) : NULL;
     if (!ticket)
         return -ENOMEM;
