@@ -52,7 +52,7 @@ struct connection {
     uint64_t unfinished_ms; /* first seen with a part of a request; 0: none */
     /* while taken over */
     h2o_socket_cb h2o_read;
-    struct held_back *held; /* the response whose end is held back; NULL: farewell was sent instead */
+    struct held_back *held; /* the response whose end is held back; NULL: farewell was sent */
     char *farewell;
 };
 
@@ -72,12 +72,14 @@ static h2o_generator_t whole_body = { proceed_nothing, NULL };
 
 static void add_header(h2o_req_t *req, const char *name, const char *value, size_t n_value)
 {
-    h2o_add_header_by_str(&req->pool, &req->res.headers, name, strlen(name), 1, NULL, value, n_value);
+    h2o_add_header_by_str(&req->pool, &req->res.headers, name, strlen(name), 1, NULL, value,
+                          n_value);
 }
 
 static void add_common_headers(h2o_req_t *req, const char *request_id, bool is_cacheable)
 {
-    add_header(req, "x-request-id", h2o_strdup(&req->pool, request_id, SIZE_MAX).base, strlen(request_id));
+    add_header(req, "x-request-id", h2o_strdup(&req->pool, request_id, SIZE_MAX).base,
+               strlen(request_id));
     add_header(req, "x-content-type-options", H2O_STRLIT("nosniff"));
     if (!is_cacheable)
         add_header(req, "cache-control", H2O_STRLIT("no-store"));
@@ -88,12 +90,14 @@ static bool is_line(const char *text, size_t n)
     return !memchr(text, '\r', n) && !memchr(text, '\n', n);
 }
 
-static void add_headers(h2o_req_t *req, const struct http_response *response, const char *request_id)
+static void add_headers(h2o_req_t *req, const struct http_response *response,
+                        const char *request_id)
 {
     bool is_cacheable = false;
 
     if (response->content_type)
-        add_header(req, "content-type", h2o_strdup(&req->pool, response->content_type, SIZE_MAX).base,
+        add_header(req, "content-type",
+                   h2o_strdup(&req->pool, response->content_type, SIZE_MAX).base,
                    strlen(response->content_type));
     for (size_t i = 0; i < response->n_extra; i++) {
         const struct http_field *field = &response->extra[i];
@@ -101,15 +105,18 @@ static void add_headers(h2o_req_t *req, const struct http_response *response, co
         if (!is_line(field->value, field->n_value)) /* it would become a header of its own */
             continue;
         is_cacheable |= strcmp(name.base, "cache-control") == 0;
-        add_header(req, name.base, h2o_strdup(&req->pool, field->value, field->n_value).base, field->n_value);
+        add_header(req, name.base, h2o_strdup(&req->pool, field->value, field->n_value).base,
+                   field->n_value);
     }
     add_common_headers(req, request_id, is_cacheable);
 }
 
-static void send_response(h2o_req_t *req, const struct http_response *response, const char *request_id)
+static void send_response(h2o_req_t *req, const struct http_response *response,
+                          const char *request_id)
 {
     bool has_body = !h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
-    h2o_iovec_t body = h2o_strdup(&req->pool, response->body ? response->body : "", response->n_body);
+    h2o_iovec_t body =
+        h2o_strdup(&req->pool, response->body ? response->body : "", response->n_body);
 
     req->res.status = response->status ? response->status : 200;
     req->res.reason = http_reason(req->res.status);
@@ -161,7 +168,8 @@ static void break_promises(struct loop *loop)
     for (h2o_linklist_t *node = loop->tickets.next; node != &loop->tickets; node = node->next) {
         struct ticket *ticket = H2O_STRUCT_FROM_MEMBER(struct ticket, link, node);
         struct http_response response = { 0 };
-        http_error(&response, 503, "shutting_down", "The server is stopping.", ticket->request_id, buffer);
+        http_error(&response, 503, "shutting_down", "The server is stopping.", ticket->request_id,
+                   buffer);
         settle(ticket, &response);
     }
 }
@@ -207,7 +215,8 @@ static struct http_ticket *later(struct http_request *request)
     ticket->loop = exchange->connection->loop;
     ticket->req = exchange->req;
     memcpy(ticket->request_id, exchange->id, sizeof(exchange->id));
-    ticket->owner = h2o_mem_alloc_shared(&exchange->req->pool, sizeof(*ticket->owner), on_client_gone);
+    ticket->owner =
+        h2o_mem_alloc_shared(&exchange->req->pool, sizeof(*ticket->owner), on_client_gone);
     *ticket->owner = ticket;
     h2o_linklist_insert(&ticket->loop->tickets, &ticket->link);
     exchange->is_promised = true;
@@ -248,17 +257,19 @@ static void name_peer(struct exchange *exchange)
 static void list_fields(struct exchange *exchange)
 {
     h2o_req_t *req = exchange->req;
-    struct http_field *fields = h2o_mem_alloc_pool(&req->pool, sizeof(*fields) * (req->headers.size + 2));
+    struct http_field *fields =
+        h2o_mem_alloc_pool(&req->pool, sizeof(*fields) * (req->headers.size + 2));
     size_t n = 0;
 
     for (size_t i = 0; i < req->headers.size; i++) {
         const h2o_header_t *header = &req->headers.entries[i];
         if (header->name && header->name->base) /* a folded line has none */
-            fields[n++] = (struct http_field){ header->name->base, header->name->len, header->value.base,
-                                               header->value.len };
+            fields[n++] = (struct http_field){ header->name->base, header->name->len,
+                                               header->value.base, header->value.len };
     }
     if (req->input.authority.base)
-        fields[n++] = (struct http_field){ "host", 4, req->input.authority.base, req->input.authority.len };
+        fields[n++] =
+            (struct http_field){ "host", 4, req->input.authority.base, req->input.authority.len };
     if (req->upgrade.base)
         fields[n++] = (struct http_field){ "upgrade", 7, req->upgrade.base, req->upgrade.len };
     exchange->request.fields = fields;
@@ -301,7 +312,8 @@ static void send_error(struct exchange *exchange, int status, const char *code, 
 
     http_error(&response, status, code, message, exchange->id, exchange->error);
     if (status == 426)
-        response.extra[response.n_extra++] = (struct http_field){ "sec-websocket-version", 21, "13", 2 };
+        response.extra[response.n_extra++] =
+            (struct http_field){ "sec-websocket-version", 21, "13", 2 };
     send_response(exchange->req, &response, exchange->id);
 }
 
@@ -317,7 +329,8 @@ static void upgrade(struct exchange *exchange, const struct http_response *respo
         return;
     exchange->connection->phase = SERVING;
     memset(&exchange->req->res.headers, 0, sizeof(exchange->req->res.headers));
-    send_error(exchange, status, "websocket_only", "This path takes a WebSocket handshake, version 13.");
+    send_error(exchange, status, "websocket_only",
+               "This path takes a WebSocket handshake, version 13.");
 }
 
 static bool has_nul(const struct http_request *request)
@@ -345,7 +358,7 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
         why = "There is a NUL in the path.";
     }
     if (status) {
-        req->http1_is_persistent = 0; /* whatever follows is not a request that we know the beginning of */
+        req->http1_is_persistent = 0; /* nobody knows where the next one begins */
         send_error(exchange, status, status == 431 ? "header_too_large" : "bad_request", why);
         return 0;
     }
@@ -370,7 +383,7 @@ struct held_back {
     char id[HTTP_REQUEST_ID_MAX], error[HTTP_ERROR_MAX];
 };
 
-/* Let go of a connection that waits for its peer. One whose request is in work ends with the response. */
+/* Let go of a connection that waits for its peer. One with a request in work ends behind it. */
 static void finish(struct connection *connection)
 {
     h2o_socket_t *socket = connection->socket;
@@ -381,7 +394,8 @@ static void finish(struct connection *connection)
     } else if (connection->phase == TAKEN_OVER) {
         connection->phase = LEAVING;
         if (connection->held)
-            h2o_ostream_send_next(&connection->held->super, connection->held->req, NULL, 0, H2O_SEND_STATE_FINAL);
+            h2o_ostream_send_next(&connection->held->super, connection->held->req, NULL, 0,
+                                  H2O_SEND_STATE_FINAL);
         else
             connection->h2o_read(socket, h2o_socket_error_closed);
     } else if (connection->phase == SERVING && h2o_socket_is_reading(socket)) {
@@ -437,7 +451,8 @@ static void own_error(struct connection *connection, int status, struct http_res
 }
 
 /* The first call brings h2o's text; the second comes when ours is written. */
-static void hold_back(h2o_ostream_t *super, h2o_req_t *req, h2o_iovec_t *bufs, size_t n_bufs, h2o_send_state_t state)
+static void hold_back(h2o_ostream_t *super, h2o_req_t *req, h2o_iovec_t *bufs, size_t n_bufs,
+                      h2o_send_state_t state)
 {
     struct held_back *held = (struct held_back *)super;
     h2o_iovec_t body = h2o_iovec_init(held->response.body, held->response.n_body);
@@ -494,11 +509,13 @@ static void say_farewell(struct connection *connection, int status)
     int n;
 
     own_error(connection, status, &response, id, error);
-    n = asprintf(&connection->farewell,
-                 "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-                 "X-Request-Id: %s\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\r\n%.*s",
-                 status, http_reason(status), response.content_type, response.n_body, id, (int)response.n_body,
-                 response.body);
+    n = asprintf(
+        &connection->farewell,
+        "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+        "X-Request-Id: %s\r\nX-Content-Type-Options: nosniff\r\n"
+        "Cache-Control: no-store\r\n\r\n%.*s",
+        status, http_reason(status), response.content_type, response.n_body, id,
+        (int)response.n_body, response.body);
     if (n < 0) {
         connection->farewell = NULL;
         finish(connection);
@@ -527,11 +544,13 @@ static void on_socket_closed(void *arg)
 static void serve(struct connection *connection)
 {
     struct loop *loop = connection->loop;
-    h2o_accept_ctx_t accept_ctx = { .ctx = &loop->context, .hosts = connection->loop->server->conf.hosts };
+    h2o_accept_ctx_t accept_ctx = { .ctx = &loop->context,
+                                    .hosts = connection->loop->server->conf.hosts };
 
     connection->phase = SERVING;
     connection->since_ms = clock_mono_ms();
-    h2o_http1_accept(&accept_ctx, connection->socket, *h2o_get_timestamp(&loop->context, NULL, NULL));
+    h2o_http1_accept(&accept_ctx, connection->socket,
+                     *h2o_get_timestamp(&loop->context, NULL, NULL));
 }
 
 static void on_handshake(h2o_socket_t *socket, const char *err)
@@ -551,15 +570,15 @@ static void arrive(struct loop_task *task)
     struct connection *connection = H2O_STRUCT_FROM_MEMBER(struct connection, arrival, task);
     struct loop *loop = connection->loop;
 
-    if (loop->server->is_stopped || loop->is_closing) { /* it was still on its way when the loop ended */
+    if (loop->server->is_stopped || loop->is_closing) { /* it was on its way when that ended */
         atomic_fetch_sub_explicit(&loop->n_connections, 1, memory_order_relaxed);
         server_make_room(loop->server);
         close(connection->fd);
         free(connection);
         return;
     }
-    connection->socket =
-        h2o_evloop_socket_create(loop->evloop, connection->fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
+    connection->socket = h2o_evloop_socket_create(loop->evloop, connection->fd,
+                                                  H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
     connection->socket->on_close.cb = on_socket_closed;
     connection->socket->on_close.data = connection;
     connection->since_ms = clock_mono_ms();
@@ -615,7 +634,9 @@ static void check(struct connection *connection, uint64_t now)
     }
 }
 
-static void for_each_connection(struct loop *loop, void (*fn)(struct connection *connection, uint64_t arg), uint64_t arg)
+static void for_each_connection(struct loop *loop,
+                                void (*fn)(struct connection *connection, uint64_t arg),
+                                uint64_t arg)
 {
     h2o_linklist_t *next;
 
@@ -653,7 +674,8 @@ void connection_end_waiting(struct loop *loop)
     for_each_connection(loop, end_waiting, 0);
 }
 
-int connection_new(struct loop *loop, enum http_listener kind, int fd, struct loop_task **ret_arrival)
+int connection_new(struct loop *loop, enum http_listener kind, int fd,
+                   struct loop_task **ret_arrival)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
 
@@ -673,9 +695,11 @@ int connection_new(struct loop *loop, enum http_listener kind, int fd, struct lo
 
 void connection_configure(struct server *server)
 {
-    h2o_hostconf_t *host = h2o_config_register_host(&server->conf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    h2o_hostconf_t *host =
+        h2o_config_register_host(&server->conf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
 
     /* everything is the fallback's: paths are the router's business */
     h2o_create_handler(&host->fallback_path, sizeof(h2o_handler_t))->on_req = on_request;
-    h2o_create_filter(&host->fallback_path, sizeof(h2o_filter_t))->on_setup_ostream = on_setup_ostream;
+    h2o_create_filter(&host->fallback_path, sizeof(h2o_filter_t))->on_setup_ostream =
+        on_setup_ostream;
 }

@@ -54,7 +54,8 @@ const char *http_reason(int status)
     return "Unknown";
 }
 
-const struct http_field *http_field(const struct http_request *request, const char *name, size_t nth)
+const struct http_field *http_field(const struct http_request *request, const char *name,
+                                    size_t nth)
 {
     size_t n = strlen(name);
 
@@ -101,7 +102,8 @@ int http_check_head(const char *bytes, size_t n, const char **ret_why)
     size_t at = 0, next;
     bool needs_host = false;
 
-    while (at < n && (bytes[at] == '\r' || bytes[at] == '\n')) /* a parser may pass over an empty line in front */
+    while (at < n && (bytes[at] == '\r' ||
+                      bytes[at] == '\n')) /* a parser may pass over an empty line in front */
         at++;
     for (size_t n_lines = 0;; n_lines++, at += next) {
         const char *text = bytes + at;
@@ -139,7 +141,8 @@ int http_check_head(const char *bytes, size_t n, const char **ret_why)
     return 0;
 }
 
-/* Append text as the inside of a JSON string as far as it fits, `reserve` bytes being kept free behind it. */
+/* Append text as the inside of a JSON string as far as it fits, `reserve` bytes being kept free
+ * behind it. */
 static size_t append_json(char *out, size_t at, size_t max, const char *text)
 {
     for (; *text; text++) {
@@ -198,7 +201,8 @@ static const char *keep(char **at, const char *text, size_t n)
     return kept;
 }
 
-int http_response_copy(const struct http_response *response, struct http_response *ret_copy, char **ret_storage)
+int http_response_copy(const struct http_response *response, struct http_response *ret_copy,
+                       char **ret_storage)
 {
     size_t n_type = response->content_type ? strlen(response->content_type) : 0;
     size_t n = n_type + 1 + response->n_body + 1;

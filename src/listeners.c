@@ -57,7 +57,8 @@ static void announce(const struct listener *listener)
     (void)getnameinfo((struct sockaddr *)&storage, n, host, sizeof(host), port, sizeof(port),
                       NI_NUMERICHOST | NI_NUMERICSERV);
     bool is_v6 = storage.ss_family == AF_INET6;
-    log_info("listening %s on %s%s%s:%s", names[listener->kind], is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
+    log_info("listening %s on %s%s%s:%s", names[listener->kind], is_v6 ? "[" : "", host,
+             is_v6 ? "]" : "", port);
 }
 
 /* --- inherited */
@@ -67,11 +68,14 @@ static int adopt(int fd, const char *name, struct listener *listener)
     int kind = kind_of(name, strlen(name));
 
     if (kind < 0) {
-        (void)log_warning(0, "systemd passed a socket named '%s'; http, https and admin are known, it is closed", name);
+        (void)log_warning(
+            0, "systemd passed a socket named '%s'; http, https and admin are known, it is closed",
+            name);
         return 0;
     }
     if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
-        return log_err(-EINVAL, "the socket '%s' that systemd passed is not a listening stream socket", name);
+        return log_err(
+            -EINVAL, "the socket '%s' that systemd passed is not a listening stream socket", name);
     if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
         return log_err(-errno, "cannot use the socket '%s' that systemd passed", name);
     *listener = (struct listener){ (enum http_listener)kind, fd };
@@ -122,7 +126,8 @@ static int open_tcp(const char *spec, const char *address, int *ret_fd)
     scoped(close) int fd = -1;
     int r;
 
-    host = colon ? strndup(address + is_bracketed, (size_t)(colon - address) - 2 * is_bracketed) : NULL;
+    host = colon ? strndup(address + is_bracketed, (size_t)(colon - address) - 2 * is_bracketed)
+                 : NULL;
     if (!host || !host[0] || !colon[1] || getaddrinfo(host, colon + 1, &hints, &found) != 0)
         return log_err(-EINVAL, "--listen %s: that is not NAME=ADDRESS:PORT or NAME=/path", spec);
 
@@ -145,7 +150,8 @@ static void remove_stale(const struct sockaddr_un *address)
     struct stat st;
 
     if (fd >= 0 && lstat(address->sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
-        connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 && errno == ECONNREFUSED)
+        connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
+        errno == ECONNREFUSED)
         (void)unlink(address->sun_path);
 }
 
@@ -192,7 +198,8 @@ void listeners_close(const struct listener *listeners, size_t n)
             close(listeners[i].fd);
 }
 
-int listeners_open(const char *const *specs, size_t n_specs, struct listener listeners[LISTENERS_MAX])
+int listeners_open(const char *const *specs, size_t n_specs,
+                   struct listener listeners[LISTENERS_MAX])
 {
     size_t n = 0;
     int r = inherit(listeners, &n);

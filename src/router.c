@@ -51,17 +51,20 @@ static bool is_method(const char *method)
     return method[0] && method[strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
 }
 
-/* Begins with '/', stays below it, ends without one (but for the root), and has braces only around the last segment. */
+/* Begins with '/', stays below it, ends without one (but for the root), and has braces only around
+ * the last segment. */
 static bool is_path(const char *path)
 {
     const char *brace = strpbrk(path, "{}"), *last = strrchr(path, '/');
     size_t n = strlen(path);
 
-    if (path[0] != '/' || n >= PATH_MAX_BYTES || (n > 1 && path[n - 1] == '/') || strstr(path, "//") ||
-        strstr(path, "/./") || strstr(path, "/../") || strcmp(last, "/.") == 0 || strcmp(last, "/..") == 0)
+    if (path[0] != '/' || n >= PATH_MAX_BYTES || (n > 1 && path[n - 1] == '/') ||
+        strstr(path, "//") || strstr(path, "/./") || strstr(path, "/../") ||
+        strcmp(last, "/.") == 0 || strcmp(last, "/..") == 0)
         return false;
-    return !brace || (brace == last + 1 && brace[0] == '{' && strcspn(brace + 1, "{}/") == strlen(brace) - 2 &&
-                      brace[1] != '}' && path[n - 1] == '}');
+    return !brace || (brace == last + 1 && brace[0] == '{' &&
+                      strcspn(brace + 1, "{}/") == strlen(brace) - 2 && brace[1] != '}' &&
+                      path[n - 1] == '}');
 }
 
 static const char *problem_of(const struct row *row)
@@ -73,7 +76,8 @@ static const char *problem_of(const struct row *row)
     if (row->route->path[0] && row->route->path[0] != '/')
         return "the path lies outside its blueprint";
     if (!is_path(row->path))
-        return "the path must begin with '/', have no empty, . or .. segment, and {name} only as the last one";
+        return "the path must begin with '/', have no empty, . or .. segment, and {name} only as "
+               "the last one";
     if (!is_method(row->route->method))
         return "the method must be in capitals";
     if (!row->route->handler)
@@ -110,14 +114,14 @@ static int check_rows(const struct router *router, FILE *problems)
         if (problem) {
             r = r ? r : -EINVAL;
             if (problems)
-                fprintf(problems, "BAD ROUTE: %s %s (%s): %s\n", row->route->method, row->path, row->blueprint->name,
-                        problem);
+                fprintf(problems, "BAD ROUTE: %s %s (%s): %s\n", row->route->method, row->path,
+                        row->blueprint->name, problem);
         }
         if (before && compare(before, row) == 0) {
             r = r ? r : -EEXIST;
             if (problems)
-                fprintf(problems, "DUPLICATE ROUTE: %s %s (%s, %s)\n", row->route->method, row->path,
-                        before->blueprint->name, row->blueprint->name);
+                fprintf(problems, "DUPLICATE ROUTE: %s %s (%s, %s)\n", row->route->method,
+                        row->path, before->blueprint->name, row->blueprint->name);
         }
     }
     return r;
@@ -207,11 +211,13 @@ static const struct row *first_of_key(const struct router *router, const char *k
         else
             high = middle;
     }
-    return low < router->n_rows && strcmp(router->rows[low].key, key) == 0 ? &router->rows[low] : NULL;
+    return low < router->n_rows && strcmp(router->rows[low].key, key) == 0 ? &router->rows[low]
+                                                                           : NULL;
 }
 
 /* Returns: the first row of the path, and what {name} stood for; or NULL. */
-static const struct row *first_of_path(const struct router *router, const char *path, const char **ret_param)
+static const struct row *first_of_path(const struct router *router, const char *path,
+                                       const char **ret_param)
 {
     const char *last = strrchr(path, '/');
     const struct row *row = first_of_key(router, path);
@@ -227,7 +233,8 @@ static const struct row *first_of_path(const struct router *router, const char *
     return first_of_key(router, key);
 }
 
-static const struct row *row_of_method(const struct router *router, const struct row *first, const char *method)
+static const struct row *row_of_method(const struct router *router, const struct row *first,
+                                       const char *method)
 {
     const struct row *end = router->rows + router->n_rows;
 
@@ -237,14 +244,15 @@ static const struct row *row_of_method(const struct router *router, const struct
     return strcmp(method, "HEAD") == 0 ? row_of_method(router, first, "GET") : NULL;
 }
 
-static int refuse(const struct http_request *request, struct http_response *response, int status, const char *code,
-                  const char *message, char *buffer)
+static int refuse(const struct http_request *request, struct http_response *response, int status,
+                  const char *code, const char *message, char *buffer)
 {
     http_error(response, status, code, message, request->request_id, buffer);
     return HTTP_DONE;
 }
 
-static int not_found(const struct http_request *request, struct http_response *response, char *buffer)
+static int not_found(const struct http_request *request, struct http_response *response,
+                     char *buffer)
 {
     return refuse(request, response, 404, "not_found", "There is nothing here.", buffer);
 }
@@ -267,25 +275,28 @@ static const struct {
     { ESHUTDOWN, 503, "shutting_down", "The server is stopping." },
 };
 
-static int fail(const struct http_request *request, struct http_response *response, int r, char *buffer)
+static int fail(const struct http_request *request, struct http_response *response, int r,
+                char *buffer)
 {
     *response = (struct http_response){ 0 };
     for (size_t i = 0; i < ELEMENTSOF(failures); i++)
         if (failures[i].error == -r)
-            return refuse(request, response, failures[i].status, failures[i].code, failures[i].message, buffer);
+            return refuse(request, response, failures[i].status, failures[i].code,
+                          failures[i].message, buffer);
 
-    log_limited(LOG_ERR, NULL, "request %s: %s %s failed: %s", request->request_id, request->method, request->path,
-                strerrordesc_np(-r) ?: "unknown error");
+    log_limited(LOG_ERR, NULL, "request %s: %s %s failed: %s", request->request_id, request->method,
+                request->path, strerrordesc_np(-r) ?: "unknown error");
     return refuse(request, response, 500, "internal", "Something went wrong here.", buffer);
 }
 
 /* 0 to let it through. */
-static int guard(const struct router *router, const struct route *route, struct http_request *request,
-                 struct http_response *response, char *buffer)
+static int guard(const struct router *router, const struct route *route,
+                 struct http_request *request, struct http_response *response, char *buffer)
 {
     guard_fn *fn = router->guards[route->guard];
 
-    if (route->guard == AUTH_NONE || route->guard == AUTH_LOCAL) /* for that the listener was looked at */
+    if (route->guard == AUTH_NONE ||
+        route->guard == AUTH_LOCAL) /* for that the listener was looked at */
         return 0;
     if (fn)
         return fn(request, response, buffer);
@@ -293,8 +304,8 @@ static int guard(const struct router *router, const struct route *route, struct 
     return 1;
 }
 
-int router_dispatch(const struct router *router, struct http_request *request, struct http_response *response,
-                    char *buffer)
+int router_dispatch(const struct router *router, struct http_request *request,
+                    struct http_response *response, char *buffer)
 {
     const struct row *first = first_of_path(router, request->path, &request->param);
     const struct row *row = first ? row_of_method(router, first, request->method) : NULL;
@@ -303,8 +314,10 @@ int router_dispatch(const struct router *router, struct http_request *request, s
     if (!first || (first->route->guard == AUTH_LOCAL && request->listener != LISTENER_ADMIN))
         return not_found(request, response, buffer);
     if (!row) {
-        response->extra[response->n_extra++] = (struct http_field){ "allow", 5, first->allow, strlen(first->allow) };
-        return refuse(request, response, 405, "method_not_allowed", "That method is not for this path.", buffer);
+        response->extra[response->n_extra++] =
+            (struct http_field){ "allow", 5, first->allow, strlen(first->allow) };
+        return refuse(request, response, 405, "method_not_allowed",
+                      "That method is not for this path.", buffer);
     }
     if (row->route->guard == AUTH_LOCAL && request->listener != LISTENER_ADMIN)
         return not_found(request, response, buffer);
@@ -324,12 +337,13 @@ static void print_table(const struct router *router, FILE *out)
     int width = 4;
 
     for (size_t i = 0; i < router->n_rows; i++)
-        width = (int)strlen(router->rows[i].path) > width ? (int)strlen(router->rows[i].path) : width;
+        width =
+            (int)strlen(router->rows[i].path) > width ? (int)strlen(router->rows[i].path) : width;
     fprintf(out, "%-7s %-*s %-7s %8s  %s\n", "METHOD", width, "PATH", "GUARD", "BODY", "SUMMARY");
     for (size_t i = 0; i < router->n_rows; i++) {
         const struct row *row = &router->rows[i];
-        fprintf(out, "%-7s %-*s %-7s %8zu  %s\n", row->route->method, width, row->path, guard_names[row->route->guard],
-                row->route->body_max, row->route->summary);
+        fprintf(out, "%-7s %-*s %-7s %8zu  %s\n", row->route->method, width, row->path,
+                guard_names[row->route->guard], row->route->body_max, row->route->summary);
     }
 }
 
@@ -342,14 +356,17 @@ static void print_json(const struct router *router, FILE *out)
         struct json_object *object = json_object_new_object();
         json_object_object_add(object, "method", json_object_new_string(row->route->method));
         json_object_object_add(object, "path", json_object_new_string(row->path));
-        json_object_object_add(object, "guard", json_object_new_string(guard_names[row->route->guard]));
-        json_object_object_add(object, "body_max", json_object_new_int64((int64_t)row->route->body_max));
+        json_object_object_add(object, "guard",
+                               json_object_new_string(guard_names[row->route->guard]));
+        json_object_object_add(object, "body_max",
+                               json_object_new_int64((int64_t)row->route->body_max));
         json_object_object_add(object, "blueprint", json_object_new_string(row->blueprint->name));
         json_object_object_add(object, "summary", json_object_new_string(row->route->summary));
         json_object_array_add(list, object);
     }
     fprintf(out, "%s\n",
-            json_object_to_json_string_ext(list, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+            json_object_to_json_string_ext(list, JSON_C_TO_STRING_PRETTY |
+                                                     JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(list);
 }
 

@@ -50,9 +50,9 @@ enum {
     GATHER_US = 5000,
     STOP_MS = 3000,
     BEAT_MS = 3000,
-    ACCEPT_BATCH = 64,         /* connections in one turn of loop 0 */
-    ADMIN_SPARE = 32,          /* connections that admin has above the limit */
-    DESCRIPTORS_SPARE = 256,   /* for everything that is not a connection */
+    ACCEPT_BATCH = 64,       /* connections in one turn of loop 0 */
+    ADMIN_SPARE = 32,        /* connections that admin has above the limit */
+    DESCRIPTORS_SPARE = 256, /* for everything that is not a connection */
     BODY_MIN = 16 * KIB,
     RECEIVE_BUFFER = 64 * KIB, /* what a flood can make h2o hold */
 };
@@ -118,7 +118,8 @@ static void on_acceptable(h2o_socket_t *socket, const char *err)
 {
     struct acceptor *acceptor = socket->data;
     struct server *server = acceptor->server;
-    unsigned max = server->options.connections_max + (acceptor->kind == LISTENER_ADMIN ? ADMIN_SPARE : 0);
+    unsigned max =
+        server->options.connections_max + (acceptor->kind == LISTENER_ADMIN ? ADMIN_SPARE : 0);
 
     for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
         if (atomic_load(&server->n_connections) >= max) {
@@ -143,7 +144,7 @@ static void close_acceptors(struct server *server, bool also_admin)
     for (size_t i = 0; i < server->n_acceptors; i++) {
         struct acceptor *acceptor = &server->acceptors[i];
         if (acceptor->socket && (also_admin || acceptor->kind != LISTENER_ADMIN))
-            h2o_socket_close(steal(&acceptor->socket)); /* closes the fd; no shutdown(): PID 1 holds it, too */
+            h2o_socket_close(steal(&acceptor->socket)); /* no shutdown(): PID 1 has it, too */
     }
 }
 
@@ -153,7 +154,8 @@ static void open_acceptors(struct loop *loop)
 
     for (size_t i = 0; i < server->n_acceptors; i++) {
         struct acceptor *acceptor = &server->acceptors[i];
-        acceptor->socket = h2o_evloop_socket_create(loop->evloop, acceptor->fd, H2O_SOCKET_FLAG_DONT_READ);
+        acceptor->socket =
+            h2o_evloop_socket_create(loop->evloop, acceptor->fd, H2O_SOCKET_FLAG_DONT_READ);
         acceptor->socket->data = acceptor;
     }
 }
@@ -226,13 +228,14 @@ static int prepare(struct loop *loop)
     return 0;
 }
 
-/* At most one turn in GATHER_US while there is much to gather; *turn_us is when the last one began. */
+/* At most one turn in GATHER_US while there is much to gather; *turn_us: when the last one began. */
 static void gather(struct loop *loop, uint64_t *turn_us)
 {
     uint64_t until_us = *turn_us + GATHER_US;
     struct timespec until = { (time_t)(until_us / 1000000), (long)(until_us % 1000000) * 1000 };
 
-    if (atomic_load_explicit(&loop->n_websockets, memory_order_relaxed) < GATHER_FROM || loop->is_closing)
+    if (atomic_load_explicit(&loop->n_websockets, memory_order_relaxed) < GATHER_FROM ||
+        loop->is_closing)
         return;
     if (clock_mono_us() < until_us)
         (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
@@ -241,7 +244,8 @@ static void gather(struct loop *loop, uint64_t *turn_us)
 
 static bool finished(struct loop *loop)
 {
-    return loop->is_closing && (h2o_linklist_is_empty(&loop->connections) || clock_mono_ms() >= loop->close_by_ms);
+    return loop->is_closing &&
+           (h2o_linklist_is_empty(&loop->connections) || clock_mono_ms() >= loop->close_by_ms);
 }
 
 static void release_context(struct loop *loop)
@@ -250,7 +254,7 @@ static void release_context(struct loop *loop)
     h2o_socket_close(loop->timer);
     if (!h2o_linklist_is_empty(&loop->connections))
         return;
-    /* armed for a second by h2o_context_request_shutdown(); h2o asserts that it is not when it disposes */
+    /* armed for a second by h2o_context_request_shutdown(), must not be when h2o disposes */
     h2o_timeout_unlink(&loop->context.http2._graceful_shutdown_timeout);
     h2o_context_dispose(&loop->context);
     (void)h2o_evloop_run(loop->evloop, 0); /* frees what was closed */
@@ -261,7 +265,8 @@ static void complain(int error)
 {
     static const struct timespec pause = { 0, 10 * 1000000 };
 
-    log_limited(LOG_ERR, NULL, "an event loop cannot watch a socket: %s", strerrordesc_np(error) ?: "?");
+    log_limited(LOG_ERR, NULL, "an event loop cannot watch a socket: %s",
+                strerrordesc_np(error) ?: "?");
     (void)nanosleep(&pause, NULL);
 }
 
@@ -284,7 +289,7 @@ static void *loop_main(void *arg)
     while (!finished(loop)) {
         if (h2o_evloop_run(loop->evloop, loop->is_closing ? CLOSING_WAIT_MS : WAIT_MS) == 0)
             gather(loop, &turn_us);
-        else if (errno != EINTR) /* the kernel is out of memory for it: others are served, this does not spin */
+        else if (errno != EINTR) /* no memory for one socket: the others go on, we do not spin */
             complain(errno);
     }
     release_context(loop);
@@ -360,7 +365,7 @@ void loop_post(struct loop *loop, struct loop_task *task)
 
 /* --- the server */
 
-/* What h2o takes at all. Not less than a small form, so that a wrong method is told as such, not by its body's size. */
+/* What h2o takes at all; at least a small form, so that a wrong method is told as such. */
 static size_t body_max(const struct router *router)
 {
     size_t max = router_body_max(router);
@@ -375,22 +380,26 @@ static void configure(struct server *server)
     h2o_config_init(conf);
     conf->server_name = h2o_iovec_init(NULL, 0); /* no Server header */
     conf->http1.upgrade_to_http2 = 0;
-    conf->http1.req_timeout = 2 * server->options.request_timeout_ms + 5000; /* a backstop: connection.c comes first */
-    conf->max_request_entity_size = body_max(server->options.router) + 1; /* chunked is refused at the limit */
+    /* a backstop: connection.c comes first */
+    conf->http1.req_timeout = 2 * server->options.request_timeout_ms + 5000;
+    /* what comes in chunks is refused at the limit already, else over it */
+    conf->max_request_entity_size = body_max(server->options.router) + 1;
     connection_configure(server);
 }
 
 /* Accepted sockets inherit these. */
 static void prepare_listener(const struct server_options *options, int fd)
 {
-    static const struct { int level, name, value; } settings[] = {
+    static const struct {
+        int level, name, value;
+    } settings[] = {
         { SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER }, { IPPROTO_TCP, TCP_NODELAY, 1 },
         { SOL_SOCKET, SO_KEEPALIVE, 1 },           { IPPROTO_TCP, TCP_KEEPIDLE, 60 },
         { IPPROTO_TCP, TCP_KEEPINTVL, 10 },        { IPPROTO_TCP, TCP_KEEPCNT, 3 },
     };
     unsigned timeout_ms = (unsigned)options->user_timeout_ms;
 
-    for (size_t i = 0; i < ELEMENTSOF(settings); i++) /* a UNIX socket has no use for most of them */
+    for (size_t i = 0; i < ELEMENTSOF(settings); i++) /* a UNIX socket takes few of them */
         (void)setsockopt(fd, settings[i].level, settings[i].name, &settings[i].value, sizeof(int));
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
 }
@@ -400,12 +409,15 @@ static unsigned bounded_by_descriptors(unsigned connections_max)
 {
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= (rlim_t)connections_max + DESCRIPTORS_SPARE)
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+        limit.rlim_cur >= (rlim_t)connections_max + DESCRIPTORS_SPARE)
         return connections_max;
-    unsigned fewer = limit.rlim_cur > 2 * DESCRIPTORS_SPARE ? (unsigned)limit.rlim_cur - DESCRIPTORS_SPARE
-                                                            : (unsigned)limit.rlim_cur / 2;
-    (void)log_warning(0, "only %u connections: the limit of open files is %llu, MAX_CONNECTIONS asks for %u", fewer,
-                      (unsigned long long)limit.rlim_cur, connections_max);
+    unsigned fewer = limit.rlim_cur > 2 * DESCRIPTORS_SPARE
+                         ? (unsigned)limit.rlim_cur - DESCRIPTORS_SPARE
+                         : (unsigned)limit.rlim_cur / 2;
+    (void)log_warning(
+        0, "only %u connections: the limit of open files is %llu, MAX_CONNECTIONS asks for %u",
+        fewer, (unsigned long long)limit.rlim_cur, connections_max);
     return fewer;
 }
 
@@ -431,7 +443,8 @@ int server_new(const struct server_options *options, const struct listener *list
     server->options.connections_max = bounded_by_descriptors(options->connections_max);
     server->resume.run = on_resume;
     for (size_t i = 0; i < n; i++) {
-        server->acceptors[i] = (struct acceptor){ server, listeners[i].kind, listeners[i].fd, NULL };
+        server->acceptors[i] =
+            (struct acceptor){ server, listeners[i].kind, listeners[i].fd, NULL };
         server->n_acceptors++;
         prepare_listener(options, listeners[i].fd);
     }
@@ -495,8 +508,10 @@ void server_stats(const struct server *server, struct server_stats *ret_stats)
         const struct loop *loop = &server->loops[i];
         ret_stats->n_websockets += atomic_load_explicit(&loop->n_websockets, memory_order_relaxed);
         ret_stats->n_requests += atomic_load_explicit(&loop->n_requests, memory_order_relaxed);
-        ret_stats->n_messages_in += atomic_load_explicit(&loop->n_messages_in, memory_order_relaxed);
-        ret_stats->n_messages_out += atomic_load_explicit(&loop->n_messages_out, memory_order_relaxed);
+        ret_stats->n_messages_in +=
+            atomic_load_explicit(&loop->n_messages_in, memory_order_relaxed);
+        ret_stats->n_messages_out +=
+            atomic_load_explicit(&loop->n_messages_out, memory_order_relaxed);
     }
 }
 
@@ -536,7 +551,7 @@ void server_free(struct server *server)
     server->is_stopped = true;
     for (unsigned i = server->loops ? server->options.n_loops : 0; i-- > 0;)
         if (server->loops[i].inbox)
-            inbox_run(server->loops[i].inbox); /* what was posted since, on this thread instead of the loop's */
+            inbox_run(server->loops[i].inbox); /* what was posted since, on this thread */
     for (unsigned i = 0; server->loops && i < server->options.n_loops; i++)
         if (server->loops[i].inbox)
             inbox_unref(server->loops[i].inbox);

@@ -38,13 +38,13 @@ static const char *reason(void)
     return text ? text : "unreadable";
 }
 
-static int select_http1(SSL *ssl, const unsigned char **out, unsigned char *n_out, const unsigned char *in,
-                        unsigned n_in, void *arg)
+static int select_http1(SSL *ssl, const unsigned char **out, unsigned char *n_out,
+                        const unsigned char *in, unsigned n_in, void *arg)
 {
     static const unsigned char protocols[] = "\x08http/1.1";
 
-    if (SSL_select_next_proto((unsigned char **)out, n_out, protocols, sizeof(protocols) - 1, in, n_in) !=
-        OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto((unsigned char **)out, n_out, protocols, sizeof(protocols) - 1, in,
+                              n_in) != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     return SSL_TLSEXT_ERR_OK;
 }
@@ -63,7 +63,8 @@ static SSL_CTX *load(const struct tls *tls)
         return NULL;
     ERR_clear_error();
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                     SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS); /* 49 -> 16 KB per connection */
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_default_passwd_cb(context, no_passphrase);
@@ -97,8 +98,8 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 
 static bool same(const struct stamp *a, const struct stamp *b)
 {
-    return same_time(&a->changed, &b->changed) && same_time(&a->modified, &b->modified) && a->inode == b->inode &&
-           a->size == b->size;
+    return same_time(&a->changed, &b->changed) && same_time(&a->modified, &b->modified) &&
+           a->inode == b->inode && a->size == b->size;
 }
 
 int tls_reload(struct tls *tls)

@@ -35,10 +35,10 @@
 
 enum {
     BUFFER_MIN = 512,
-    OUT_KEEP = 8 * KIB,       /* a larger one, from a burst, is given back at once */
-    SEND_BUFFER = 64 * KIB,   /* the kernel would take megabytes before a peer that does not read shows */
-    CONTROL_PER_SECOND = 20,  /* pings and pongs */
-    CLOSE_MS = 3000,          /* for the peer's Close, and to take our output */
+    OUT_KEEP = 8 * KIB,      /* a larger one, from a burst, is given back at once */
+    SEND_BUFFER = 64 * KIB,  /* the kernel would take megabytes before it shows who does not read */
+    CONTROL_PER_SECOND = 20, /* pings and pongs */
+    CLOSE_MS = 3000,         /* for the peer's Close, and to take our output */
     DISCARD_MS = 1000,
     QUIET_SECONDS = 2,
 };
@@ -181,7 +181,8 @@ static void on_writable(h2o_socket_t *socket, const char *err)
 
 static void send_plain(struct websocket *ws)
 {
-    ssize_t n = send(h2o_socket_get_fd(ws->socket), ws->out.bytes, ws->out.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t n =
+        send(h2o_socket_get_fd(ws->socket), ws->out.bytes, ws->out.n, MSG_DONTWAIT | MSG_NOSIGNAL);
 
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
         lose(ws, "the connection broke");
@@ -277,7 +278,8 @@ static void send_close(struct websocket *ws, int code)
     }
 }
 
-static void begin_end(struct websocket *ws, enum state state, int code, const char *why, unsigned within_ms)
+static void begin_end(struct websocket *ws, enum state state, int code, const char *why,
+                      unsigned within_ms)
 {
     ws->code = code;
     ws->why = why;
@@ -540,7 +542,7 @@ static void on_upgraded(void *user, h2o_socket_t *socket, size_t n_request)
 
     ws->in_callback = true;
     ws->ops->on_open(ws, ws->user);
-    read_tls(ws); /* frames that came behind the request are in h2o's buffer, whatever the transport */
+    read_tls(ws); /* frames that came with the request are in h2o's buffer, TLS or not */
     if (ws->direct) {
         if (socket->input->size && !append(&ws->part, socket->input->bytes, socket->input->size))
             die(ws, 1011, "out of memory");
@@ -563,7 +565,8 @@ static int check_handshake(h2o_req_t *req)
     const h2o_iovec_t *key = header_value(req, H2O_STRLIT("sec-websocket-key"));
     const h2o_iovec_t *version = header_value(req, H2O_STRLIT("sec-websocket-version"));
 
-    if (!req->upgrade.base || !h2o_lcstris(req->upgrade.base, req->upgrade.len, H2O_STRLIT("websocket")))
+    if (!req->upgrade.base ||
+        !h2o_lcstris(req->upgrade.base, req->upgrade.len, H2O_STRLIT("websocket")))
         return 426;
     if (!version || !h2o_memis(version->base, version->len, H2O_STRLIT("13")))
         return 426;
@@ -573,7 +576,8 @@ static int check_handshake(h2o_req_t *req)
     return 0;
 }
 
-int websocket_upgrade(h2o_req_t *req, struct loop *loop, const struct websocket_ops *ops, void *user)
+int websocket_upgrade(h2o_req_t *req, struct loop *loop, const struct websocket_ops *ops,
+                      void *user)
 {
     struct websocket *ws = h2o_mem_alloc(sizeof(*ws));
     int status = check_handshake(req);
@@ -589,8 +593,8 @@ int websocket_upgrade(h2o_req_t *req, struct loop *loop, const struct websocket_
     req->res.status = 101;
     req->res.reason = "Switching Protocols";
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_UPGRADE, NULL, H2O_STRLIT("websocket"));
-    h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("sec-websocket-accept"), 0, NULL, accept,
-                          WS_ACCEPT_LEN);
+    h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("sec-websocket-accept"), 0,
+                          NULL, accept, WS_ACCEPT_LEN);
     h2o_http1_upgrade(req, NULL, 0, on_upgraded, ws);
     return 0;
 }
@@ -606,7 +610,8 @@ static void second(struct websocket *ws, uint64_t mono_ms)
         give_back(&ws->message, OUT_KEEP);
 
     if (ws->state > OPEN && mono_ms >= ws->close_by_ms)
-        die(ws, ws->state == CLOSING ? 1006 : ws->code, ws->state == CLOSING ? "no answer to our Close" : ws->why);
+        die(ws, ws->state == CLOSING ? 1006 : ws->code,
+            ws->state == CLOSING ? "no answer to our Close" : ws->why);
     else if (ws->blocked && mono_ms - ws->progress_ms > ws->ops->stall_ms)
         die(ws, 1008, "the peer does not read");
     if (ws->state == OPEN && ws->ops->on_second) {
@@ -620,7 +625,8 @@ static void second(struct websocket *ws, uint64_t mono_ms)
 /* Nobody leaves the list meanwhile: that is for reapers, and they are tasks. */
 void websocket_second(struct loop *loop, uint64_t mono_ms)
 {
-    for (h2o_linklist_t *node = loop->websockets.next; node != &loop->websockets; node = node->next) {
+    for (h2o_linklist_t *node = loop->websockets.next; node != &loop->websockets;
+         node = node->next) {
         struct websocket *ws = H2O_STRUCT_FROM_MEMBER(struct websocket, link, node);
         if (ws->state != DEAD)
             second(ws, mono_ms);
@@ -630,7 +636,8 @@ void websocket_second(struct loop *loop, uint64_t mono_ms)
 void websocket_close_all(struct loop *loop)
 {
     for (h2o_linklist_t *node = loop->websockets.next; node != &loop->websockets; node = node->next)
-        websocket_close(H2O_STRUCT_FROM_MEMBER(struct websocket, link, node), 1001, "the server stops");
+        websocket_close(H2O_STRUCT_FROM_MEMBER(struct websocket, link, node), 1001,
+                        "the server stops");
 }
 
 struct loop *websocket_loop(const struct websocket *ws)

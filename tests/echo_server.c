@@ -38,10 +38,12 @@ static char *describe(const struct http_request *request)
     json_object_object_add(json, "param", json_object_new_string(request->param));
     json_object_object_add(json, "peer", json_object_new_string(request->peer));
     json_object_object_add(json, "is_loopback", json_object_new_boolean(request->peer_is_loopback));
-    json_object_object_add(json, "listener", json_object_new_string(listener_name(request->listener)));
+    json_object_object_add(json, "listener",
+                           json_object_new_string(listener_name(request->listener)));
     json_object_object_add(json, "request_id", json_object_new_string(request->request_id));
-    json_object_object_add(json, "body",
-                           json_object_new_string_len(request->body ? request->body : "", (int)request->n_body));
+    json_object_object_add(
+        json, "body",
+        json_object_new_string_len(request->body ? request->body : "", (int)request->n_body));
     for (size_t i = 0; i < request->n_fields; i++) {
         const struct http_field *field = &request->fields[i];
         struct json_object *pair = json_object_new_array();

@@ -52,7 +52,8 @@ static void test_heads(void)
     for (size_t i = 0; i < ELEMENTSOF(heads); i++) {
         why = NULL;
         int status = http_check_head(heads[i].head, strlen(heads[i].head), &why);
-        ok(status == heads[i].want && !why == !status, "head: %s: %d", heads[i].what, heads[i].want);
+        ok(status == heads[i].want && !why == !status, "head: %s: %d", heads[i].what,
+           heads[i].want);
     }
     int n = snprintf(large, 2 * HTTP_HEAD_MAX, GET "A: %0*d\r\n\r\n", HTTP_HEAD_MAX - 33, 0);
     is_int(http_check_head(large, (size_t)n, &why), 0, "the largest head");
@@ -80,11 +81,16 @@ static void test_errors(void)
         struct http_response response = { 0 };
         http_error(&response, 404, errors[i].code, errors[i].message, errors[i].id, buffer);
         struct json_tokener *tokener = json_tokener_new();
-        struct json_object *json = json_tokener_parse_ex(tokener, response.body, (int)response.n_body), *error = NULL;
+        struct json_object *json =
+                               json_tokener_parse_ex(tokener, response.body, (int)response.n_body),
+                           *error = NULL;
         json_object_object_get_ex(json, "error", &error);
-        is_str(json_object_get_string(json_object_object_get(error, "code")), errors[i].code, errors[i].what);
-        is_str(json_object_get_string(json_object_object_get(error, "message")), errors[i].want_message, errors[i].what);
-        is_str(json_object_get_string(json_object_object_get(error, "request_id")), errors[i].id ?: "", errors[i].what);
+        is_str(json_object_get_string(json_object_object_get(error, "code")), errors[i].code,
+               errors[i].what);
+        is_str(json_object_get_string(json_object_object_get(error, "message")),
+               errors[i].want_message, errors[i].what);
+        is_str(json_object_get_string(json_object_object_get(error, "request_id")),
+               errors[i].id ?: "", errors[i].what);
         is_int(response.status, 404, errors[i].what);
         json_object_put(json);
         json_tokener_free(tokener);
@@ -97,7 +103,8 @@ static void test_errors(void)
         struct json_object *json = NULL;
         buffer[response.n_body - 1] = '\0';
         json = json_tokener_parse(buffer);
-        ok(response.n_body <= HTTP_ERROR_MAX && json, "too long for its buffer: cut, and still JSON");
+        ok(response.n_body <= HTTP_ERROR_MAX && json,
+           "too long for its buffer: cut, and still JSON");
         json_object_put(json);
     }
 }
@@ -105,7 +112,10 @@ static void test_errors(void)
 static void test_fields(void)
 {
     static const struct http_field fields[] = {
-        { "host", 4, "x", 1 }, { "x-two", 5, "1", 1 }, { "X-Two", 5, "2", 1 }, { "x-twofold", 9, "3", 1 },
+        { "host", 4, "x", 1 },
+        { "x-two", 5, "1", 1 },
+        { "X-Two", 5, "2", 1 },
+        { "x-twofold", 9, "3", 1 },
     };
     struct http_request request = { .fields = fields, .n_fields = ELEMENTSOF(fields) };
 
@@ -118,7 +128,11 @@ static void test_fields(void)
 static void test_copy(void)
 {
     char name[] = "allow", value[] = "GET", type[] = "text/plain", body[] = "body";
-    struct http_response response = { .status = 201, .content_type = type, .body = body, .n_body = 4, .n_extra = 1,
+    struct http_response response = { .status = 201,
+                                      .content_type = type,
+                                      .body = body,
+                                      .n_body = 4,
+                                      .n_extra = 1,
                                       .extra = { { name, 5, value, 3 } } };
     struct http_response copied, empty = { .status = 204 };
     scoped(free) char *storage = NULL, *empty_storage = NULL;
@@ -131,7 +145,8 @@ static void test_copy(void)
     is_str(copied.extra[0].value, "GET", "whole");
     is_int(copied.status, 201, "and its status");
     is_int(http_response_copy(&empty, &copied, &empty_storage), 0, "an empty one is copied");
-    ok(copied.content_type == NULL && copied.n_body == 0 && copied.status == 204, "and stays empty");
+    ok(copied.content_type == NULL && copied.n_body == 0 && copied.status == 204,
+       "and stays empty");
 }
 
 static void test_ids(void)
@@ -140,7 +155,8 @@ static void test_ids(void)
 
     http_request_id(1, 1, a);
     http_request_id(1, 2, b);
-    ok(strlen(a) == 32 && strspn(a, "0123456789abcdef") == 32, "a request id is 32 hexadecimal digits");
+    ok(strlen(a) == 32 && strspn(a, "0123456789abcdef") == 32,
+       "a request id is 32 hexadecimal digits");
     ok(strcmp(a, b) != 0, "and another one for the next");
     http_request_id(2, 1, b);
     ok(strcmp(a, b) != 0, "and for another seed");

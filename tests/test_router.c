@@ -63,7 +63,8 @@ static const struct route roots[] = {
     { "GET", "/mixed", AUTH_NONE, 0, ok_handler, "For all" },
     { "POST", "/mixed", AUTH_LOCAL, 0, ok_handler, "Local" },
 };
-static const struct blueprint thing_blueprint = { "things", "/api/things", things, ELEMENTSOF(things) - 1 };
+static const struct blueprint thing_blueprint = { "things", "/api/things", things,
+                                                  ELEMENTSOF(things) - 1 };
 static const struct blueprint root_blueprint = BLUEPRINT("roots", "", roots);
 static const struct blueprint *const good[] = { &root_blueprint, &thing_blueprint };
 
@@ -114,7 +115,8 @@ static bool is_answer(const struct http_response *response, const char *answer)
     char member[64];
 
     if (response->status < 400)
-        return response->n_body == strlen(answer) && memcmp(response->body, answer, response->n_body) == 0;
+        return response->n_body == strlen(answer) &&
+               memcmp(response->body, answer, response->n_body) == 0;
     (void)snprintf(member, sizeof(member), "\"code\":\"%s\"", answer);
     return memmem(response->body, response->n_body, member, strlen(member));
 }
@@ -127,11 +129,13 @@ static void test_dispatch(const struct router *router)
         char buffer[HTTP_ERROR_MAX], path[128];
 
         fake_request(&fake, cases[i].method, cases[i].target, cases[i].body, NULL);
-        (void)snprintf(path, sizeof(path), "%.*s", (int)strcspn(cases[i].target, "?"), cases[i].target);
+        (void)snprintf(path, sizeof(path), "%.*s", (int)strcspn(cases[i].target, "?"),
+                       cases[i].target);
         fake.request.path = path;
         fake.request.listener = cases[i].listener;
         int r = router_dispatch(router, &fake.request, &response, buffer);
-        ok(r == HTTP_DONE && response.status == cases[i].want, "%s: %d", cases[i].what, cases[i].want);
+        ok(r == HTTP_DONE && response.status == cases[i].want, "%s: %d", cases[i].what,
+           cases[i].want);
         if (cases[i].answer)
             ok(is_answer(&response, cases[i].answer), "%s: \"%s\"", cases[i].what, cases[i].answer);
     }
@@ -144,7 +148,8 @@ static void test_details(struct router *router)
     char buffer[HTTP_ERROR_MAX], path[3000];
 
     fake_request(&fake, "GET", "/later", NULL, NULL);
-    is_int(router_dispatch(router, &fake.request, &response, buffer), HTTP_LATER, "a promise is passed on");
+    is_int(router_dispatch(router, &fake.request, &response, buffer), HTTP_LATER,
+           "a promise is passed on");
     is_str(fake.request.context, "context", "with the context of the router");
 
     fake_request(&fake, "PUT", "/api/things/42", NULL, NULL);
@@ -186,16 +191,21 @@ static void test_print(const struct router *router)
     router_print(router, out, false);
     fclose(out);
     ok(strncmp(text, "METHOD  PATH", 12) == 0, "the table has a head");
-    ok(strstr(text, "DELETE  /api/things/{id}    token          0  Away with it\n") != NULL, "and a row for each route");
+    ok(strstr(text, "DELETE  /api/things/{id}    token          0  Away with it\n") != NULL,
+       "and a row for each route");
     ok(strstr(text, "GET     /api/things ") < strstr(text, "GET     /later "), "sorted by path");
     free(text);
 }
 
 /* --- tables that are wrong */
 
-#define ROW(method, path) { method, path, AUTH_NONE, 0, ok_handler, "" }
+#define ROW(method, path)                                                                          \
+    {                                                                                              \
+        method, path, AUTH_NONE, 0, ok_handler, ""                                                 \
+    }
 
-static const struct route duplicates[] = { ROW("GET", "/a"), ROW("GET", "/b/{x}"), ROW("POST", "/a"), ROW("GET", "/b/{y}") };
+static const struct route duplicates[] = { ROW("GET", "/a"), ROW("GET", "/b/{x}"),
+                                           ROW("POST", "/a"), ROW("GET", "/b/{y}") };
 static const struct route again[] = { ROW("GET", "/a") };
 static const struct blueprint duplicate_blueprint = BLUEPRINT("one", "/p", duplicates);
 static const struct blueprint again_blueprint = BLUEPRINT("two", "/p", again);
@@ -211,8 +221,10 @@ static void test_duplicates(void)
 
     fclose(out);
     is_int(r, -EEXIST, "two rows with one method and path are refused");
-    ok(strstr(text, "DUPLICATE ROUTE: GET /p/a (") && strstr(text, "one") && strstr(text, "two"), "naming both blueprints");
-    ok(strstr(text, "DUPLICATE ROUTE: GET /p/b/{") && strstr(text, "(one, one)"), "two names for one param are the same path");
+    ok(strstr(text, "DUPLICATE ROUTE: GET /p/a (") && strstr(text, "one") && strstr(text, "two"),
+       "naming both blueprints");
+    ok(strstr(text, "DUPLICATE ROUTE: GET /p/b/{") && strstr(text, "(one, one)"),
+       "two names for one param are the same path");
     ok(!strstr(text, "POST"), "another method is not");
     free(text);
     is_int(router_new(both, 2, NULL, NULL, &router), -EEXIST, "nobody has to listen");
@@ -261,7 +273,8 @@ static void test_tables(void)
         is_int(router_new(one, 1, NULL, out, &router), tables[i].want, tables[i].what);
         fclose(out);
         if (tables[i].want < 0)
-            ok(strncmp(text, "BAD ROUTE: ", 11) == 0 && strstr(text, "(test)"), "%s: told with its blueprint", tables[i].what);
+            ok(strncmp(text, "BAD ROUTE: ", 11) == 0 && strstr(text, "(test)"),
+               "%s: told with its blueprint", tables[i].what);
         free(text);
         router_free(router);
     }

@@ -44,7 +44,8 @@ static void run(struct loop_task *task)
     struct sender *sender = counted->sender;
     unsigned which = counted->number % N_LOOPS;
 
-    if (counted->n_rounds == 0) { /* the first time round: in the order they were sent, on one thread */
+    if (counted->n_rounds ==
+        0) { /* the first time round: in the order they were sent, on one thread */
         n_wrong += sender->last[which] > counted->number;
         sender->last[which] = counted->number;
         if (!sender->on[which])
@@ -63,7 +64,9 @@ static void *send_all(void *arg)
 
     for (unsigned i = 0; i < N_TASKS; i++) {
         struct counted *counted = &sender->tasks[i];
-        *counted = (struct counted){ { run, NULL }, sender, server_loop(sender->server, i % N_LOOPS), 0, i };
+        *counted = (struct counted){
+            { run, NULL }, sender, server_loop(sender->server, i % N_LOOPS), 0, i
+        };
         loop_post(counted->loop, &counted->task);
     }
     return NULL;
@@ -83,7 +86,8 @@ static void test_tasks(struct server *server)
     for (unsigned i = 0; i < N_THREADS; i++)
         pthread_join(threads[i], NULL);
     sem_wait(&all_done);
-    is_int(n_run, N_THREADS * N_TASKS, "every task of every thread is run, as often as it is posted");
+    is_int(n_run, N_THREADS * N_TASKS,
+           "every task of every thread is run, as often as it is posted");
     is_int(n_wrong, 0, "on its loop's thread, those of one sender in order");
     sem_destroy(&all_done);
     free(senders);
@@ -206,10 +210,15 @@ static void test_tickets(struct server *server, const struct listener *listener)
     sem_destroy(&is_kept);
 }
 
-static struct server *start(const struct router *router, unsigned n_loops, const struct listener *listeners, size_t n)
+static struct server *start(const struct router *router, unsigned n_loops,
+                            const struct listener *listeners, size_t n)
 {
-    struct server_options options = { .router = router, .n_loops = n_loops, .connections_max = 100,
-                                      .request_timeout_ms = 10000, .handshake_timeout_ms = 1000, .user_timeout_ms = 5000 };
+    struct server_options options = { .router = router,
+                                      .n_loops = n_loops,
+                                      .connections_max = 100,
+                                      .request_timeout_ms = 10000,
+                                      .handshake_timeout_ms = 1000,
+                                      .user_timeout_ms = 5000 };
     struct server *server = NULL;
 
     is_int(server_new(&options, listeners, n, &server), 0, "a server is made");

@@ -8,11 +8,11 @@
 
 #include "app.h"
 
-static const char usage[] =
-    "Usage: agentlocator routes [--json]\n"
-    "\n"
-    "Prints every route with its guard and the largest body it takes. Fails, with a line for each problem, when two\n"
-    "rows have one method and path.\n";
+static const char usage[] = "Usage: agentlocator routes [--json]\n"
+                            "\n"
+                            "Prints every route with its guard and the largest body it takes. "
+                            "Fails, with a line for each problem, when two\n"
+                            "rows have one method and path.\n";
 
 int cli_routes(int argc, char **argv)
 {

@@ -29,11 +29,13 @@
 static const char usage[] =
     "Usage: agentlocator serve [OPTIONS]\n"
     "\n"
-    "Answers calls. Takes its sockets from systemd (named http, https, admin), or opens them itself.\n"
+    "Answers calls. Takes its sockets from systemd (named http, https, admin), or opens them "
+    "itself.\n"
     "\n"
     "  --listen NAME=ADDRESS:PORT  NAME is http, https or admin; port 0: the kernel chooses\n"
     "  --listen NAME=/PATH         a UNIX socket\n"
-    "  --env-file FILE             read settings from FILE too (the syntax of systemd's EnvironmentFile=)\n"
+    "  --env-file FILE             read settings from FILE too (the syntax of systemd's "
+    "EnvironmentFile=)\n"
     "  --help                      print this\n";
 
 enum {
@@ -57,7 +59,8 @@ static void tell(struct life *life, void (*notify)(const char *status))
     unsigned n = app_n_calls(life->app);
     char status[64];
 
-    (void)snprintf(status, sizeof(status), life->is_draining ? "Draining, %u call%s left" : "Answering, %u call%s", n,
+    (void)snprintf(status, sizeof(status),
+                   life->is_draining ? "Draining, %u call%s left" : "Answering, %u call%s", n,
                    n == 1 ? "" : "s");
     life->n_calls_told = n;
     notify(status);
@@ -121,7 +124,8 @@ static void live(struct life *life, const sigset_t *signals)
             life->second_ms = now;
             second(life);
         }
-        if (life->alive_every_ms && now - life->alive_ms >= life->alive_every_ms && app_is_alive(life->app)) {
+        if (life->alive_every_ms && now - life->alive_ms >= life->alive_every_ms &&
+            app_is_alive(life->app)) {
             life->alive_ms = now;
             notify_alive();
         }

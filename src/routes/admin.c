@@ -13,7 +13,8 @@
 #include "utils/json.h"
 
 struct status {
-    uint64_t uptime_s, connections, websockets, accepted, requests, messages_in, messages_out, pauses;
+    uint64_t uptime_s, connections, websockets, accepted, requests, messages_in, messages_out,
+        pauses;
     uint64_t calls_live, calls, frames_in, frames_out, dropped_in, dropped_out;
     bool draining;
 };

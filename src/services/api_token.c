@@ -29,8 +29,10 @@ int api_token_guard(struct http_request *request, struct http_response *response
 
     if (token && field && !http_field(request, "authorization", 1) && is_token(field, token))
         return 0;
-    http_error(response, 401, "unauthorized", token ? "A valid API token is needed." : "The API is not set up.",
+    http_error(response, 401, "unauthorized",
+               token ? "A valid API token is needed." : "The API is not set up.",
                request->request_id, buffer);
-    response->extra[response->n_extra++] = (struct http_field){ "www-authenticate", 16, "Bearer", 6 };
+    response->extra[response->n_extra++] =
+        (struct http_field){ "www-authenticate", 16, "Bearer", 6 };
     return 1;
 }

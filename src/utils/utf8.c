@@ -11,8 +11,8 @@
 #include <string.h>
 
 struct lead {
-    uint8_t from, to;         /* the first byte */
-    uint8_t n_more;           /* bytes that follow it */
+    uint8_t from, to;          /* the first byte */
+    uint8_t n_more;            /* bytes that follow it */
     uint8_t second, second_to; /* range of the one after it; the others are 80..BF */
 };
 

@@ -39,7 +39,8 @@ int ws_header_parse(const uint8_t *bytes, size_t n, struct ws_header *ret_header
 
     if (bytes[0] & 0x70)
         return -EPROTO;
-    if (is_control(opcode) ? opcode > WS_PONG || !fin || length > WS_CONTROL_MAX : opcode > WS_BINARY)
+    if (is_control(opcode) ? opcode > WS_PONG || !fin || length > WS_CONTROL_MAX
+                           : opcode > WS_BINARY)
         return -EPROTO;
 
     size_t n_length = length == 126 ? 2 : length == 127 ? 8 : 0;
@@ -54,14 +55,19 @@ int ws_header_parse(const uint8_t *bytes, size_t n, struct ws_header *ret_header
         return 0;
 
     *ret_header = (struct ws_header){
-        .opcode = opcode, .fin = fin, .masked = masked, .n_header = n_header, .n_payload = n_payload,
+        .opcode = opcode,
+        .fin = fin,
+        .masked = masked,
+        .n_header = n_header,
+        .n_payload = n_payload,
     };
     if (masked)
         memcpy(ret_header->mask, bytes + n_header - 4, 4);
     return 1;
 }
 
-size_t ws_header_write(uint8_t out[WS_HEADER_MAX], enum ws_opcode opcode, uint64_t n_payload, const uint8_t mask[4])
+size_t ws_header_write(uint8_t out[WS_HEADER_MAX], enum ws_opcode opcode, uint64_t n_payload,
+                       const uint8_t mask[4])
 {
     size_t n_length = n_payload <= 125 ? 0 : n_payload <= 65535 ? 2 : 8;
     size_t n = 0;
@@ -103,7 +109,9 @@ void ws_mask(uint8_t *bytes, size_t n, const uint8_t mask[4], size_t offset)
 
 bool ws_close_code_valid(unsigned code)
 {
-    static const struct { unsigned from, to; } valid[] = {
+    static const struct {
+        unsigned from, to;
+    } valid[] = {
         { 1000, 1003 }, /* 1004 is reserved; 1005, 1006 and 1015 never travel */
         { 1007, 1014 },
         { 3000, 4999 }, /* libraries and applications */
@@ -124,6 +132,7 @@ void ws_accept(const char key[WS_KEY_LEN], char ret_accept[WS_ACCEPT_LEN + 1])
     memcpy(text, key, WS_KEY_LEN);
     memcpy(text + WS_KEY_LEN, guid, sizeof(guid) - 1);
     if (EVP_Digest(text, sizeof(text), digest, NULL, EVP_sha1(), NULL) != 1)
-        memset(digest, 0, sizeof(digest)); /* no SHA-1 in this libcrypto: no client will accept it */
+        memset(digest, 0,
+               sizeof(digest)); /* no SHA-1 in this libcrypto: no client will accept it */
     (void)EVP_EncodeBlock((uint8_t *)ret_accept, digest, 20);
 }

@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from floor import PATIENCE, Reader, Server, ask, make_certificate  # noqa: E402
+from floor import LSAN_OPTIONS, PATIENCE, Reader, Server, ask, make_certificate  # noqa: E402
 from tap import BINARY, done, ok, run, same, skip  # noqa: E402
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -165,7 +165,7 @@ def activation(folder):
         skip("systemd-socket-activate is not there: inherited sockets were not shown")
         return
     port, admin = free_port(), f"{folder}/activated.sock"
-    passed = [f"-E{name}={value}" for name, value in environment(folder).items()]
+    passed = [f"-E{name}={value}" for name, value in {**environment(folder), "LSAN_OPTIONS": LSAN_OPTIONS}.items()]
     server = Server(activator, "-l", f"127.0.0.1:{port}", "-l", admin, "-l", f"{folder}/other.sock",
                     "--fdname=http:admin:surprise", *passed, BINARY, "serve", ready=None)
     try:

@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         memcpy(bytes, data, n);
     while (ws_header_parse(bytes + at, n - at, &header) > 0) {
         uint8_t again[WS_HEADER_MAX];
-        size_t n_again = ws_header_write(again, header.opcode, header.n_payload, header.masked ? header.mask : NULL);
+        size_t n_again = ws_header_write(again, header.opcode, header.n_payload,
+                                         header.masked ? header.mask : NULL);
         assert(n_again == header.n_header && memcmp(again + 1, bytes + at + 1, n_again - 1) == 0);
 
         at += header.n_header;

@@ -59,9 +59,9 @@ static void test_parse(void)
         struct ws_header got = { 0 };
         const struct ws_header *want = &cases[i].header;
         int r = ws_header_parse((const uint8_t *)cases[i].bytes, cases[i].n, &got);
-        int same = got.opcode == want->opcode && got.fin == want->fin && got.masked == want->masked &&
-                   got.n_header == want->n_header && got.n_payload == want->n_payload &&
-                   memcmp(got.mask, want->mask, 4) == 0;
+        int same = got.opcode == want->opcode && got.fin == want->fin &&
+                   got.masked == want->masked && got.n_header == want->n_header &&
+                   got.n_payload == want->n_payload && memcmp(got.mask, want->mask, 4) == 0;
         ok(r == cases[i].want && same, "parse: %s", cases[i].what);
     }
 }
@@ -77,9 +77,10 @@ static void test_write(void)
         bool masked = i & 1;
         size_t n = ws_header_write(bytes, WS_BINARY, sizes[i / 2], masked ? mask : NULL);
         int r = ws_header_parse(bytes, n, &got);
-        ok(r == 1 && got.n_header == n && got.n_payload == sizes[i / 2] && got.masked == masked && got.fin &&
-               (!masked || memcmp(got.mask, mask, 4) == 0),
-           "write, then parse: %llu bytes%s", (unsigned long long)sizes[i / 2], masked ? ", masked" : "");
+        ok(r == 1 && got.n_header == n && got.n_payload == sizes[i / 2] && got.masked == masked &&
+               got.fin && (!masked || memcmp(got.mask, mask, 4) == 0),
+           "write, then parse: %llu bytes%s", (unsigned long long)sizes[i / 2],
+           masked ? ", masked" : "");
     }
 }
 
@@ -106,8 +107,11 @@ static void test_mask(void)
 
 static void test_close_codes(void)
 {
-    static const struct { unsigned from, to; bool valid; } ranges[] = {
-        { 0, 999, false },    { 1000, 1003, true },  { 1004, 1006, false }, { 1007, 1014, true },
+    static const struct {
+        unsigned from, to;
+        bool valid;
+    } ranges[] = {
+        { 0, 999, false },     { 1000, 1003, true }, { 1004, 1006, false },  { 1007, 1014, true },
         { 1015, 2999, false }, { 3000, 4999, true }, { 5000, 65535, false },
     };
 
@@ -115,7 +119,8 @@ static void test_close_codes(void)
         int wrong = 0;
         for (unsigned code = ranges[i].from; code <= ranges[i].to; code++)
             wrong += ws_close_code_valid(code) != ranges[i].valid;
-        ok(wrong == 0, "close codes %u to %u are %s", ranges[i].from, ranges[i].to, ranges[i].valid ? "valid" : "not valid");
+        ok(wrong == 0, "close codes %u to %u are %s", ranges[i].from, ranges[i].to,
+           ranges[i].valid ? "valid" : "not valid");
     }
 }
 
