@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 
+#include "gate.h"
 #include "scratch.h"
 #include "tap.h"
 #include "utils/clock.h"
@@ -82,35 +83,6 @@ static int has(struct db *db, enum db_table table, const char *key)
     return db_read_begin(db, &txn) == 0 && db_get(txn, table, bytes(key), &value) == 0;
 }
 
-/* --- a gate that holds the writer until others have queued */
-
-struct gate {
-    struct db_op op;
-    sem_t entered, open;
-};
-
-static int run_gate(struct db_txn *txn, struct db_op *op)
-{
-    struct gate *gate = (struct gate *)op;
-
-    sem_post(&gate->entered);
-    sem_wait(&gate->open);
-    return 0;
-}
-
-static void gate_done(struct db_op *op, int r)
-{
-}
-
-static void gate_shut(struct db *db, struct gate *gate)
-{
-    *gate = (struct gate){ .op.run = run_gate, .op.done = gate_done };
-    sem_init(&gate->entered, 0, 0);
-    sem_init(&gate->open, 0, 0);
-    (void)db_submit(db, &gate->op);
-    sem_wait(&gate->entered);
-}
-
 /* --- tests */
 
 enum { N_GROUPED = 600 };
@@ -134,7 +106,7 @@ static void test_grouping(void)
         snprintf(puts[i].key, sizeof(puts[i].key), "key%d", i);
         (void)db_submit(db, &puts[i].op);
     }
-    sem_post(&gate.open);
+    gate_open(&gate);
     sem_wait(&all_done);
     db_stats(db, &after);
 
@@ -185,7 +157,7 @@ static void test_failing_alone(void)
         snprintf(puts[i].key, sizeof(puts[i].key), "%s", neighbours[i].key);
         (void)db_submit(db, &puts[i].op);
     }
-    sem_post(&gate.open);
+    gate_open(&gate);
     sem_wait(&all_done);
 
     for (size_t i = 0; i < ELEMENTSOF(neighbours); i++) {
@@ -512,7 +484,7 @@ static void test_queue_full(void)
     is_int(n_queued, 3, "the queue takes its measure");
     is_int(db_submit(db, &more.op), -EAGAIN, "and no more");
     is_int(db_write(db, &more.op), -EAGAIN, "also from one who would wait");
-    sem_post(&gate.open);
+    gate_open(&gate);
     db_close(db);
     ok(puts[0].n_done == 1 && puts[1].n_done == 1 && puts[2].n_done == 1, "closing commits the queue");
     is_int(more.n_done, 0, "a refused write is never told");
@@ -577,7 +549,7 @@ static void test_slow(void)
     until = clock_mono_us() + 1001; /* the passage of time itself is what is tested */
     while (clock_mono_us() < until)
         ;
-    sem_post(&gate.open);
+    gate_open(&gate);
     (void)write_text(db, DB_SEEN, "after", "1");
     db_stats(db, &stats);
     ok(n_slow >= 1 && stats.n_slow >= 1, "a slow transaction is reported and counted");

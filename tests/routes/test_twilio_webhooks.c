@@ -5,12 +5,12 @@
  * The store is real; the server and the speech workers are not.
  */
 #include <errno.h>
-#include <semaphore.h>
 
 #include <json-c/json.h>
 
 #include "config.h"
 #include "fake_request.h"
+#include "gate.h"
 #include "routes/routes.h"
 #include "scratch.h"
 #include "services/crm.h"
@@ -36,20 +36,6 @@ static uint64_t n_calls_live;
 void speech_stats(struct speech *speech, struct speech_stats *ret_stats)
 {
     *ret_stats = (struct speech_stats){ .n_calls_live = n_calls_live };
-}
-
-static int nothing_run(struct db_txn *txn, struct db_op *op)
-{
-    return 0;
-}
-
-/* What was queued before is answered after. */
-static void settle(void)
-{
-    struct db_op op = { .run = nothing_run, .what = "test" };
-
-    while (db_write(db, &op) == -EAGAIN)
-        ;
 }
 
 static const struct route *route_of(const char *path)
@@ -79,7 +65,7 @@ static void send_form(struct fake_request *fake, const char *path, const char *b
 static void post(struct fake_request *fake, const char *path, const char *body)
 {
     send_form(fake, path, body);
-    settle();
+    gate_settle(db);
 }
 
 /* --- rows: what is posted, what comes back */
@@ -242,7 +228,7 @@ static void two_at_once(void)
 
     send_form(&first, "/webhook/incoming_call", "CallSid=CA150&From=%2B972501112222");
     send_form(&second, "/webhook/incoming_call", "CallSid=CA150&From=%2B972501112222");
-    settle();
+    gate_settle(db);
     ok(first.n_answers == 1 && second.n_answers == 1, "two deliveries at the same time");
     is_str(second.body, first.body, "get the same answer");
 }
@@ -312,44 +298,20 @@ static void keeps_messages(void)
 
 /* --- what cannot be kept */
 
-struct blocker {
-    struct db_op op;
-    sem_t entered, go;
-};
-
-static int blocker_run(struct db_txn *txn, struct db_op *op)
-{
-    struct blocker *blocker = (struct blocker *)op;
-
-    sem_post(&blocker->entered);
-    sem_wait(&blocker->go);
-    return 0;
-}
-
-static void ignore_done(struct db_op *op, int r)
-{
-}
-
 static void full_store(void)
 {
     enum { QUEUE = 64 };
     static struct db_op ops[QUEUE];
-    struct blocker blocker = { .op = { .run = blocker_run, .done = ignore_done, .what = "test" } };
+    struct gate gate;
     struct fake_request fake;
-    int n = 0;
 
-    sem_init(&blocker.entered, 0, 0);
-    sem_init(&blocker.go, 0, 0);
-    is_int(db_submit(db, &blocker.op), 0, "the store is slow");
-    sem_wait(&blocker.entered);
-    do
-        ops[n] = (struct db_op){ .run = nothing_run, .done = ignore_done, .what = "test" };
-    while (db_submit(db, &ops[n]) == 0 && ++n < QUEUE);
+    gate_shut(db, &gate);
+    is_int(gate_crowd(db, ops, QUEUE) < QUEUE, 1, "the store is slow, and its queue full");
     send_form(&fake, "/webhook/incoming_call", "CallSid=CA400&From=%2B1");
     ok(fake.n_answers == 1 && fake.response.status == 503 && strstr(fake.body, "could not be kept"),
        "what it has no room for is answered 503, with the reason");
-    sem_post(&blocker.go);
-    settle();
+    gate_open(&gate);
+    gate_settle(db);
 
     struct call call;
     is_int(get_call("CA400", &call), -ENOENT, "and is not kept");
@@ -357,7 +319,7 @@ static void full_store(void)
     is_int(fake.response.status, 200, "the next attempt is");
 
     send_form(&fake, "/webhook/incoming_call", "CallSid=CA401&From=%2B1");
-    settle();
+    gate_settle(db);
     is_int(fake.n_answers, 1, "every request is answered once");
 }
 
@@ -379,7 +341,7 @@ static void no_name(void)
     fake_field(&fake, "host", "127.0.0.1:8080");
     is_int(route_of("/webhook/incoming_call")->handler(&fake.request, &response), HTTP_LATER,
            "development");
-    settle();
+    gate_settle(db);
     ok(!!strstr(fake.body, "url=\"wss://127.0.0.1:8080/ws/twilio-media\""),
        "a loopback peer is sent where he came");
     twilio_security_free(services.security);

@@ -7,13 +7,12 @@
 #include "routes/ws_media.h"
 
 #include <errno.h>
-#include <sched.h>
-#include <semaphore.h>
 #include <stdarg.h>
 
 #include "config.h"
 #include "fake_request.h"
 #include "fake_websocket.h"
+#include "gate.h"
 #include "routes/routes.h"
 #include "scratch.h"
 #include "services/crm.h"
@@ -40,9 +39,11 @@ static int speech_error;
 
 int speech_start_call(struct speech *speech, const struct speech_call *call, struct leg **ret_leg)
 {
-    struct leg_options options = {
-        .sid = call->call_sid, .n_inbound = 64, .n_outbound = 64, .loop = call->loop, .inbox = worker
-    };
+    struct leg_options options = { .sid = call->call_sid,
+                                   .n_inbound = 64,
+                                   .n_outbound = 64,
+                                   .loop = call->loop,
+                                   .inbox = worker };
 
     if (speech_error)
         return speech_error;
@@ -224,18 +225,10 @@ static void play(struct party *who, const char *script, const struct start *star
         }
 }
 
-static int nothing_run(struct db_txn *txn, struct db_op *op)
-{
-    return 0;
-}
-
 /* Let what the writer has been given reach the loop. */
 static void settle(void)
 {
-    struct db_op op = { .run = nothing_run, .what = "test" };
-
-    while (db_write(db, &op) == -EAGAIN)
-        sched_yield();
+    gate_settle(db);
     fake_loop_run(&loop, 0);
 }
 
@@ -618,41 +611,11 @@ static void keeps_the_beginning(void)
     is_int(call.status, CALL_IN_PROGRESS, "and in progress");
 }
 
-/* An operation that keeps the writer until the test lets it go. */
-struct blocker {
-    struct db_op op;
-    sem_t entered, go;
-};
-
-static int blocker_run(struct db_txn *txn, struct db_op *op)
-{
-    struct blocker *blocker = (struct blocker *)op;
-
-    sem_post(&blocker->entered);
-    sem_wait(&blocker->go);
-    return 0;
-}
-
-static void ignore_done(struct db_op *op, int r)
-{
-}
-
-static void block(struct blocker *blocker)
-{
-    *blocker =
-        (struct blocker){ .op = { .run = blocker_run, .done = ignore_done, .what = "test" } };
-    sem_init(&blocker->entered, 0, 0);
-    sem_init(&blocker->go, 0, 0);
-    if (db_submit(db, &blocker->op) < 0)
-        printf("Bail out! the store does not take an operation\n");
-    sem_wait(&blocker->entered);
-}
-
 /* What the look-up could not see yet, the writer knows. */
 static void loses_the_race(void)
 {
-    struct blocker blocker;
-    struct opening other = { .op = { .run = open_run, .done = ignore_done, .what = "test" },
+    struct gate gate;
+    struct opening other = { .op = { .run = open_run, .done = gate_done, .what = "test" },
                              .stream_too = true };
     uint64_t before[N_MEDIA_FAULTS], after[N_MEDIA_FAULTS];
 
@@ -660,12 +623,12 @@ static void loses_the_race(void)
     call_in(&party, OPENED);
     strcpy(other.call.sid, party.call_sid);
     strcpy(other.call.stream_token, party.token);
-    block(&blocker);
+    gate_shut(db, &gate);
     is_int(db_submit(db, &other.op), 0, "another stream of the call is on its way to the store");
     connect_to(&party);
     play(&party, "csm", &right, NULL);
     is_int(party.socket.code, 0, "which the look-up does not see");
-    sem_post(&blocker.go);
+    gate_open(&gate);
     settle();
     media_fault_counts(after);
     is_int((long long)(after[FAULT_ALREADY_STREAMED] - before[FAULT_ALREADY_STREAMED]), 1,
@@ -678,18 +641,18 @@ static void loses_the_race(void)
 /* The stream ends while its beginning is still with the writer: nobody may touch what is freed. */
 static void outlives_its_socket(void)
 {
-    struct blocker blocker;
+    struct gate gate;
     int end = -1;
 
     call_in(&party, OPENED);
-    block(&blocker);
+    gate_shut(db, &gate);
     connect_to(&party);
     play(&party, "csm", &right, NULL);
     party.socket.ops->on_close(&party.socket, party.socket.user, 1000, "test");
     ok(leg_released(party.leg, &end) && end == CALL_END_CALLER,
        "a caller may close before the store has answered");
     leg_leave(party.leg);
-    sem_post(&blocker.go);
+    gate_open(&gate);
     settle();
 }
 
@@ -698,18 +661,14 @@ static void tries_again(void)
     enum { QUEUE = 64 };
     static struct db_op ops[QUEUE];
     scoped(call_done) struct call call = { 0 };
-    struct blocker blocker;
+    struct gate gate;
     struct db_txn *txn;
-    int n = 0;
-
     call_in(&party, OPENED);
-    block(&blocker);
-    do
-        ops[n] = (struct db_op){ .run = nothing_run, .done = ignore_done, .what = "test" };
-    while (db_submit(db, &ops[n]) == 0 && ++n < QUEUE);
+    gate_shut(db, &gate);
+    int n = gate_crowd(db, ops, QUEUE);
     connect_to(&party);
     play(&party, "csm", &right, NULL);
-    sem_post(&blocker.go);
+    gate_open(&gate);
     settle();
     play(&party, "1m", &right, NULL);
     settle();
