@@ -30,6 +30,7 @@ enum {
     COUNTRY_MAX = 4,
 };
 
+_Static_assert(1 + PHRASE_MAX <= AGENT_SENTENCES_MAX, "a greeting and a question make a reply");
 _Static_assert(PROFILE_QUESTIONS_MAX * VISITS_MAX * ((int)RUNG_GIVE_UP + REPEATS_MAX) < AGENT_TURNS_MAX, "walks end");
 
 /* Of one answer, which may come in two halves: AGENT_CONTINUED adds to it. */
@@ -144,18 +145,24 @@ static bool by_keypad(const struct agent *agent)
     return expect != ANSWER_FREE && (agent->rung >= RUNG_KEYPAD || agent->deaf_to & 1U << expect);
 }
 
+static const struct phrase *phrase_of(const struct agent *agent)
+{
+    if (agent->rung >= RUNG_KEYPAD || by_keypad(agent))
+        return &agent->question->keypad;
+    return agent->rung == RUNG_AGAIN ? &agent->question->again : &agent->question->ask;
+}
+
 static void ask(struct agent *agent, struct agent_reply *reply)
 {
     const struct question *question = agent->question;
+    const struct phrase *phrase = phrase_of(agent);
 
     reply->expect = question->expect;
     reply->keypad = by_keypad(agent);
     reply->digits_min = question->digits_min;
     reply->digits_max = question->digits_max;
-    if (reply->keypad || agent->rung >= RUNG_KEYPAD)
-        say(agent, reply, question->keypad);
-    else
-        say(agent, reply, agent->rung == RUNG_AGAIN ? question->again : question->ask);
+    for (size_t i = 0; i < phrase->n_prompts; i++)
+        say(agent, reply, phrase->prompts[i]);
 }
 
 static void enter(struct agent *agent, struct agent_reply *reply, const char *id)

@@ -292,7 +292,7 @@ void dialogue_check_said(struct dialogue *d, bool late)
     if (!dialogue_is_speaking(d))
         return;
 
-    bool failed = d->says.list[d->says.n - 1].state == SAY_FAILED;
+    bool failed = says_any_failed(&d->says);
     dialogue_save_agent(d);
     dialogue_listen(d);
     if (failed)

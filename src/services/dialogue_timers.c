@@ -60,7 +60,7 @@ static uint64_t leave_at(const struct dialogue *d)
 
 static void not_stopped(struct dialogue *d)
 {
-    says_stopped_now(&d->says, d->now_ms);
+    says_stopped_now(&d->says, d->stopped_ms);
     dialogue_stopped(d);
 }
 

@@ -17,8 +17,8 @@ enum words { WORDS_NONE, WORDS_SOME, WORDS_DONE, WORDS_OPEN, WORDS_UNHEARD, WORD
 static const uint16_t waits_ms[ANSWER_N_KINDS][WORDS_N] = {
     /* nothing understood; an answer that may go on; one that cannot; one that will; nobody can transcribe it */
     /* with the detector's 300 ms: 0.9 s, the pause between sentences; "and ..." is a search for words;
-       without words to tell the difference, a little more patience */
-    [ANSWER_FREE] = { 600, 600, 600, 1500, 900 },
+       what is said after all, into the first words of the reply, still counts */
+    [ANSWER_FREE] = { 600, 600, 600, 1500, 600 },
     /* "yes" is complete at once; "no, it is ..." brings a number */
     [ANSWER_YESNO] = { 600, 800, 0, 1500, 300 },
     /* groups of a number are a breath apart; enough digits may still be too few; all digits are all */

@@ -140,6 +140,7 @@ struct key {
     const char *name;
     enum json_type type;
     bool required;
+    bool or_list; /* an array of them */
 };
 
 static void check_keys(struct loading *loading, struct json_object *object, const struct key *keys, size_t n_keys,
@@ -152,7 +153,8 @@ static void check_keys(struct loading *loading, struct json_object *object, cons
             i++;
         if (i == n_keys)
             problem(loading, "%s: unknown key \"%s\"", where, name);
-        else if (json_object_get_type(value) != keys[i].type)
+        else if (json_object_get_type(value) != keys[i].type &&
+                 !(keys[i].or_list && json_object_is_type(value, json_type_array)))
             problem(loading, "%s: \"%s\" must be of type %s, not %s", where, name, json_type_to_name(keys[i].type),
                     json_type_to_name(json_object_get_type(value)));
     }
@@ -161,12 +163,10 @@ static void check_keys(struct loading *loading, struct json_object *object, cons
             problem(loading, "%s: \"%s\" is missing", where, keys[i].name);
 }
 
-/* A string without control characters, or NULL: not there, or named as a problem already. */
-static const char *string_of(struct loading *loading, struct json_object *object, const char *key, const char *where)
+/* A string without control characters, or NULL: another type, or named as a problem already. */
+static const char *plain_text(struct loading *loading, struct json_object *value, const char *where, const char *key)
 {
-    struct json_object *value = NULL;
-
-    if (!json_object_object_get_ex(object, key, &value) || !json_object_is_type(value, json_type_string))
+    if (!json_object_is_type(value, json_type_string))
         return NULL;
     const char *text = json_object_get_string(value);
     for (int i = 0; i < json_object_get_string_len(value); i++)
@@ -175,6 +175,13 @@ static const char *string_of(struct loading *loading, struct json_object *object
             return NULL;
         }
     return text;
+}
+
+static const char *string_of(struct loading *loading, struct json_object *object, const char *key, const char *where)
+{
+    struct json_object *value = NULL;
+
+    return json_object_object_get_ex(object, key, &value) ? plain_text(loading, value, where, key) : NULL;
 }
 
 static const struct placeholder *placeholder_at(const char *text)
@@ -290,12 +297,49 @@ static void load_kind(struct loading *loading, struct json_object *object, const
         problem(loading, "%s: \"field\" is missing", where);
 }
 
+static const char *load_id(struct loading *loading, struct json_object *value, const char *where, const char *key,
+                           size_t max)
+{
+    const char *id = plain_text(loading, value, where, key);
+
+    if (!id)
+        return NULL;
+    if (!id_valid(id, max))
+        problem(loading, "%s: \"%s\" is no id: 1 to %zu of a-z 0-9 _ -", where, key, max);
+    return keep(loading, id, strlen(id));
+}
+
+/* One prompt id, or a list of them. */
+static void load_phrase(struct loading *loading, struct json_object *object, const char *where, const char *key,
+                        struct phrase *phrase)
+{
+    struct json_object *value = NULL;
+
+    if (!json_object_object_get_ex(object, key, &value))
+        return;
+    bool list = json_object_is_type(value, json_type_array);
+    size_t n = list ? json_object_array_length(value) : 1;
+    if (n < 1 || n > PHRASE_MAX) {
+        problem(loading, "%s: \"%s\" must have 1 to %d prompts", where, key, PHRASE_MAX);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *one = list ? json_object_array_get_idx(value, i) : value;
+        const char *id = load_id(loading, one, where, key, ID_MAX);
+
+        if (id)
+            phrase->prompts[phrase->n_prompts++] = id;
+        else if (list)
+            problem(loading, "%s: \"%s\" must hold strings", where, key);
+    }
+}
+
 static void load_question(struct loading *loading, struct json_object *object, const char *where)
 {
     static const struct key keys[] = {
         { "id", json_type_string, true },       { "field", json_type_string, false },
-        { "expect", json_type_string, true },   { "ask", json_type_string, true },
-        { "again", json_type_string, true },    { "keypad", json_type_string, true },
+        { "expect", json_type_string, true },   { "ask", json_type_string, true, true },
+        { "again", json_type_string, true, true }, { "keypad", json_type_string, true, true },
         { "on_yes", json_type_string, false },  { "on_no", json_type_string, false },
         { "next", json_type_string, true },     { "digits_min", json_type_int, false },
         { "digits_max", json_type_int, false },
@@ -307,20 +351,18 @@ static void load_question(struct loading *loading, struct json_object *object, c
         size_t max;
     } strings[] = {
         { "id", &question->id, ID_MAX },         { "field", &question->field, FIELD_MAX },
-        { "ask", &question->ask, ID_MAX },       { "again", &question->again, ID_MAX },
-        { "keypad", &question->keypad, ID_MAX }, { "on_yes", &question->on_yes, ID_MAX },
-        { "on_no", &question->on_no, ID_MAX },   { "next", &question->next, ID_MAX },
+        { "on_yes", &question->on_yes, ID_MAX }, { "on_no", &question->on_no, ID_MAX },
+        { "next", &question->next, ID_MAX },
     };
+    struct json_object *value = NULL;
 
     check_keys(loading, object, keys, ELEMENTSOF(keys), where);
-    for (size_t i = 0; i < ELEMENTSOF(strings); i++) {
-        const char *text = string_of(loading, object, strings[i].key, where);
-        if (!text)
-            continue;
-        if (!id_valid(text, strings[i].max))
-            problem(loading, "%s: \"%s\" is no id: 1 to %zu of a-z 0-9 _ -", where, strings[i].key, strings[i].max);
-        *strings[i].value = keep(loading, text, strlen(text));
-    }
+    for (size_t i = 0; i < ELEMENTSOF(strings); i++)
+        if (json_object_object_get_ex(object, strings[i].key, &value))
+            *strings[i].value = load_id(loading, value, where, strings[i].key, strings[i].max);
+    load_phrase(loading, object, where, "ask", &question->ask);
+    load_phrase(loading, object, where, "again", &question->again);
+    load_phrase(loading, object, where, "keypad", &question->keypad);
     load_kind(loading, object, where, question);
     loading->profile->n_questions++;
 }
@@ -384,15 +426,15 @@ static void check_prompt(struct loading *loading, const char *id, unsigned may_h
 
 static void check_question(struct loading *loading, const struct question *question)
 {
-    const char *const prompts[] = { question->ask, question->again, question->keypad };
+    const struct phrase *const phrases[] = { &question->ask, &question->again, &question->keypad };
     const char *const nexts[] = { question->on_yes, question->on_no, question->next };
     unsigned may_hold = question->expect != ANSWER_YESNO ? 0 : question->field ? 1U << IS_NUMBER : 1U << IS_DIGITS;
     char where[64];
 
     (void)snprintf(where, sizeof(where), "question \"%.*s\"", ID_MAX, question->id ? question->id : "");
-    for (size_t i = 0; i < ELEMENTSOF(prompts); i++)
-        if (prompts[i])
-            check_prompt(loading, prompts[i], may_hold, where);
+    for (size_t i = 0; i < ELEMENTSOF(phrases); i++)
+        for (size_t k = 0; k < phrases[i]->n_prompts; k++)
+            check_prompt(loading, phrases[i]->prompts[k], may_hold, where);
     for (size_t i = 0; i < ELEMENTSOF(nexts); i++)
         if (nexts[i] && strcmp(nexts[i], "goodbye") != 0 && !profile_question(loading->profile, nexts[i]))
             problem(loading, "%s: there is no question \"%s\"", where, nexts[i]);
@@ -508,7 +550,7 @@ int profile_parse(const char *json, size_t n, const char *business, char *proble
     if (!root)
         return loading.n_found ? -EBADMSG : -ENOMEM;
 
-    /* every string of the file once, and every prompt filled */
+    /* every string of the file, and every prompt filled */
     size_t n_strings = n + (size_t)PROMPTS_MAX * PROFILE_TEXT_MAX;
     profile = calloc(1, sizeof(*profile));
     if (!profile || !(profile->storage = calloc(1, sizeof(struct storage) + n_strings)))

@@ -12,6 +12,12 @@
 #include "models/turn.h"
 #include "utils/scoped.h"
 
+enum {
+    PROFILE_TEXT_MAX = TURN_TEXT_MAX / 2, /* bytes of a prompt with the longest values in its placeholders, and NUL */
+    PROFILE_QUESTIONS_MAX = 32,
+    PHRASE_MAX = 3,
+};
+
 enum profile_mode { PROFILE_SCRIPT, PROFILE_ECHO };
 
 struct prompt {
@@ -20,19 +26,20 @@ struct prompt {
     bool fixed;       /* holds none of them: rendered at start */
 };
 
+/* Prompt ids, said one after the other: what is fixed sounds at once while a number is being rendered. */
+struct phrase {
+    const char *prompts[PHRASE_MAX];
+    size_t n_prompts;
+};
+
 struct question {
     const char *id;
     const char *field;  /* what the answer is learnt as; NULL a confirmation of the last number */
     enum answer_kind expect; /* a yes/no with a field offers the caller's own number for it */
     unsigned digits_min, digits_max; /* of a spoken or keyed number */
-    const char *ask, *again, *keypad; /* prompt ids: first time, not understood, by keypad */
+    struct phrase ask, again, keypad; /* first time, not understood, by keypad */
     const char *on_yes, *on_no; /* question ids, or "goodbye"; NULL unless it is a yes/no */
     const char *next;           /* the same: after an answer, and when none could be had */
-};
-
-enum {
-    PROFILE_TEXT_MAX = TURN_TEXT_MAX / 2, /* bytes of a prompt with the longest values in its placeholders, and NUL */
-    PROFILE_QUESTIONS_MAX = 32,
 };
 
 struct profile {

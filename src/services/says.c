@@ -188,6 +188,14 @@ uint64_t says_overdue_ms(const struct says *says)
     return (say->queued_ms > says->last_ms ? say->queued_ms : says->last_ms) + START_MAX_MS;
 }
 
+bool says_any_failed(const struct says *says)
+{
+    for (size_t i = 0; i < says->n; i++)
+        if (says->list[i].state == SAY_FAILED && !says->list[i].filler)
+            return true;
+    return false;
+}
+
 /* As many whole words as fit into the time that was heard. */
 static size_t heard_bytes(const struct say *say)
 {

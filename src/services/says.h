@@ -51,5 +51,7 @@ uint32_t says_heard_ms(const struct says *says, uint64_t now_ms); /* of all of t
 /* When the current one is overdue: to have ended if it plays, to have begun if not; UINT64_MAX never. */
 uint64_t says_overdue_ms(const struct says *says);
 
+bool says_any_failed(const struct says *says);
+
 /* text, full, interrupted, start_ms, end_ms. Returns: whether anything was heard. */
 bool says_to_turn(const struct says *says, struct turn *turn);

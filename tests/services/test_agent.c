@@ -9,12 +9,13 @@
 #include "tap.h"
 #include "utils/utf8.h"
 
-#define OWN_1 "Shall we call you back on the number you are calling from, 0 5 0, 1 2 3, 4 5 6 7?"
-#define OWN_2 "Sorry, yes or no: is 0 5 0, 1 2 3, 4 5 6 7 the right number to call you back on?"
-#define OWN_3 "To be called back on 0 5 0, 1 2 3, 4 5 6 7, press 1. For another number, press 2."
-#define CHECK_1 "I have 0 5 2, 7 6 5, 4 3 2 1. Is that right?"
-#define CHECK_2 "Sorry, yes or no: is 0 5 2, 7 6 5, 4 3 2 1 the right number?"
-#define CHECK_3 "I have 0 5 2, 7 6 5, 4 3 2 1. If that is right, press 1. If it is not, press 2."
+#define IT_IS "It is 0 5 0, 1 2 3, 4 5 6 7."
+#define OWN_1 "own_ask|" IT_IS
+#define OWN_2 "own_again|" IT_IS
+#define OWN_3 "own_keypad"
+#define CHECK_1 "check_noted|0 5 2, 7 6 5, 4 3 2 1.|check_ask"
+#define CHECK_2 "check_again|0 5 2, 7 6 5, 4 3 2 1."
+#define CHECK_3 "check_noted|0 5 2, 7 6 5, 4 3 2 1.|check_keypad"
 #define NUMBER_SAID "oh five two seven six five four three two one"
 
 enum { STEPS_MAX = 12 };
@@ -51,7 +52,7 @@ static const struct walk {
             { AGENT_HEARD, "no", "", "number_ask", "", 'd' },
             { AGENT_HEARD, "oh five two", "", "number_again", "", 'd' },
             { AGENT_HEARD, "oh five two seven six five four three two two", "",
-              "I have 0 5 2, 7 6 5, 4 3 2 2. Is that right?", "callback_heard=0527654322", 'y' },
+              "check_noted|0 5 2, 7 6 5, 4 3 2 2.|check_ask", "callback_heard=0527654322", 'y' },
             { AGENT_HEARD, "no", "", "number_again", "", 'd' },
             { AGENT_HEARD, NUMBER_SAID, "", CHECK_1, "callback_heard=0527654321", 'y' },
             { AGENT_HEARD, "that's right", "", "goodbye", "callback=0527654321", '.' },
@@ -63,7 +64,7 @@ static const struct walk {
             { AGENT_BEGIN, "", "", "Hello Dana, you have reached Acme.|need_ask", "", 'f' },
             { AGENT_HEARD, "a room", "", OWN_1, "need=a room", 'y' },
             { AGENT_HEARD, "no, oh five two seven six five four three two two", "",
-              "I have 0 5 2, 7 6 5, 4 3 2 2. Is that right?", "callback_heard=0527654322", 'y' },
+              "check_noted|0 5 2, 7 6 5, 4 3 2 2.|check_ask", "callback_heard=0527654322", 'y' },
             { AGENT_HEARD, "no " NUMBER_SAID, "", CHECK_1, "callback_heard=0527654321", 'y' },
             { AGENT_KEYED, "1", "", "goodbye", "callback=0527654321", '.' },
         },
@@ -170,10 +171,10 @@ static const struct walk {
             { AGENT_BEGIN, "", "", "greeting|need_ask", "", 'f' },
             { AGENT_HEARD, "יש לי נזילה", "", "name_ask", "need=יש לי נזילה", 'f' },
             { AGENT_HEARD, "קוראים לי דנה כהן", "",
-              "האם לחזור אליכם למספר שממנו התקשרתם, אפס חמש אפס, אחת שתיים שלוש, ארבע חמש שש שבע?",
+              "own_ask|המספר הוא אפס חמש אפס, אחת שתיים שלוש, ארבע חמש שש שבע.",
               "name=דנה כהן", 'y' },
             { AGENT_HEARD, "לא, אפס חמש שתיים שבע שש חמש ארבע שלוש שתיים אחת", "",
-              "המספר שנרשם הוא אפס חמש שתיים, שבע שש חמש, ארבע שלוש שתיים אחת. האם הוא נכון?",
+              "check_noted|אפס חמש שתיים, שבע שש חמש, ארבע שלוש שתיים אחת.|check_ask",
               "callback_heard=0527654321", 'y' },
             { AGENT_HEARD, "כן", "", "goodbye", "callback=0527654321", '.' },
         },

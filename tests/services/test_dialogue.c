@@ -48,19 +48,18 @@ struct script {
 #define ASK_NEED_KEYPAD \
     "agent: Please say what you are calling about now, and press the hash key when you have finished.\n"
 #define ASK_NAME "agent: Thank you. May I have your name, please?\n"
-#define ASK_OWN "agent: Shall we call you back on the number you are calling from, 0 5 0, 1 2 3, 4 5 6 7?\n"
+#define ASK_OWN "agent: Shall we call you back on the number you are calling from? It is 0 5 0, 1 2 3, 4 5 6 7.\n"
 #define ASK_OWN_AGAIN \
-    "agent: Sorry, yes or no: is 0 5 0, 1 2 3, 4 5 6 7 the right number to call you back on?\n"
+    "agent: Sorry, yes or no: shall we call you back on the number you are calling from? It is 0 5 0, 1 2 3, 4 5 6 7.\n"
 #define ASK_OWN_KEYPAD \
-    "agent: To be called back on 0 5 0, 1 2 3, 4 5 6 7, press 1. For another number, press 2.\n"
+    "agent: To be called back on the number you are calling from, press 1. For another number, press 2.\n"
 #define ASK_NUMBER \
     "agent: On which number can we call you back? Say it digit by digit, or key it and press the hash key.\n"
 #define ASK_NUMBER_AGAIN \
     "agent: Sorry, I did not get the number. Please say it once more, slowly, one digit at a time.\n"
 #define ASK_NUMBER_KEYPAD \
     "agent: Please key the number, then press the hash key. The star key starts again.\n"
-#define CHECK "agent: I have 0 5 2, 7 6 5, 4 3 2 1. Is that right?\n"
-#define WAIT "agent: One moment, please.\n"
+#define CHECK "agent: This is the number I have noted: 0 5 2, 7 6 5, 4 3 2 1. Is that right?\n"
 #define BYE "agent: Thank you. I have noted everything, and we will be in touch soon. Goodbye.\n"
 #define BYE_SILENCE \
     "agent: I could not hear anybody, so I will hang up now. Please call again at any time. Goodbye.\n"
@@ -86,7 +85,7 @@ static const struct script scripts[] = {
           { SPEAK, 600, "yes", 300 } },
         GREET_KNOWN ROOM ASK_OWN "caller: no\n" ASK_NUMBER "learnt: callback_heard=0527654322\n"
             "caller: oh five two seven six five four three two two\n"
-            "agent: I have 0 5 2, 7 6 5, 4 3 2 2. Is that right?\n" "caller: no that's wrong\n"
+            "agent: This is the number I have noted: 0 5 2, 7 6 5, 4 3 2 2. Is that right?\n" "caller: no that's wrong\n"
             ASK_NUMBER_AGAIN "learnt: callback_heard=0527654321\n"
             "caller: oh five two seven six five four three two one\n" CHECK "learnt: callback=0527654321\n"
             "caller: yes\n" BYE END_AGENT,
@@ -102,7 +101,7 @@ static const struct script scripts[] = {
         { { PASS, 1500 }, { SPEAK, 0, "a room", 900 }, { PASS, 2500 }, { KEYS, 0, "0527654321" }, { PASS, 3600 },
           { KEYS, 0, "1#" } },
         GREET_KNOWN_CUT ROOM "agent: On which number can we call you back?--\n"
-            "learnt: callback_heard=0527654321\n" "caller keys: 0527654321\n" "agent: I have 0 5 2, 7--\n"
+            "learnt: callback_heard=0527654321\n" "caller keys: 0527654321\n" "agent: This is the--\n"
             "learnt: callback=0527654321\n" "caller keys: 1\n" BYE END_AGENT,
     },
     {
@@ -120,7 +119,7 @@ static const struct script scripts[] = {
     {
         "barge-in with the answer", 0, 0, "+972501234567", "Dana",
         { A_ROOM, { PASS, 3500 }, { SPEAK, 0, "yes yes", 800 } },
-        GREET_KNOWN ROOM "agent: Shall we call you back on the number you are calling from, 0 5 0,--\n"
+        GREET_KNOWN ROOM "agent: Shall we call you back on the number you are calling from? It is 0--\n"
             "learnt: callback=+972501234567\n" "caller: yes yes\n" BYE END_AGENT,
     },
     {
@@ -171,7 +170,7 @@ static const struct script scripts[] = {
         GREET ROOM_KEPT ASK_NAME "learnt: name_audio=rec/2.wav\n" "caller:  @rec/2.wav\n" ASK_OWN_KEYPAD
             "caller:  @rec/3.wav\n" ASK_OWN_KEYPAD "caller keys: 2\n" ASK_NUMBER_KEYPAD
             "learnt: callback_heard=0527654321\n" "caller keys: 0527654321\n"
-            "agent: I have 0 5 2, 7 6 5, 4 3 2 1. If that is right, press 1. If it is not, press 2.\n"
+            "agent: This is the number I have noted: 0 5 2, 7 6 5, 4 3 2 1. If that is right, press 1. If it is not, press 2.\n"
             "learnt: callback=0527654321\n" "caller keys: 1\n" BYE END_AGENT,
     },
     {
@@ -249,7 +248,7 @@ static const struct script scripts[] = {
     },
     {
         "marks and lengths never come", FAKE_NO_MARKS | FAKE_NO_LENGTHS, 0, "+972501234567", "Dana",
-        { A_ROOM, { HEAR }, { SPEAK, 5500, "yes", 400 } },
+        { { HEAR }, { SPEAK, 3500, "a room", 900 }, { HEAR }, { SPEAK, 5500, "yes", 400 } },
         GREET_KNOWN ROOM ASK_OWN OWN_YES BYE END_AGENT,
     },
     {
@@ -266,17 +265,15 @@ static const struct script scripts[] = {
         "nobody says how much was heard", FAKE_NO_STOPPED, 0, "+972501234567", "Dana",
         { A_ROOM, { PASS, 3500 }, { SPEAK, 0, "yes yes", 800 } },
         GREET_KNOWN ROOM
-            "agent: Shall we call you back on the number you are calling from, 0 5 0, 1 2 3, 4--\n"
+            "agent: Shall we call you back on the number you are calling from? It is 0--\n"
             "learnt: callback=+972501234567\n" "caller: yes yes\n" BYE END_AGENT,
     },
     {
         "transcripts never come: one moment, then the audio counts", FAKE_NO_TRANSCRIPTS, 0, "+972501234567", "Dana",
         { A_ROOM, { HEAR }, { HEAR }, { SPEAK, 500, "yes", 400 }, { HANG_UP, 12000 } },
-        GREET_KNOWN ROOM_KEPT
-            "agent: One moment, please. Shall we call you back on the number you are calling from, 0 5 0, 1 2 3, 4 5 6 7?\n"
-            "caller:  @rec/2.wav\n"
-            "agent: One moment, please. Sorry, yes or no: is 0 5 0, 1 2 3, 4 5 6 7 the right number to call you back on?\n"
-            END_CALLER,
+        GREET_KNOWN ROOM_KEPT "agent: One moment, please. Shall we call you back on the number you are calling from?"
+            " It is 0 5 0, 1 2 3, 4 5 6 7.\n" "caller:  @rec/2.wav\n" "agent: One moment, please. Sorry, yes or no:"
+            " shall we call you back on the number you are calling from? It is 0 5 0, 1 2 3, 4 5 6 7.\n" END_CALLER,
     },
     {
         "files never come", FAKE_NO_FILES, 1 << ANSWER_FREE, "+972501234567", "Dana",
@@ -294,15 +291,20 @@ static const struct script scripts[] = {
     },
     {
         "no voice for what is not a fixed prompt", FAKE_NO_NUMBERS, 0, "+972501234567", "",
-        { A_ROOM, { HEAR }, { SPEAK, 500, "dana", 500 } },
-        GREET ROOM ASK_NAME "learnt: name=Dana\n" "caller: dana\n" BYE END_AGENT,
+        { A_ROOM, { HEAR }, { SPEAK, 500, "dana", 500 }, { HEAR }, { KEYS, 9000, "1" } },
+        GREET ROOM ASK_NAME "learnt: name=Dana\n" "caller: dana\n"
+            "agent: Shall we call you back on the number you are calling from?\n"
+            "agent: Sorry, yes or no: shall we call you back on the number you are calling from?\n" ASK_OWN_KEYPAD
+            "learnt: callback=+972501234567\n" "caller keys: 1\n" BYE END_AGENT,
     },
     {
         "a voice that never begins what is not a fixed prompt", FAKE_STUCK_VOICE, 0, "+972501234567", "",
         { A_ROOM, { HEAR }, { SPEAK, 500, "dana", 500 } },
-        GREET ROOM ASK_NAME "learnt: name=Dana\n" "caller: dana\n" WAIT WAIT
-            "agent: One moment, please. Thank you. I have noted everything, and we will be in touch soon. Goodbye.\n"
-            END_AGENT,
+        GREET ROOM ASK_NAME "learnt: name=Dana\n" "caller: dana\n"
+            "agent: Shall we call you back on the number you are calling from?\n"
+            "agent: One moment, please. Sorry, yes or no: shall we call you back on the number you are calling from?\n"
+            "agent: One moment, please. To be called back on the number you are calling from, press 1."
+            " For another number, press 2.\n" BYE_SILENCE END_SILENCE,
     },
 };
 

@@ -28,7 +28,7 @@ static const struct {
     { "en", ANSWER_FREE, "a room and", false, "a room", 0 },
     { "en", ANSWER_FREE, "a room, um...", false, "a room", 0 },
     { "en", ANSWER_FREE, "a room", false, NULL, 600 },
-    { "en", ANSWER_FREE, "", true, "", 0 },
+    { "en", ANSWER_FREE, "", true, NULL, 600 },
     { "en", ANSWER_NUMBER, "none", false, "twenty", 0 },
     { "en", ANSWER_COMMAND, "stop", false, NULL, 0 },
     { "he", ANSWER_YESNO, "כן", false, NULL, 0 },

@@ -28,7 +28,7 @@ static const struct {
     { "{business}.\"", "{busyness}.\"", "prompt \"greeting\": unknown placeholder {busyness}" },
     { "{business}.\"", "{\"", "prompt \"greeting\": unknown placeholder {" },
     { "{business}.\"", "{number}.\"", "profile: prompt \"greeting\" has no value for {number} here" },
-    { "{number} the right", "{digits} the right", "question \"own\": prompt \"own_again\" has no value for {digits} here" },
+    { "is {number}", "is {digits}", "question \"own\": prompt \"own_number\" has no value for {digits} here" },
     { "How can we help you?", "", "prompt \"need_ask\" is empty" },
     { "How can we help you?", long_text, "prompt \"need_ask\" is too long: 600 bytes" },
     { "How can we help you?", "a\\nb", "\"need_ask\" holds a control character" },
@@ -37,6 +37,11 @@ static const struct {
     { "\"wait\":", "\"weight\":", "profile: there is no prompt \"wait\"\nprompt \"weight\" is never said\n" },
     { "\"wait\":", "\"Wait!\":", "prompts: \"Wait!\" is no id" },
     { "\"ask\": \"need_ask\"", "\"ask\": \"need_aks\"", "question \"need\": there is no prompt \"need_aks\"" },
+    { "\"ask\": \"need_ask\"", "\"ask\": [\"need_ask\"]", NULL },
+    { "\"ask\": \"need_ask\"", "\"ask\": []", "question 1: \"ask\" must have 1 to 3 prompts" },
+    { "[\"own_ask\",", "[\"own_ask\", \"own_ask\", \"own_ask\",", "question 3: \"ask\" must have 1 to 3 prompts" },
+    { "[\"own_ask\",", "[7,", "question 3: \"ask\" must hold strings" },
+    { "[\"own_ask\",", "[\"own ask\",", "question 3: \"ask\" is no id" },
     { "\"ask\": \"need_ask\", ", "", "question 1: \"ask\" is missing" },
     { "\"ask\": \"need_ask\"", "\"ask\": 1", "question 1: \"ask\" must be of type string, not int" },
     { "\"next\": \"own\"", "\"next\": \"won\"", "question \"name\": there is no question \"won\"" },
@@ -62,7 +67,7 @@ static const struct {
     { "\"prompts\": {", "\"prompts\": { \"a\": {\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}},", "line 5: nesting too deep" },
     { "How can", "\xff", "line 14: " },
     { "\n}\n", "\n", "the file ends too early" },
-    { "\n}\n", "\n} trailing", "line 54: " },
+    { "\n}\n", "\n} trailing", "line 59: " },
 };
 
 static char *put_for(const char *text, const char *find, const char *put)
