@@ -27,6 +27,7 @@
 #include "services/tts.h"
 #include "services/twilio_security.h"
 #include "utils/clock.h"
+#include "utils/file.h"
 #include "utils/log.h"
 
 /* The one list: nothing else registers a route. */
@@ -71,6 +72,15 @@ static int build_listeners(struct app *app)
 static void free_listeners(struct app *app)
 {
     listeners_close(app->listeners, app->n_listeners);
+}
+
+/* --- state: a folder that cannot be written is found out now, not when the first answer is to be kept */
+
+static int build_state(struct app *app)
+{
+    int r = file_make_folder(app->config->state_dir);
+
+    return r < 0 ? log_err(r, "STATE_DIR %s cannot be used", app->config->state_dir) : 0;
 }
 
 /* --- store: its stop commits what is queued */
@@ -256,6 +266,7 @@ static const struct part {
     void (*free)(struct app *app);
 } parts[] = {
     { "listeners", build_listeners, NULL,        free_listeners },
+    { "state",     build_state,     NULL,        NULL },
     { "store",     build_store,     stop_store,  NULL },
     { "security",  build_security,  NULL,        free_security },
     { "profile",   build_profile,   NULL,        free_profile },

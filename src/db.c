@@ -45,6 +45,7 @@
 #include <lmdb.h>
 
 #include "utils/clock.h"
+#include "utils/file.h"
 
 SCOPED_PTR(MDB_txn, mdb_txn_abort)
 SCOPED_PTR(MDB_cursor, mdb_cursor_close)
@@ -435,23 +436,6 @@ static int start_writer(struct db *db)
 
 /* --- open and close */
 
-static int make_directory(const char *path)
-{
-    scoped(free) char *part = strdup(path);
-
-    if (!part)
-        return -ENOMEM;
-    for (char *p = part + 1; *p; p++) {
-        if (*p != '/')
-            continue;
-        *p = '\0';
-        if (mkdir(part, 0700) < 0 && errno != EEXIST)
-            return -errno;
-        *p = '/';
-    }
-    return mkdir(part, 0700) < 0 && errno != EEXIST ? -errno : 0;
-}
-
 static int open_file(const struct db *db, const char *name)
 {
     scoped(free) char *path = NULL;
@@ -660,7 +644,7 @@ int db_open(const struct db_options *options, struct db **ret_db)
 
     r = init_map_lock(db);
     if (r == 0 && !db->read_only)
-        r = make_directory(db->path);
+        r = file_make_folder(db->path);
     if (r == 0 && !db->read_only)
         r = lock_store(db);
     if (r == 0 && !db->read_only)

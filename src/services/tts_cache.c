@@ -157,13 +157,10 @@ int tts_cache_open(const char *folder, uint64_t max, struct tts_cache **ret_cach
         cache->folder = NULL;
         return -ENOMEM;
     }
-    if (mkdir(folder, 0750) < 0 && errno != EEXIST)
-        return -errno;
-    if (mkdir(cache->folder, 0750) < 0 && errno != EEXIST)
-        return -errno;
-    if (access(cache->folder, R_OK | W_OK | X_OK) < 0)
-        return -errno;
-    int r = sweep(cache);
+    int r = file_make_folder(cache->folder);
+    if (r < 0)
+        return r;
+    r = sweep(cache);
     if (r < 0)
         return r;
     *ret_cache = steal(&cache);

@@ -1,7 +1,7 @@
 /*
- * file.c - whole small files
+ * file.c - whole small files, and folders for them
  *
- * Reads until the end instead of trusting st_size, which is 0 for what /proc
+ * file_read() reads until the end instead of trusting st_size, which is 0 for what /proc
  * and pipes hand out.
  */
 #include "utils/file.h"
@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "utils/scoped.h"
@@ -57,4 +58,34 @@ int file_read(const char *path, int flags, size_t max, char **ret_text, size_t *
     *ret_text = steal(&text);
     *ret_n = n;
     return 0;
+}
+
+static int make_one(const char *path)
+{
+    return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int file_make_folder(const char *path)
+{
+    scoped(free) char *part = strdup(path);
+    struct stat st;
+    int r = 0;
+
+    if (!part || !*part)
+        return part ? -EINVAL : -ENOMEM;
+    for (char *p = part + 1; r == 0 && *p; p++) {
+        if (*p != '/')
+            continue;
+        *p = '\0';
+        r = make_one(part);
+        *p = '/';
+    }
+    r = r < 0 ? r : make_one(part);
+    if (r < 0)
+        return r;
+    if (stat(path, &st) < 0)
+        return -errno;
+    if (!S_ISDIR(st.st_mode))
+        return -ENOTDIR;
+    return access(path, R_OK | W_OK | X_OK) < 0 ? -errno : 0;
 }

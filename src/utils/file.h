@@ -1,5 +1,5 @@
 #pragma once
-/* file.h - whole small files */
+/* file.h - whole small files, and folders for them */
 
 #include <stddef.h>
 
@@ -11,3 +11,10 @@
  * Owner:  *ret_text is the caller's, to be freed.
  */
 int file_read(const char *path, int flags, size_t max, char **ret_text, size_t *ret_n);
+
+/*
+ * Make a folder that only its owner may enter, and those above it; one that is there already stays as it is.
+ *
+ * Errors: -ENOTDIR it is something else; -EACCES we may not write to it; -errno.
+ */
+int file_make_folder(const char *path);
