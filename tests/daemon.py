@@ -1,4 +1,4 @@
-"""daemon.py - the real daemon for a test: started on ports of the kernel's choice, asked, signed to, stopped"""
+"""daemon.py - the real daemon for a test: started on ports of the kernel's choice, asked, signed to, called, ended"""
 
 import json
 import os
@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
+import time
 import urllib.parse
 
 from caller.standin import TOKEN, sign
@@ -14,10 +16,14 @@ from tap import BINARY
 
 HOST = "gw.example.com"
 ACCOUNT = "AC00000000000000000000000000000001"
+PATIENCE = 60  # seconds until something that has to happen counts as missing
 
 
 class Daemon:
-    """A context: with Daemon(MAX_CALLS="3") as d: d.post(...), d.status(); d.port is that of http."""
+    """A context: with Daemon(MAX_CALLS="3") as d: d.post(...), d.status(), d.call(...); d.port is that of http.
+
+    Started again after stop() or kill() it finds what it kept.
+    """
 
     def __init__(self, **env):
         self.scratch = tempfile.TemporaryDirectory()
@@ -46,15 +52,31 @@ class Daemon:
             if found := re.search(r"listening http on 127\.0\.0\.1:(\d+)", line):
                 self.port = int(found.group(1))
             if "ready" in line:
+                self.reader = threading.Thread(target=self._read_log, daemon=True)
+                self.reader.start()
                 return
         raise RuntimeError("the daemon did not start:\n" + self.log)
+
+    def _read_log(self):  # or a full pipe would make the daemon wait
+        for line in self.process.stderr:
+            self.log += line
+
+    def _wait(self):
+        self.process.wait(PATIENCE)
+        self.reader.join()
+        self.process.stderr.close()
+        return self.process.returncode
 
     def stop(self):
         """Returns the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.log += self.process.communicate(timeout=60)[1]
-        return self.process.returncode
+        return self._wait()
+
+    def kill(self):
+        """kill -9"""
+        self.process.kill()
+        self._wait()
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
@@ -80,3 +102,41 @@ class Daemon:
         sock = socket.socket(socket.AF_UNIX)
         sock.connect(self.admin)
         return json.loads(self._request(sock, "GET /admin/status HTTP/1.1\r\nHost: x\r\n")[1])
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/webhook/incoming_call"
+
+    def call(self, *args):
+        """Starts agentlocator call; finish_call() says how it went."""
+        return subprocess.Popen([BINARY, "call", "--json", "--to-url", self.url, *args], env=self.env, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def kept(self, *args):
+        """What a subcommand shows of the store."""
+        done = subprocess.run([BINARY, *args, "--json"], env=self.env, text=True, capture_output=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"agentlocator {' '.join(args)}: {done.stderr}")
+        return json.loads(done.stdout)
+
+    def resident_kib(self):
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def finish_call(process):
+    """(exit status, result, what it said on stderr)"""
+    out, err = process.communicate()
+    return process.returncode, json.loads(out) if out else None, err
+
+
+def until(condition):
+    """Waits for what happens on its own; what was waited for is then tested anyway."""
+    end = time.monotonic() + PATIENCE
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.1)

@@ -9,22 +9,15 @@ import struct
 import threading
 import urllib.parse
 
+import floor
+
 TWIML = '<Response><Connect><Stream url="wss://stand.in/ws"><Parameter name="token" value="a&amp;b"/></Stream></Connect></Response>'
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
 def frame(opcode, payload=b"", fin=True, mask=None, reserved=0):
-    head = bytes([fin << 7 | reserved << 4 | opcode])
-    bit = 128 if mask else 0
-    if len(payload) < 126:
-        head += bytes([bit | len(payload)])
-    elif len(payload) < 65536:
-        head += struct.pack(">BH", bit | 126, len(payload))
-    else:
-        head += struct.pack(">BQ", bit | 127, len(payload))
-    if mask:
-        return head + mask + bytes(b ^ mask[i & 3] for i, b in enumerate(payload))
-    return head + payload
+    """As a server writes it, unless told otherwise."""
+    return floor.frame(opcode, payload, fin, mask, reserved)
 
 
 def sign(url, form=b""):
@@ -34,37 +27,29 @@ def sign(url, form=b""):
     return base64.b64encode(hmac.new(TOKEN.encode(), text.encode(), hashlib.sha1).digest()).decode()
 
 
-class Stream:
+class Stream(floor.Reader):
     """The server's end of one stream, given to the behaviour under test."""
 
     def __init__(self, sock, rest, standin):
-        self.sock, self.rest, self.standin = sock, rest, standin
+        super().__init__(sock)
+        self.data, self.standin = rest, standin
         self.sid = None
         self.pongs = self.answers_close = True
         self.closed = False
 
-    def _take(self, n):
-        while len(self.rest) < n:
-            data = self.sock.recv(65536)
-            if not data:
-                raise EOFError
-            self.rest += data
-        taken, self.rest = self.rest[:n], self.rest[n:]
-        return taken
-
     def read(self):
         """(opcode, payload) of the next frame, unmasked."""
-        first, second = self._take(2)
+        first, second = self.take(2)
         n = second & 127
         if n == 126:
-            n = struct.unpack(">H", self._take(2))[0]
+            n = struct.unpack(">H", self.take(2))[0]
         elif n == 127:
-            n = struct.unpack(">Q", self._take(8))[0]
+            n = struct.unpack(">Q", self.take(8))[0]
         if not second & 128:
             self.standin.faults.append("a frame from the client is not masked")
-            return first & 15, self._take(n)
-        mask = self._take(4)
-        payload = self._take(n)
+            return first & 15, self.take(n)
+        mask = self.take(4)
+        payload = self.take(n)
         key = int.from_bytes((mask * (n // 4 + 1))[:n], "big")
         return first & 15, (int.from_bytes(payload, "big") ^ key).to_bytes(n, "big")
 
@@ -93,7 +78,7 @@ class Stream:
         return None
 
     def write(self, data):
-        self.sock.sendall(data)
+        self.connection.sendall(data)
 
     def send(self, **message):
         self.write(frame(1, json.dumps(message).encode()))
