@@ -29,7 +29,7 @@ int stt_open(const struct config *config, unsigned n_threads, struct stt **ret_s
     if (!stt)
         return -ENOMEM;
     stt->n_threads = n_threads;
-    int r = stt_pocketsphinx_open(config, n_threads, &stt->embedded, &why);
+    int r = stt_pocketsphinx_open(config, n_threads, STT_REFUSE_DOUBTFUL, &stt->embedded, &why);
     if (r == -ENOMEM)
         return r;
     if (r < 0)

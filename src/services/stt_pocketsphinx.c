@@ -127,7 +127,7 @@ struct lexicon {
 struct stt_pocketsphinx {
     unsigned rate_hz;   /* of the model */
     bool is_calibrated; /* the scores mean what SCORE_* say */
-    bool takes_all;
+    enum stt_doubt doubt;
     unsigned n;
     ps_decoder_t *decoders[]; /* one a thread */
 };
@@ -386,7 +386,7 @@ static int open_with(struct stt_pocketsphinx *engine, const struct config *confi
     return decoders_make(engine, &model, lexicon);
 }
 
-int stt_pocketsphinx_open(const struct config *config, unsigned n_threads,
+int stt_pocketsphinx_open(const struct config *config, unsigned n_threads, enum stt_doubt doubt,
                           struct stt_pocketsphinx **ret_engine, const char **ret_why)
 {
     scoped(stt_pocketsphinx_close) struct stt_pocketsphinx *engine =
@@ -401,6 +401,7 @@ int stt_pocketsphinx_open(const struct config *config, unsigned n_threads,
         return -ENOENT;
     }
     engine->n = n_threads;
+    engine->doubt = doubt;
     last_said[0] = '\0';
     err_set_callback(hear_library, NULL);
     int r = open_with(engine, config, lexicon, ret_why);
@@ -419,11 +420,6 @@ void stt_pocketsphinx_close(struct stt_pocketsphinx *engine)
         if (engine->decoders[i])
             (void)ps_free(engine->decoders[i]);
     free(engine);
-}
-
-void stt_pocketsphinx_take_all(struct stt_pocketsphinx *engine)
-{
-    engine->takes_all = true;
 }
 
 const char *stt_pocketsphinx_grammar(enum answer_kind expect)
@@ -478,7 +474,7 @@ static void judge(const struct stt_pocketsphinx *engine, ps_decoder_t *decoder,
     if (engine->is_calibrated) {
         double score = decoder_score(decoder);
         ret_result->confidence = fmin(1, fmax(0, (score - SCORE_NONE) / (SCORE_FULL - SCORE_NONE)));
-        if (score < SCORE_LEAST && !engine->takes_all)
+        if (score < SCORE_LEAST && engine->doubt == STT_REFUSE_DOUBTFUL)
             return;
     }
     (void)snprintf(ret_result->text, sizeof(ret_result->text), "%s", heard);

@@ -202,6 +202,9 @@ int tts_open(const struct config *config, const char *profile, unsigned n_thread
         int r = tts_cache_open(config->cache_dir, TTS_CACHE_MAX, &tts->cache);
         if (r < 0)
             (void)log_warning(r, "rendered speech is not kept: CACHE_DIR %s", config->cache_dir);
+        else
+            log_debug("rendered speech is kept in %s: %.1f of %d MiB", config->cache_dir,
+                      (double)tts_cache_size(tts->cache) / MIB, TTS_CACHE_MAX / MIB);
     }
     *ret_tts = steal(&tts);
     return 0;

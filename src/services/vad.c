@@ -23,6 +23,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,20 +227,4 @@ enum vad_change vad_push(struct vad *vad, const int16_t pcm[VAD_FRAME])
         return VAD_ENDED;
     }
     return VAD_NOTHING;
-}
-
-bool vad_speaking(const struct vad *vad)
-{
-    return vad->speaking;
-}
-
-void vad_reset(struct vad *vad)
-{
-    vad->verdicts = 0;
-    vad->speaking = false;
-}
-
-bool vad_frame_is_speech(const struct vad *vad)
-{
-    return vad->verdicts & 1;
 }

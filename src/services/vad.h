@@ -6,7 +6,6 @@
  * then hangover. An energy gate in front skips both in plain silence.
  */
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "utils/scoped.h"
@@ -37,10 +36,6 @@ const char *vad_engine(void); /* "webrtc" or "speex": which is in use; the first
  * Thread:  one at a time per vad; never blocks.
  */
 enum vad_change vad_push(struct vad *vad, const int16_t pcm[VAD_FRAME]);
-bool vad_speaking(const struct vad *vad);
-/* Forgets what was said, keeps what was learnt of the line's noise. */
-void vad_reset(struct vad *vad);
 
-/* For tests and benchmarks: the stand-in in spite of the better one, and a frame's own verdict. */
+/* For tests and benchmarks: with the stand-in in spite of the better one. */
 int vad_new_stand_in(struct vad **ret_vad);
-bool vad_frame_is_speech(const struct vad *vad);

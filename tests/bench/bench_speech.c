@@ -261,25 +261,51 @@ static bool is_edge(const struct track *track, size_t at)
     return false;
 }
 
-static struct misses count_misses(const struct track *track, struct vad *vad, double noise)
+/* Which frames a call would cut out as utterances, each with the lead it keeps. */
+static void cut_out(const struct track *track, struct vad *vad, double noise, bool *ret_within)
 {
-    struct misses misses = { 0 };
-    unsigned hangover = 0; /* 200 ms */
+    bool speaking = false;
 
     for (size_t i = 0; i < track->n_frames; i++) {
         int16_t frame[VAD_FRAME];
-        for (int j = 0; j < VAD_FRAME; j++)
-            frame[j] = (int16_t)fmax(
-                -32768, fmin(32767, track->pcm[i * VAD_FRAME + (size_t)j] + noise * pink()));
-        (void)vad_push(vad, frame);
-        hangover = vad_frame_is_speech(vad) ? 10 : hangover ? hangover - 1 : 0;
+        for (size_t j = 0; j < VAD_FRAME; j++) {
+            double sample = track->pcm[i * VAD_FRAME + j] + noise * pink();
+            frame[j] = (int16_t)fmax(-32768, fmin(32767, sample));
+        }
+        enum vad_change change = vad_push(vad, frame);
+        for (size_t lead = 1; change == VAD_STARTED && lead <= VAD_LEAD_MS / 20; lead++)
+            if (lead <= i)
+                ret_within[i - lead] = true;
+        speaking = change == VAD_STARTED || (speaking && change != VAD_ENDED);
+        ret_within[i] = speaking;
+    }
+}
+
+static struct misses count_misses(const struct track *track, const bool *within)
+{
+    struct misses misses = { 0 };
+
+    for (size_t i = 0; i < track->n_frames; i++) {
         if (is_edge(track, i))
             continue;
         misses.n_speech += track->speech[i];
-        misses.n_missed += track->speech[i] && !hangover;
+        misses.n_missed += track->speech[i] && !within[i];
         misses.n_pause += !track->speech[i];
-        misses.n_alarms += !track->speech[i] && hangover;
+        misses.n_alarms += !track->speech[i] && within[i];
     }
+    return misses;
+}
+
+static struct misses listen_in_noise(const struct track *track, struct vad *vad, int snr_db)
+{
+    bool *within = calloc(track->n_frames, sizeof(*within));
+    struct misses misses = { 0 };
+
+    if (within) {
+        cut_out(track, vad, snr_db ? track->level * pow(10, -snr_db / 20.0) : 0, within);
+        misses = count_misses(track, within);
+    }
+    free(within);
     return misses;
 }
 
@@ -294,10 +320,11 @@ static void bench_vad(const struct recordings *recordings)
 
     if (!track_make(recordings, &track))
         return;
-    printf("\nVAD, missed / false per cent of frames, with 200 ms of hangover; %.0f s, %.0f %% "
-           "speech; engine: %s\n",
-           (double)track.n_frames / 50, percent((double)track.n_speech, (double)track.n_frames),
-           vad_engine());
+    printf(
+        "\nVAD, per cent of frames: speech that no utterance holds / pauses that one holds, with "
+        "its lead and end\n%.0f s, %.0f %% speech, engine in use: %s\n",
+        (double)track.n_frames / 50, percent((double)track.n_speech, (double)track.n_frames),
+        vad_engine());
     printf("%-10s %12s %12s %12s %12s\n", "", "clean", "pink 20 dB", "10 dB", "5 dB");
     for (size_t i = 0; i < ELEMENTSOF(engines); i++) {
         printf("%-10s", engines[i].name);
@@ -305,8 +332,7 @@ static void bench_vad(const struct recordings *recordings)
             scoped(vad_free) struct vad *vad = NULL;
             if (engines[i].make(&vad) < 0)
                 continue;
-            struct misses misses =
-                count_misses(&track, vad, snrs[j] ? track.level * pow(10, -snrs[j] / 20.0) : 0);
+            struct misses misses = listen_in_noise(&track, vad, snrs[j]);
             printf(" %6.1f /%4.0f", percent((double)misses.n_missed, (double)misses.n_speech),
                    percent((double)misses.n_alarms, (double)misses.n_pause));
         }
@@ -364,20 +390,18 @@ static void bench_voice(struct stt_pocketsphinx *ear, const char *voice)
            voice, spoken_s, cpu_s / spoken_s, n_errors, n_words);
 }
 
-static struct stt_pocketsphinx *open_ear(bool all)
+static struct stt_pocketsphinx *open_ear(enum stt_doubt doubt)
 {
     struct stt_pocketsphinx *ear = NULL;
     const char *why;
     size_t before = mallinfo2().uordblks;
     double from = bench_cpu_ns();
 
-    if (stt_pocketsphinx_open(&config, 1, &ear, &why) < 0) {
+    if (stt_pocketsphinx_open(&config, 1, doubt, &ear, &why) < 0) {
         printf("there is no ear: %s; install pocketsphinx-en-us\n", why);
         return NULL;
     }
-    if (all)
-        stt_pocketsphinx_take_all(ear);
-    else
+    if (doubt == STT_REFUSE_DOUBTFUL)
         printf("one decoder with all grammars: %.0f ms, %.1f MiB of heap\n",
                (bench_cpu_ns() - from) / 1e6, (double)(mallinfo2().uordblks - before) / MIB);
     return ear;
@@ -385,8 +409,8 @@ static struct stt_pocketsphinx *open_ear(bool all)
 
 int main(void)
 {
-    scoped(stt_pocketsphinx_close) struct stt_pocketsphinx *ear = open_ear(false),
-                                                           *all_ear = open_ear(true);
+    scoped(stt_pocketsphinx_close) struct stt_pocketsphinx *ear = open_ear(STT_REFUSE_DOUBTFUL),
+                                                           *all_ear = open_ear(STT_TAKE_ALL);
     struct recordings recordings;
 
     if (!ear || !all_ear || recordings_load(&recordings) < 0) {
