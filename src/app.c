@@ -343,10 +343,14 @@ void app_drain(struct app *app)
 
 unsigned app_n_calls(struct app *app)
 {
-    struct server_stats stats;
+    struct server_stats server;
+    struct speech_stats speech;
 
-    server_stats(app->server, &stats);
-    return stats.n_websockets;
+    server_stats(app->server, &server);
+    speech_stats(app->services.speech, &speech);
+    /* a stream is there before its call, and a call a moment longer than its stream */
+    return speech.n_calls_live > server.n_websockets ? (unsigned)speech.n_calls_live
+                                                      : server.n_websockets;
 }
 
 int app_router(void *context, FILE *problems, struct router **ret_router)

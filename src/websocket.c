@@ -62,6 +62,7 @@ struct websocket {
     bool direct;  /* plain TCP */
     bool blocked; /* the kernel has to take something first */
     bool in_callback;
+    bool is_counted; /* from the answer to the handshake on, so that a drain waits for it */
     enum ws_opcode message_opcode; /* of the fragmented message, WS_CONTINUATION: there is none */
     unsigned n_control;
     int code;
@@ -125,10 +126,10 @@ static void reap(struct loop_task *task)
 {
     struct websocket *ws = H2O_STRUCT_FROM_MEMBER(struct websocket, reaper, task);
 
-    if (h2o_linklist_is_linked(&ws->link)) {
+    if (h2o_linklist_is_linked(&ws->link))
         h2o_linklist_unlink(&ws->link);
+    if (ws->is_counted)
         atomic_fetch_sub_explicit(&ws->loop->n_websockets, 1, memory_order_relaxed);
-    }
     if (ws->socket) {
         ws->socket->data = NULL;
         h2o_socket_close(ws->socket);
@@ -534,7 +535,6 @@ static void on_upgraded(void *user, h2o_socket_t *socket, size_t n_request)
     ws->direct = socket->ssl == NULL;
     ws->state = OPEN;
     h2o_linklist_insert(&ws->loop->websockets, &ws->link);
-    atomic_fetch_add_explicit(&ws->loop->n_websockets, 1, memory_order_relaxed);
     h2o_buffer_consume(&socket->input, n_request);
     h2o_socket_dont_read(socket, ws->direct);
     h2o_socket_read_start(socket, on_readable);
@@ -588,6 +588,8 @@ int websocket_upgrade(h2o_req_t *req, struct loop *loop, const struct websocket_
         return status;
     }
 
+    ws->is_counted = true;
+    atomic_fetch_add_explicit(&loop->n_websockets, 1, memory_order_relaxed);
     char *accept = h2o_mem_alloc_pool(&req->pool, WS_ACCEPT_LEN + 1);
     ws_accept(header_value(req, H2O_STRLIT("sec-websocket-key"))->base, accept);
     req->res.status = 101;

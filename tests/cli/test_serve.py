@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from floor import LSAN_OPTIONS, PATIENCE, Reader, Server, ask, make_certificate  # noqa: E402
+from floor import HANDSHAKE, LSAN_OPTIONS, PATIENCE, Server, Stream, ask, make_certificate  # noqa: E402
 from tap import BINARY, done, ok, run, same, skip  # noqa: E402
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -60,6 +60,55 @@ def life(folder):
     try:
         same(ask_admin(admin, HEALTH).status, 200, "a socket file that was left behind is replaced")
         same(server.stop(signal.SIGINT), 0, "SIGINT ends it, too")
+    finally:
+        server.kill()
+
+
+def open_stream(server):
+    stream = Stream(server.connect(), handshake=HANDSHAKE.replace(b"/ws", b"/ws/twilio-media"))
+    same(stream.opening.status, 101, "a stream is open")
+    return stream
+
+
+def drained(folder):
+    """Streams that are open when SIGTERM comes."""
+    admin = f"{folder}/admin.sock"
+
+    server = serve(folder, "http=127.0.0.1:0", f"admin={admin}")
+    try:
+        stream = open_stream(server)
+        server.send_signal(signal.SIGTERM)
+        ok(server.wait_for("draining: no new calls, 1 live"), "SIGTERM begins to drain")
+        same(json.loads(ask_admin(admin, HEALTH).body)["draining"], True, "GET /health says so")
+        refused = False
+        while not refused:
+            try:
+                server.connect().close()
+            except OSError:
+                refused = True
+        ok(server.process.poll() is None, "nobody else gets in, and it waits for the stream")
+        stream.connection.close()
+        same(server.process.wait(PATIENCE), 0, "whose end is the end")
+    finally:
+        server.kill()
+
+    server = serve(folder, "http=127.0.0.1:0")
+    try:
+        stream = open_stream(server)
+        server.send_signal(signal.SIGTERM)
+        ok(server.wait_for("draining: no new calls, 1 live"), "SIGTERM begins to drain")
+        server.send_signal(signal.SIGTERM)
+        same(stream.receive(), (8, 1001), "a second one closes the stream with 1001")
+        same(server.process.wait(PATIENCE), 0, "and ends it")
+    finally:
+        server.kill()
+
+    server = serve(folder, "http=127.0.0.1:0", env=environment(folder, DRAIN_SECONDS="0"))
+    try:
+        stream = open_stream(server)
+        server.send_signal(signal.SIGTERM)
+        same(stream.receive(), (8, 1001), "so does the end of DRAIN_SECONDS")
+        same(server.process.wait(PATIENCE), 0, "which is as good an end")
     finally:
         server.kill()
 
@@ -203,6 +252,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         table()
         life(folder)
+        drained(folder)
         refusals(folder)
         certificates(folder)
         notifications(folder)
