@@ -10,10 +10,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "config.h"
 #include "services/stt_pocketsphinx.h"
+#include "utils/language.h"
 #include "utils/log.h"
 
 struct stt {
@@ -48,10 +48,7 @@ void stt_close(struct stt *stt)
 
 bool stt_can(const struct stt *stt, const char *language, enum answer_kind expect)
 {
-    bool is_english =
-        strncmp(language, "en", 2) == 0 && (language[2] == '\0' || language[2] == '-');
-
-    return stt->embedded && is_english && stt_pocketsphinx_can(expect);
+    return stt->embedded && language_is(language, "en") && stt_pocketsphinx_can(expect);
 }
 
 int stt_recognise(struct stt *stt, unsigned thread, const struct stt_request *request,

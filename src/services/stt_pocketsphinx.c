@@ -53,6 +53,8 @@ enum {
     FEAT_PARAMS_MAX = 64 * KIB,
     WORDS_MAX = 128,
     REQUEST_RATE_HZ = 8000,
+    RATE_MIN_HZ = 4000, /* of a model */
+    RATE_MAX_HZ = 48000,
     SHORTEST = REQUEST_RATE_HZ * 100 / 1000, /* samples; less is no word */
     LONGEST = REQUEST_RATE_HZ * 30,
 };
@@ -244,7 +246,7 @@ static int model_read(const char *folder, struct model *ret_model)
 {
     scoped(free) char *path = NULL, *text = NULL;
     char *rest, *name, *value;
-    unsigned upper_hz = 6800;
+    double rate_hz = 0, upper_hz = 6800;
     size_t n;
 
     if (asprintf(&path, "%s/feat.params", folder) < 0) {
@@ -258,14 +260,17 @@ static int model_read(const char *folder, struct model *ret_model)
          name && (value = strtok_r(NULL, " \t\r\n", &rest));
          name = strtok_r(NULL, " \t\r\n", &rest)) {
         if (strcmp(name, "-samprate") == 0)
-            ret_model->rate_hz = (unsigned)strtod(value, NULL);
+            rate_hz = strtod(value, NULL);
         else if (strcmp(name, "-upperf") == 0)
-            upper_hz = (unsigned)strtod(value, NULL);
+            upper_hz = strtod(value, NULL);
         else if (strcmp(name, "-model") == 0)
             ret_model->is_ptm = strcmp(value, "ptm") == 0;
     }
-    if (!ret_model->rate_hz) /* most do not say: then it shows in the highest frequency */
-        ret_model->rate_hz = upper_hz <= 4000 ? 8000 : 16000;
+    if (rate_hz == 0) /* most do not say: then it shows in the highest frequency */
+        rate_hz = upper_hz <= 4000 ? 8000 : 16000;
+    if (!(rate_hz >= RATE_MIN_HZ && rate_hz <= RATE_MAX_HZ))
+        return -EINVAL;
+    ret_model->rate_hz = (unsigned)rate_hz;
     return 0;
 }
 
@@ -367,7 +372,7 @@ static int open_with(struct stt_pocketsphinx *engine, const struct config *confi
     scoped(close) int mllr = -1;
     char mllr_path[32];
 
-    *ret_why = "STT_MODEL_DIR holds no acoustic model";
+    *ret_why = "STT_MODEL_DIR holds no acoustic model that we can use";
     int r = model_read(model.folder, &model);
     if (r < 0)
         return r;

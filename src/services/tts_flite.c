@@ -21,6 +21,7 @@
 #include <flite/flite_version.h>
 
 #include "config.h"
+#include "utils/language.h"
 #include "utils/scoped.h"
 
 /* exported by the libraries of the voices, declared nowhere */
@@ -61,7 +62,7 @@ static const char *flite_identity(const struct config *config)
 
 static bool flite_can(const struct config *config, const char *language)
 {
-    return strncmp(language, "en", 2) == 0 && (language[2] == '\0' || language[2] == '-');
+    return language_is(language, "en");
 }
 
 /* U+00C0 to U+00FF, and U+2010 to U+2026 */

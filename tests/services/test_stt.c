@@ -244,11 +244,14 @@ static void file_with(const char *path, const char *text)
 
 static void test_missing(bool have_model)
 {
-    char empty_dir[512], few_words[512], nonsense[512];
+    char empty_dir[512], odd_dir[512], few_words[512], nonsense[512];
 
     (void)snprintf(empty_dir, sizeof(empty_dir), "%s", scratch());
     (void)snprintf(few_words, sizeof(few_words), "%s", scratch_file("few"));
     (void)snprintf(nonsense, sizeof(nonsense), "%s", scratch_file("nonsense"));
+    (void)snprintf(odd_dir, sizeof(odd_dir), "%s", scratch_file("odd"));
+    (void)mkdir(odd_dir, 0700);
+    file_with(scratch_file("odd/feat.params"), "-samprate 1e99 -upperf nan -model");
     file_with(few_words, "yes Y EH S\n");
     file_with(nonsense, "yes QQ XX\nno\nzero(2)(3) Z\n(\n\n");
     const struct {
@@ -261,6 +264,9 @@ static void test_missing(bool have_model)
           false },
         { "an empty folder",
           { .stt_model_dir = empty_dir, .stt_dict_file = installed.stt_dict_file },
+          false },
+        { "a folder with a rate of any figure",
+          { .stt_model_dir = odd_dir, .stt_dict_file = installed.stt_dict_file },
           false },
         { "no setting", { 0 }, false },
         { "no dictionary",
