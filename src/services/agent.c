@@ -31,7 +31,8 @@ enum {
 };
 
 _Static_assert(1 + PHRASE_MAX <= AGENT_SENTENCES_MAX, "a greeting and a question make a reply");
-_Static_assert(PROFILE_QUESTIONS_MAX * VISITS_MAX * ((int)RUNG_GIVE_UP + REPEATS_MAX) < AGENT_TURNS_MAX, "walks end");
+enum { VISIT_TURNS_MAX = (int)RUNG_GIVE_UP + REPEATS_MAX };
+_Static_assert(PROFILE_QUESTIONS_MAX * VISITS_MAX * VISIT_TURNS_MAX < AGENT_TURNS_MAX, "walks end");
 
 /* Of one answer, which may come in two halves: AGENT_CONTINUED adds to it. */
 struct answer {
@@ -60,17 +61,20 @@ struct agent {
 
 /* --- what comes out --- */
 
-static void learn(struct agent_reply *reply, const struct question *question, const char *suffix, const char *value)
+static void learn(struct agent_reply *reply, const struct question *question, const char *suffix,
+                  const char *value)
 {
     if (!question || !question->field || !value[0])
         return;
     assert(reply->n_learnt < AGENT_LEARNT_MAX);
-    (void)snprintf(reply->learnt[reply->n_learnt].field, AGENT_FIELD_MAX, "%s%s", question->field, suffix);
+    (void)snprintf(reply->learnt[reply->n_learnt].field, AGENT_FIELD_MAX, "%s%s", question->field,
+                   suffix);
     (void)text_set(reply->learnt[reply->n_learnt].value, AGENT_VALUE_MAX, value);
     reply->n_learnt++;
 }
 
-static void value_of(const struct agent *agent, const char *placeholder, size_t n, char *value, size_t size)
+static void value_of(const struct agent *agent, const char *placeholder, size_t n, char *value,
+                     size_t size)
 {
     const char *language = agent->profile->language;
     bool cardinal = agent->pending && agent->pending->expect == ANSWER_NUMBER;
@@ -171,7 +175,8 @@ static void enter(struct agent *agent, struct agent_reply *reply, const char *id
 
     /* skip what need not be asked; a profile that goes in circles runs out of visits */
     for (;;) {
-        unsigned *n_visits = question ? &agent->n_visits[question - agent->profile->questions] : NULL;
+        unsigned *n_visits =
+            question ? &agent->n_visits[question - agent->profile->questions] : NULL;
         if (!question || ++*n_visits > VISITS_MAX) {
             goodbye(agent, reply);
             return;
@@ -180,7 +185,8 @@ static void enter(struct agent *agent, struct agent_reply *reply, const char *id
             question = profile_question(agent->profile, question->on_no);
         else if (is_confirmation(question) && !agent->pending)
             question = profile_question(agent->profile, question->next);
-        else if (question->expect == ANSWER_FREE && strcmp(question->field, "name") == 0 && agent->name[0])
+        else if (question->expect == ANSWER_FREE && strcmp(question->field, "name") == 0 &&
+                 agent->name[0])
             question = profile_question(agent->profile, question->next);
         else
             break;
@@ -190,7 +196,9 @@ static void enter(struct agent *agent, struct agent_reply *reply, const char *id
     agent->question = question;
     agent->n_repeats = 0;
     agent->unclear[0] = '\0';
-    agent->rung = is_confirmation(question) ? RUNG_ASK : n_before < RUNG_KEYPAD ? (enum rung)n_before : RUNG_KEYPAD;
+    agent->rung = is_confirmation(question) ? RUNG_ASK
+                  : n_before < RUNG_KEYPAD  ? (enum rung)n_before
+                                            : RUNG_KEYPAD;
     if (by_keypad(agent) && agent->rung < RUNG_AGAIN)
         agent->rung = RUNG_AGAIN; /* two tries by keypad, not three */
     ask(agent, reply);
@@ -226,7 +234,8 @@ static void miss(struct agent *agent, struct agent_reply *reply, const struct ag
 
 /* --- answers --- */
 
-static void take_free(struct agent *agent, struct agent_reply *reply, const char *text, const char *audio)
+static void take_free(struct agent *agent, struct agent_reply *reply, const char *text,
+                      const char *audio)
 {
     struct answer *last = &agent->last;
     const struct question *question = agent->question;
@@ -245,8 +254,8 @@ static void take_free(struct agent *agent, struct agent_reply *reply, const char
 }
 
 /* A number for that question; false when it cannot be one. */
-static bool take_number(struct agent *agent, struct agent_reply *reply, const struct question *question,
-                        const char *digits, size_t n_digits)
+static bool take_number(struct agent *agent, struct agent_reply *reply,
+                        const struct question *question, const char *digits, size_t n_digits)
 {
     if (n_digits < question->digits_min || n_digits > question->digits_max)
         return false;
@@ -260,8 +269,8 @@ static bool take_number(struct agent *agent, struct agent_reply *reply, const st
     return true;
 }
 
-static bool take_spoken_number(struct agent *agent, struct agent_reply *reply, const struct question *question,
-                               const char *text)
+static bool take_spoken_number(struct agent *agent, struct agent_reply *reply,
+                               const struct question *question, const char *text)
 {
     const char *language = agent->profile->language;
     char digits[AGENT_FIELD_MAX];
@@ -292,7 +301,8 @@ static void take_yes(struct agent *agent, struct agent_reply *reply)
 static bool take_correction(struct agent *agent, struct agent_reply *reply, const char *text)
 {
     const struct question *question = profile_question(agent->profile, agent->question->on_no);
-    return question && question->expect == ANSWER_DIGITS && take_spoken_number(agent, reply, question, text);
+    return question && question->expect == ANSWER_DIGITS &&
+           take_spoken_number(agent, reply, question, text);
 }
 
 static bool take_yesno(struct agent *agent, struct agent_reply *reply, const char *text)
@@ -310,7 +320,8 @@ static bool take_yesno(struct agent *agent, struct agent_reply *reply, const cha
     return yes == 0;
 }
 
-static bool take_words(struct agent *agent, struct agent_reply *reply, const struct agent_input *input)
+static bool take_words(struct agent *agent, struct agent_reply *reply,
+                       const struct agent_input *input)
 {
     switch (agent->question->expect) {
     case ANSWER_FREE:
@@ -346,7 +357,8 @@ static bool take_keys(struct agent *agent, struct agent_reply *reply, const char
     }
 }
 
-static void take_more(struct agent *agent, struct agent_reply *reply, const struct agent_input *input)
+static void take_more(struct agent *agent, struct agent_reply *reply,
+                      const struct agent_input *input)
 {
     struct answer *last = &agent->last;
     size_t n_text = strlen(last->text), n_audio = strlen(last->audio);
@@ -381,7 +393,8 @@ static bool is_phone(const char *from)
     for (size_t i = 0; i < ELEMENTSOF(withheld); i++)
         if (strcmp(from, withheld[i]) == 0)
             return false;
-    return !from[strspn(from, "+0123456789 -()")] && spoken_digits("", from, digits, sizeof(digits)) >= PHONE_DIGITS_MIN;
+    return !from[strspn(from, "+0123456789 -()")] &&
+           spoken_digits("", from, digits, sizeof(digits)) >= PHONE_DIGITS_MIN;
 }
 
 static void begin(struct agent *agent, struct agent_reply *reply)
@@ -464,7 +477,8 @@ void agent_turn(struct agent *agent, const struct agent_input *input, struct age
     }
 }
 
-int agent_new(const struct profile *profile, const struct agent_caller *caller, struct agent **ret_agent)
+int agent_new(const struct profile *profile, const struct agent_caller *caller,
+              struct agent **ret_agent)
 {
     struct agent *agent = calloc(1, sizeof(*agent));
 

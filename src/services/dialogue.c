@@ -95,8 +95,8 @@ static void on_transcript(struct dialogue *d, const struct dialogue_event *event
     struct heard *utterance = hearing_find(&d->hearing, event->utterance);
 
     if (utterance && utterance->waiting)
-        hearing_words(&d->hearing, utterance, event->understood && event->text ? event->text : "", event->confidence,
-                      d->now_ms);
+        hearing_words(&d->hearing, utterance, event->understood && event->text ? event->text : "",
+                      event->confidence, d->now_ms);
 }
 
 static void on_audio_kept(struct dialogue *d, const struct dialogue_event *event)
@@ -165,7 +165,8 @@ static void on_reply(struct dialogue *d, const struct dialogue_event *event)
 
 static void on_say_started(struct dialogue *d, const struct dialogue_event *event)
 {
-    const struct say *started = d->paused ? NULL : says_started(&d->says, event->say, event->total_ms, d->now_ms);
+    const struct say *started =
+        d->paused ? NULL : says_started(&d->says, event->say, event->total_ms, d->now_ms);
 
     if (!started || started->filler || !d->caller)
         return;
@@ -205,8 +206,8 @@ static void gather_key(struct dialogue *d, char key)
     if (d->n_keys < KEYS_MAX)
         d->keys[d->n_keys++] = key;
     d->keys[d->n_keys] = '\0';
-    d->keys_done = d->expect == ANSWER_YESNO || d->expect == ANSWER_COMMAND || d->n_keys == KEYS_MAX ||
-                   (d->digits_max && d->n_keys >= d->digits_max);
+    d->keys_done = d->expect == ANSWER_YESNO || d->expect == ANSWER_COMMAND ||
+                   d->n_keys == KEYS_MAX || (d->digits_max && d->n_keys >= d->digits_max);
 }
 
 static void on_hash(struct dialogue *d)

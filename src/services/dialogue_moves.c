@@ -57,7 +57,8 @@ void dialogue_say(struct dialogue *d, const struct agent_sentence *sentence, boo
 /* One of the profile's own sentences. Returns: whether there is one. */
 static bool say_prompt(struct dialogue *d, const char *id, bool filler)
 {
-    const struct prompt *prompt = d->options.profile ? profile_prompt(d->options.profile, id) : NULL;
+    const struct prompt *prompt =
+        d->options.profile ? profile_prompt(d->options.profile, id) : NULL;
     struct agent_sentence sentence;
 
     if (!prompt)
@@ -153,13 +154,15 @@ static void keep_hearing(struct dialogue *d)
     d->answer_done = false;
 }
 
-void dialogue_end_utterance(struct dialogue *d, struct heard *utterance, uint32_t speech_ms, uint64_t ended_ms)
+void dialogue_end_utterance(struct dialogue *d, struct heard *utterance, uint32_t speech_ms,
+                            uint64_t ended_ms)
 {
     utterance->open = false;
     utterance->speech_ms = speech_ms;
     utterance->ended_ms = ended_ms;
     utterance->reported_ms = d->now_ms;
-    if ((d->state != LISTENING && d->state != CLOSING) || d->n_keys || !dialogue_hears(d, dialogue_listening_for(d)))
+    if ((d->state != LISTENING && d->state != CLOSING) || d->n_keys ||
+        !dialogue_hears(d, dialogue_listening_for(d)))
         return;
     struct dialogue_action *action = dialogue_act(d, DO_RECOGNISE);
     action->utterance = utterance->number;
@@ -173,7 +176,8 @@ void dialogue_end_open_utterances(struct dialogue *d)
     for (size_t i = 0; i < d->hearing.n; i++) {
         struct heard *utterance = &d->hearing.list[i];
         if (utterance->open)
-            dialogue_end_utterance(d, utterance, (uint32_t)(d->now_ms - utterance->began_ms), d->now_ms);
+            dialogue_end_utterance(d, utterance, (uint32_t)(d->now_ms - utterance->began_ms),
+                                   d->now_ms);
     }
 }
 
@@ -231,14 +235,17 @@ void dialogue_ask_agent_plainly(struct dialogue *d, enum agent_input_kind kind)
 
 bool dialogue_may_continue(const struct dialogue *d)
 {
-    bool free_answer = d->input.kind == AGENT_HEARD || d->input.kind == AGENT_UNHEARD || d->input.kind == AGENT_CONTINUED;
-    return free_answer && d->answered == ANSWER_FREE && says_heard_ms(&d->says, d->now_ms) < CONTINUE_MS;
+    bool free_answer = d->input.kind == AGENT_HEARD || d->input.kind == AGENT_UNHEARD ||
+                       d->input.kind == AGENT_CONTINUED;
+    return free_answer && d->answered == ANSWER_FREE &&
+           says_heard_ms(&d->says, d->now_ms) < CONTINUE_MS;
 }
 
 /* What nobody can transcribe, and no file is wanted of, cannot interrupt. */
 bool dialogue_may_barge(const struct dialogue *d)
 {
-    bool wanted = d->expect == ANSWER_FREE || dialogue_hears(d, d->expect) || dialogue_may_continue(d);
+    bool wanted =
+        d->expect == ANSWER_FREE || dialogue_hears(d, d->expect) || dialogue_may_continue(d);
     return dialogue_is_speaking(d) && d->n_false < BARGE_FALSE_MAX && wanted;
 }
 
@@ -340,7 +347,8 @@ static bool has_words(const struct dialogue *d)
     enum answer_kind kind = dialogue_listening_for(d);
     bool short_answer = kind == ANSWER_YESNO || kind == ANSWER_COMMAND;
 
-    return d->hearing.text[0] && (short_answer || !spoken_backchannel(d->language, d->hearing.text));
+    return d->hearing.text[0] &&
+           (short_answer || !spoken_backchannel(d->language, d->hearing.text));
 }
 
 static bool is_noise(const struct dialogue *d)
@@ -350,7 +358,8 @@ static bool is_noise(const struct dialogue *d)
 
 bool dialogue_barge_is_true(const struct dialogue *d)
 {
-    bool loud = !dialogue_hears(d, dialogue_listening_for(d)) && hearing_speech_ms(&d->hearing) >= BARGE_UNHEARD_MS;
+    bool loud = !dialogue_hears(d, dialogue_listening_for(d)) &&
+                hearing_speech_ms(&d->hearing) >= BARGE_UNHEARD_MS;
     return has_words(d) || loud;
 }
 
@@ -382,7 +391,8 @@ void dialogue_decide(struct dialogue *d)
 
     /* a free answer whose transcript does not come is kept as it is; another kind is worth asking again */
     enum answer_kind kind = dialogue_listening_for(d);
-    bool unheard = !dialogue_hears(d, kind) || (kind == ANSWER_FREE && hearing_waiting(&d->hearing));
+    bool unheard =
+        !dialogue_hears(d, kind) || (kind == ANSWER_FREE && hearing_waiting(&d->hearing));
 
     turn_from_hearing(&d->hearing, hold_caller(d, d->hearing.list[0].began_ms));
     (void)text_set(d->input_text, sizeof(d->input_text), d->hearing.text);

@@ -90,7 +90,8 @@ void dialogue_check_said(struct dialogue *d, bool late); /* after anything that 
 
 void dialogue_listen(struct dialogue *d);
 void dialogue_drop(struct dialogue *d, unsigned utterance);
-void dialogue_end_utterance(struct dialogue *d, struct heard *utterance, uint32_t speech_ms, uint64_t ended_ms);
+void dialogue_end_utterance(struct dialogue *d, struct heard *utterance, uint32_t speech_ms,
+                            uint64_t ended_ms);
 void dialogue_end_open_utterances(struct dialogue *d); /* the caller goes on, but not for us */
 void dialogue_decide(struct dialogue *d);              /* it is over: what was it? */
 void dialogue_complete_keys(struct dialogue *d);

@@ -50,7 +50,9 @@ static void too_long(struct dialogue *d)
 
 static uint64_t too_long_at(const struct dialogue *d)
 {
-    return d->state == IDLE || d->state == CLOSING || d->leaving ? UINT64_MAX : d->answered_ms + d->options.call_max_ms;
+    return d->state == IDLE || d->state == CLOSING || d->leaving
+               ? UINT64_MAX
+               : d->answered_ms + d->options.call_max_ms;
 }
 
 static uint64_t leave_at(const struct dialogue *d)
@@ -113,7 +115,8 @@ static void turn_over(struct dialogue *d)
 static uint32_t answer_wait_ms(const struct dialogue *d)
 {
     enum answer_kind kind = dialogue_listening_for(d);
-    const struct endpointing *rules = d->options.endpointing ? d->options.endpointing : &endpointing_rules;
+    const struct endpointing *rules =
+        d->options.endpointing ? d->options.endpointing : &endpointing_rules;
     struct endpointing_turn turn = {
         .language = d->language,
         .expect = kind,
@@ -131,13 +134,15 @@ static uint64_t turn_over_at(const struct dialogue *d)
     const struct hearing *hearing = &d->hearing;
     uint64_t reported_ms = hearing_reported_ms(hearing);
 
-    if (d->state != LISTENING || d->stopping || d->n_keys || d->keys_done || !hearing->n || hearing_open(hearing))
+    if (d->state != LISTENING || d->stopping || d->n_keys || d->keys_done || !hearing->n ||
+        hearing_open(hearing))
         return UINT64_MAX;
     if (hearing_waiting(hearing) && d->leaving)
         return d->leave_ms + LEAVE_TRANSCRIPT_MS;
     if (hearing_waiting(hearing))
         return reported_ms + (d->paused ? PAUSED_MAX_MS : TRANSCRIPT_MAX_MS);
-    if (d->leaving || d->answer_done || hearing->n == HEARING_MAX || (d->paused && !dialogue_barge_is_true(d)))
+    if (d->leaving || d->answer_done || hearing->n == HEARING_MAX ||
+        (d->paused && !dialogue_barge_is_true(d)))
         return reported_ms;
     return reported_ms + answer_wait_ms(d);
 }
@@ -150,10 +155,12 @@ static uint64_t turn_endless_at(const struct dialogue *d)
 
 static uint64_t fill_at(const struct dialogue *d)
 {
-    bool waiting = d->state == THINKING ||
-                   (d->state == LISTENING && !d->n_keys && hearing_waiting(&d->hearing) && !hearing_open(&d->hearing));
+    bool waiting =
+        d->state == THINKING || (d->state == LISTENING && !d->n_keys &&
+                                 hearing_waiting(&d->hearing) && !hearing_open(&d->hearing));
 
-    if (!waiting || d->paused || d->leaving || d->n_fillers >= FILLERS_MAX || says_current(&d->says))
+    if (!waiting || d->paused || d->leaving || d->n_fillers >= FILLERS_MAX ||
+        says_current(&d->says))
         return UINT64_MAX;
     uint64_t due_ms = d->quiet_ms + FILL_MS, grace_ms = d->decided_ms + FILL_GRACE_MS;
     return d->state == THINKING && grace_ms > due_ms ? grace_ms : due_ms;
@@ -176,7 +183,8 @@ static void no_reply(struct dialogue *d)
 
 static uint64_t no_reply_at(const struct dialogue *d)
 {
-    return d->awaiting && d->state == THINKING && !d->leaving ? d->asked_ms + REPLY_MAX_MS : UINT64_MAX;
+    return d->awaiting && d->state == THINKING && !d->leaving ? d->asked_ms + REPLY_MAX_MS
+                                                              : UINT64_MAX;
 }
 
 static uint64_t keys_over_at(const struct dialogue *d)
@@ -194,7 +202,8 @@ static void silence(struct dialogue *d)
 
 static uint64_t silence_at(const struct dialogue *d)
 {
-    if (d->state != LISTENING || d->paused || d->leaving || d->hearing.n || d->n_keys || d->keys_done)
+    if (d->state != LISTENING || d->paused || d->leaving || d->hearing.n || d->n_keys ||
+        d->keys_done)
         return UINT64_MAX;
     return d->listening_ms + (d->keypad ? KEYPAD_SILENCE_MS : first_word_ms[d->expect]);
 }

@@ -99,7 +99,8 @@ struct loading {
     bool used[PROMPTS_MAX];
 };
 
-__attribute__((format(printf, 2, 3))) static void problem(struct loading *loading, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void problem(struct loading *loading,
+                                                          const char *format, ...)
 {
     char line[256];
     va_list args;
@@ -143,8 +144,8 @@ struct key {
     bool or_list; /* an array of them */
 };
 
-static void check_keys(struct loading *loading, struct json_object *object, const struct key *keys, size_t n_keys,
-                       const char *where)
+static void check_keys(struct loading *loading, struct json_object *object, const struct key *keys,
+                       size_t n_keys, const char *where)
 {
     json_object_object_foreach(object, name, value)
     {
@@ -155,7 +156,8 @@ static void check_keys(struct loading *loading, struct json_object *object, cons
             problem(loading, "%s: unknown key \"%s\"", where, name);
         else if (json_object_get_type(value) != keys[i].type &&
                  !(keys[i].or_list && json_object_is_type(value, json_type_array)))
-            problem(loading, "%s: \"%s\" must be of type %s, not %s", where, name, json_type_to_name(keys[i].type),
+            problem(loading, "%s: \"%s\" must be of type %s, not %s", where, name,
+                    json_type_to_name(keys[i].type),
                     json_type_to_name(json_object_get_type(value)));
     }
     for (size_t i = 0; i < n_keys; i++)
@@ -164,7 +166,8 @@ static void check_keys(struct loading *loading, struct json_object *object, cons
 }
 
 /* A string without control characters, or NULL: another type, or named as a problem already. */
-static const char *plain_text(struct loading *loading, struct json_object *value, const char *where, const char *key)
+static const char *plain_text(struct loading *loading, struct json_object *value, const char *where,
+                              const char *key)
 {
     if (!json_object_is_type(value, json_type_string))
         return NULL;
@@ -177,11 +180,13 @@ static const char *plain_text(struct loading *loading, struct json_object *value
     return text;
 }
 
-static const char *string_of(struct loading *loading, struct json_object *object, const char *key, const char *where)
+static const char *string_of(struct loading *loading, struct json_object *object, const char *key,
+                             const char *where)
 {
     struct json_object *value = NULL;
 
-    return json_object_object_get_ex(object, key, &value) ? plain_text(loading, value, where, key) : NULL;
+    return json_object_object_get_ex(object, key, &value) ? plain_text(loading, value, where, key)
+                                                          : NULL;
 }
 
 static const struct placeholder *placeholder_at(const char *text)
@@ -193,8 +198,8 @@ static const struct placeholder *placeholder_at(const char *text)
 }
 
 /* Fill in {business}, remember the others. */
-static void load_text(struct loading *loading, const char *id, const char *text, struct prompt *prompt,
-                      unsigned *ret_holds)
+static void load_text(struct loading *loading, const char *id, const char *text,
+                      struct prompt *prompt, unsigned *ret_holds)
 {
     char filled[PROFILE_TEXT_MAX] = "";
     size_t n = 0, n_worst = 0;
@@ -207,8 +212,8 @@ static void load_text(struct loading *loading, const char *id, const char *text,
         size_t n_put = found && found->filled ? strlen(put) : n_text;
 
         if (*text == '{' && !found)
-            problem(loading, "prompt \"%s\": unknown placeholder %.*s", id, (int)text_fit(text, strcspn(text, "}") + 1, 24),
-                    text);
+            problem(loading, "prompt \"%s\": unknown placeholder %.*s", id,
+                    (int)text_fit(text, strcspn(text, "}") + 1, 24), text);
         if (found && !found->filled)
             holds |= 1U << (found - placeholders);
         n_worst += found && !found->filled ? found->longest : n_put;
@@ -218,8 +223,9 @@ static void load_text(struct loading *loading, const char *id, const char *text,
     if (!n)
         problem(loading, "prompt \"%s\" is empty", id);
     if (n_worst >= PROFILE_TEXT_MAX)
-        problem(loading, "prompt \"%s\" is too long: %zu bytes with all its values, %d are possible", id, n_worst,
-                PROFILE_TEXT_MAX - 1);
+        problem(loading,
+                "prompt \"%s\" is too long: %zu bytes with all its values, %d are possible", id,
+                n_worst, PROFILE_TEXT_MAX - 1);
     prompt->text = keep(loading, filled, n);
     prompt->fixed = !holds;
     *ret_holds = holds;
@@ -250,12 +256,13 @@ static void load_prompts(struct loading *loading, struct json_object *prompts)
     }
 }
 
-static unsigned load_count(struct loading *loading, struct json_object *object, const char *key, const char *where,
-                           unsigned absent)
+static unsigned load_count(struct loading *loading, struct json_object *object, const char *key,
+                           const char *where, unsigned absent)
 {
     struct json_object *value = NULL;
 
-    if (!json_object_object_get_ex(object, key, &value) || !json_object_is_type(value, json_type_int))
+    if (!json_object_object_get_ex(object, key, &value) ||
+        !json_object_is_type(value, json_type_int))
         return absent;
     int64_t count = json_object_get_int64(value);
     if (count < 1 || count > DIGITS_LIMIT) {
@@ -266,7 +273,8 @@ static unsigned load_count(struct loading *loading, struct json_object *object, 
 }
 
 /* What only some kinds of question have. */
-static void load_kind(struct loading *loading, struct json_object *object, const char *where, struct question *question)
+static void load_kind(struct loading *loading, struct json_object *object, const char *where,
+                      struct question *question)
 {
     static const char *const branch_keys[] = { "on_yes", "on_no" };
     static const char *const count_keys[] = { "digits_min", "digits_max" };
@@ -282,8 +290,9 @@ static void load_kind(struct loading *loading, struct json_object *object, const
     question->expect = (enum answer_kind)i;
     for (size_t k = 0; k < ELEMENTSOF(branch_keys); k++)
         if (json_object_object_get_ex(object, branch_keys[k], NULL) != kinds[i].branches)
-            problem(loading, kinds[i].branches ? "%s: \"%s\" is missing" : "%s: \"%s\" is for a yesno only", where,
-                    branch_keys[k]);
+            problem(loading,
+                    kinds[i].branches ? "%s: \"%s\" is missing" : "%s: \"%s\" is for a yesno only",
+                    where, branch_keys[k]);
     for (size_t k = 0; k < ELEMENTSOF(count_keys) && !kinds[i].counts; k++)
         if (json_object_object_get_ex(object, count_keys[k], NULL))
             problem(loading, "%s: \"%s\" is for digits and number only", where, count_keys[k]);
@@ -297,8 +306,8 @@ static void load_kind(struct loading *loading, struct json_object *object, const
         problem(loading, "%s: \"field\" is missing", where);
 }
 
-static const char *load_id(struct loading *loading, struct json_object *value, const char *where, const char *key,
-                           size_t max)
+static const char *load_id(struct loading *loading, struct json_object *value, const char *where,
+                           const char *key, size_t max)
 {
     const char *id = plain_text(loading, value, where, key);
 
@@ -310,8 +319,8 @@ static const char *load_id(struct loading *loading, struct json_object *value, c
 }
 
 /* One prompt id, or a list of them. */
-static void load_phrase(struct loading *loading, struct json_object *object, const char *where, const char *key,
-                        struct phrase *phrase)
+static void load_phrase(struct loading *loading, struct json_object *object, const char *where,
+                        const char *key, struct phrase *phrase)
 {
     struct json_object *value = NULL;
 
@@ -393,11 +402,13 @@ static void load_head(struct loading *loading, struct json_object *root)
     const char *mode = string_of(loading, root, "mode", "profile");
 
     if (name && !id_valid(name, sizeof(profile->name) - 1))
-        problem(loading, "profile: \"name\" is no id: 1 to %zu of a-z 0-9 _ -", sizeof(profile->name) - 1);
+        problem(loading, "profile: \"name\" is no id: 1 to %zu of a-z 0-9 _ -",
+                sizeof(profile->name) - 1);
     if (name)
         (void)text_set(profile->name, sizeof(profile->name), name);
 
-    if (language && (strlen(language) != 2 || !islower((unsigned char)language[0]) || !islower((unsigned char)language[1])))
+    if (language && (strlen(language) != 2 || !islower((unsigned char)language[0]) ||
+                     !islower((unsigned char)language[1])))
         problem(loading, "profile: \"language\" must be two letters, e.g. en or he");
     if (language)
         (void)text_set(profile->language, sizeof(profile->language), language);
@@ -409,7 +420,8 @@ static void load_head(struct loading *loading, struct json_object *root)
 
 /* --- second pass: references --- */
 
-static void check_prompt(struct loading *loading, const char *id, unsigned may_hold, const char *where)
+static void check_prompt(struct loading *loading, const char *id, unsigned may_hold,
+                         const char *where)
 {
     const struct prompt *prompt = profile_prompt(loading->profile, id);
 
@@ -421,22 +433,27 @@ static void check_prompt(struct loading *loading, const char *id, unsigned may_h
     loading->used[n] = true;
     for (size_t i = 0; i < ELEMENTSOF(placeholders); i++)
         if (loading->holds[n] & ~may_hold & 1U << i)
-            problem(loading, "%s: prompt \"%s\" has no value for %s here", where, id, placeholders[i].name);
+            problem(loading, "%s: prompt \"%s\" has no value for %s here", where, id,
+                    placeholders[i].name);
 }
 
 static void check_question(struct loading *loading, const struct question *question)
 {
     const struct phrase *const phrases[] = { &question->ask, &question->again, &question->keypad };
     const char *const nexts[] = { question->on_yes, question->on_no, question->next };
-    unsigned may_hold = question->expect != ANSWER_YESNO ? 0 : question->field ? 1U << IS_NUMBER : 1U << IS_DIGITS;
+    unsigned may_hold = question->expect != ANSWER_YESNO ? 0
+                        : question->field                ? 1U << IS_NUMBER
+                                                         : 1U << IS_DIGITS;
     char where[64];
 
-    (void)snprintf(where, sizeof(where), "question \"%.*s\"", ID_MAX, question->id ? question->id : "");
+    (void)snprintf(where, sizeof(where), "question \"%.*s\"", ID_MAX,
+                   question->id ? question->id : "");
     for (size_t i = 0; i < ELEMENTSOF(phrases); i++)
         for (size_t k = 0; k < phrases[i]->n_prompts; k++)
             check_prompt(loading, phrases[i]->prompts[k], may_hold, where);
     for (size_t i = 0; i < ELEMENTSOF(nexts); i++)
-        if (nexts[i] && strcmp(nexts[i], "goodbye") != 0 && !profile_question(loading->profile, nexts[i]))
+        if (nexts[i] && strcmp(nexts[i], "goodbye") != 0 &&
+            !profile_question(loading->profile, nexts[i]))
             problem(loading, "%s: there is no question \"%s\"", where, nexts[i]);
     if (question->id && (strcmp(question->id, "goodbye") == 0 ||
                          profile_question(loading->profile, question->id) != question))
@@ -462,7 +479,8 @@ static void check_references(struct loading *loading)
 
     if (profile->mode == PROFILE_ECHO) {
         if (profile->n_prompts || profile->n_questions)
-            problem(loading, "profile: an echo says nothing; \"prompts\" and \"questions\" must be empty");
+            problem(loading,
+                    "profile: an echo says nothing; \"prompts\" and \"questions\" must be empty");
         return;
     }
     for (size_t i = 0; i < ELEMENTSOF(standing_prompts); i++)
@@ -496,9 +514,11 @@ static void load_root(struct loading *loading, struct json_object *root)
         problem(loading, "the name of the business holds a brace");
     check_keys(loading, root, keys, ELEMENTSOF(keys), "profile");
     load_head(loading, root);
-    if (json_object_object_get_ex(root, "prompts", &prompts) && json_object_is_type(prompts, json_type_object))
+    if (json_object_object_get_ex(root, "prompts", &prompts) &&
+        json_object_is_type(prompts, json_type_object))
         load_prompts(loading, prompts);
-    if (json_object_object_get_ex(root, "questions", &questions) && json_object_is_type(questions, json_type_array))
+    if (json_object_object_get_ex(root, "questions", &questions) &&
+        json_object_is_type(questions, json_type_array))
         load_questions(loading, questions);
     check_references(loading);
 }
@@ -516,12 +536,15 @@ static struct json_object *parse_json(struct loading *loading, const char *json,
         return NULL;
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     root = json_tokener_parse_ex(tokener, json, (int)n);
-    if (json_tokener_get_error(tokener) != json_tokener_success || json_tokener_get_parse_end(tokener) < n) {
+    if (json_tokener_get_error(tokener) != json_tokener_success ||
+        json_tokener_get_parse_end(tokener) < n) {
         size_t line = 1, end = json_tokener_get_parse_end(tokener);
         for (size_t i = 0; i < end && i < n; i++)
             line += json[i] == '\n';
-        problem(loading, "line %zu: %s", line, json_tokener_get_error(tokener) == json_tokener_continue ?
-                "the file ends too early" : json_tokener_error_desc(json_tokener_get_error(tokener)));
+        problem(loading, "line %zu: %s", line,
+                json_tokener_get_error(tokener) == json_tokener_continue
+                    ? "the file ends too early"
+                    : json_tokener_error_desc(json_tokener_get_error(tokener)));
         return NULL;
     }
     if (!json_object_is_type(root, json_type_object)) {
@@ -531,10 +554,12 @@ static struct json_object *parse_json(struct loading *loading, const char *json,
     return steal(&root);
 }
 
-int profile_parse(const char *json, size_t n, const char *business, char *problems, size_t n_problems,
-                  struct profile **ret_profile)
+int profile_parse(const char *json, size_t n, const char *business, char *problems,
+                  size_t n_problems, struct profile **ret_profile)
 {
-    struct loading loading = { .business = business, .problems = problems, .n_problems = n_problems };
+    struct loading loading = { .business = business,
+                               .problems = problems,
+                               .n_problems = n_problems };
     scoped(profile_free) struct profile *profile = NULL;
     scoped(json_object_put) struct json_object *root = NULL;
 
@@ -579,9 +604,12 @@ int profile_load(const char *name_or_path, const char *business, char *problems,
         problems[0] = '\0';
     for (size_t i = 0; i < ELEMENTSOF(shipped); i++)
         if (strcmp(name_or_path, shipped[i].name) == 0)
-            return profile_parse(shipped[i].json, strlen(shipped[i].json), business, problems, n_problems, ret_profile);
+            return profile_parse(shipped[i].json, strlen(shipped[i].json), business, problems,
+                                 n_problems, ret_profile);
     if (!strchr(name_or_path, '/')) {
-        problem(&loading, "there is no profile \"%s\"; a path has a slash in it, and these are shipped:", name_or_path);
+        problem(&loading,
+                "there is no profile \"%s\"; a path has a slash in it, and these are shipped:",
+                name_or_path);
         for (size_t i = 0; i < ELEMENTSOF(shipped); i++)
             problem(&loading, "  %s", shipped[i].name);
         return -ENOENT;

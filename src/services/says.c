@@ -26,7 +26,8 @@ static size_t characters(const char *text)
 
 static uint32_t length_ms(const struct say *say)
 {
-    return say->total_ms ? say->total_ms : LEAST_MS + PER_CHARACTER_MS * (uint32_t)characters(say->sentence.text);
+    return say->total_ms ? say->total_ms
+                         : LEAST_MS + PER_CHARACTER_MS * (uint32_t)characters(say->sentence.text);
 }
 
 static bool settled(const struct say *say)
@@ -42,8 +43,9 @@ static struct say *find(struct says *says, unsigned number)
     return NULL;
 }
 
-const struct agent_sentence *says_add(struct says *says, unsigned number, const struct agent_sentence *sentence,
-                                      bool filler, uint64_t now_ms)
+const struct agent_sentence *says_add(struct says *says, unsigned number,
+                                      const struct agent_sentence *sentence, bool filler,
+                                      uint64_t now_ms)
 {
     assert(says->n < SAYS_MAX);
     struct say *say = &says->list[says->n++];
@@ -65,7 +67,8 @@ static void heard_until(struct says *says, const struct say *end)
             say->state = SAY_HEARD;
 }
 
-const struct say *says_started(struct says *says, unsigned number, uint32_t total_ms, uint64_t now_ms)
+const struct say *says_started(struct says *says, unsigned number, uint32_t total_ms,
+                               uint64_t now_ms)
 {
     struct say *say = find(says, number);
 
@@ -107,7 +110,8 @@ void says_failed(struct says *says, unsigned number)
         say->state = SAY_FAILED;
 }
 
-void says_stopped(struct says *says, unsigned number, uint32_t heard_ms, uint32_t total_ms, uint64_t now_ms)
+void says_stopped(struct says *says, unsigned number, uint32_t heard_ms, uint32_t total_ms,
+                  uint64_t now_ms)
 {
     struct say *say = find(says, number);
 
@@ -129,7 +133,8 @@ void says_stopped_now(struct says *says, uint64_t now_ms)
     const struct say *say = says_current(says);
 
     if (say && say->state == SAY_PLAYING)
-        says_stopped(says, say->number, (uint32_t)(now_ms - say->started_ms), say->total_ms, now_ms);
+        says_stopped(says, say->number, (uint32_t)(now_ms - say->started_ms), say->total_ms,
+                     now_ms);
 }
 
 void says_resumed(struct says *says, uint64_t now_ms)

@@ -30,16 +30,19 @@ struct says {
 };
 
 /* The sentence to be played is in the list then. */
-const struct agent_sentence *says_add(struct says *says, unsigned number, const struct agent_sentence *sentence,
-                                      bool filler, uint64_t now_ms);
+const struct agent_sentence *says_add(struct says *says, unsigned number,
+                                      const struct agent_sentence *sentence, bool filler,
+                                      uint64_t now_ms);
 void says_clear(struct says *says);
 
 /* Returns: the say, or NULL when it is unknown or settled. Earlier ones are heard by then. */
-const struct say *says_started(struct says *says, unsigned number, uint32_t total_ms, uint64_t now_ms);
+const struct say *says_started(struct says *says, unsigned number, uint32_t total_ms,
+                               uint64_t now_ms);
 void says_ended(struct says *says, unsigned number, uint64_t now_ms);
 void says_failed(struct says *says, unsigned number);
 /* heard_ms > total_ms is taken as total_ms. */
-void says_stopped(struct says *says, unsigned number, uint32_t heard_ms, uint32_t total_ms, uint64_t now_ms);
+void says_stopped(struct says *says, unsigned number, uint32_t heard_ms, uint32_t total_ms,
+                  uint64_t now_ms);
 /* By the clock: nobody said how much was heard. */
 void says_stopped_now(struct says *says, uint64_t now_ms);
 void says_resumed(struct says *says, uint64_t now_ms);

@@ -227,7 +227,8 @@ static void below_thousand_he(unsigned value, const char *const *units, char *te
     unsigned rest = value % 100;
     unsigned n_left = (value >= 100) + (rest >= 20) + (rest < 20 ? rest > 0 : rest % 10 > 0);
     const char *parts[] = { hundreds_he[value / 100], rest >= 20 ? tens_he[rest / 10] : "",
-                            rest < 20 ? (rest || !value ? units[rest] : "") : (rest % 10 ? units[rest % 10] : "") };
+                            rest < 20 ? (rest || !value ? units[rest] : "")
+                                      : (rest % 10 ? units[rest % 10] : "") };
 
     for (size_t i = 0; i < ELEMENTSOF(parts); i++) {
         if (!parts[i][0])
@@ -575,7 +576,8 @@ static const char *trunk_of(const char *country)
     return "0";
 }
 
-void spoken_phone(const char *language, const char *number, const char *country, char *ret_text, size_t size)
+void spoken_phone(const char *language, const char *number, const char *country, char *ret_text,
+                  size_t size)
 {
     const struct language *lang = language_find(language);
     char digits[PHONE_DIGITS_MAX + 2] = "";

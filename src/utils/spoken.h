@@ -47,7 +47,8 @@ void spoken_name(const char *language, const char *text, char *ret_name, size_t 
  *
  * country: a number that begins with + and this is read as people there say it; NULL or "": in full.
  */
-void spoken_phone(const char *language, const char *number, const char *country, char *ret_text, size_t size);
+void spoken_phone(const char *language, const char *number, const char *country, char *ret_text,
+                  size_t size);
 
 /* 250 -> "two hundred and fifty"; from a million on in figures. */
 void spoken_cardinal(const char *language, unsigned long value, char *ret_text, size_t size);
