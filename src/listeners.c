@@ -78,6 +78,9 @@ static int adopt(int fd, const char *name, struct listener *listener)
             -EINVAL, "the socket '%s' that systemd passed is not a listening stream socket", name);
     if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
         return log_err(-errno, "cannot use the socket '%s' that systemd passed", name);
+    if (kind == LISTENER_ADMIN && sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0)
+        return log_err(-EINVAL, "the admin socket that systemd passed is no UNIX socket: "
+                                "who may connect is its only guard");
     *listener = (struct listener){ (enum http_listener)kind, fd };
     return 1;
 }
@@ -183,6 +186,8 @@ static int open_spec(const char *spec, struct listener *ret_listener)
 
     if (kind < 0)
         return log_err(-EINVAL, "--listen %s: NAME= must be http=, https= or admin=", spec);
+    if (kind == LISTENER_ADMIN && equals[1] != '/')
+        return log_err(-EINVAL, "--listen %s: admin must be a UNIX socket, admin=/path", spec);
     int r = equals[1] == '/' ? open_unix(spec, equals + 1, &fd) : open_tcp(spec, equals + 1, &fd);
     if (r < 0)
         return r;

@@ -18,7 +18,7 @@ const char *listener_name(enum http_listener kind); /* http, https, admin */
  * Take over what systemd passed by name (sd_listen_fds_with_names), then open what specs say.
  *
  * spec:    NAME=ADDRESS:PORT, NAME=[ADDRESS]:PORT or NAME=/path of a UNIX socket (made 0660). Port 0: the
- *          kernel chooses. Each is logged as "listening NAME on ADDRESS".
+ *          kernel chooses. Each is logged as "listening NAME on ADDRESS". admin is a UNIX socket only.
  * Returns: how many there are; an inherited socket of another name is closed with a warning.
  * Errors:  -EINVAL and others, with the reason logged; nothing is open then.
  */

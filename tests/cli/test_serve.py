@@ -120,6 +120,7 @@ def refusals(folder):
         (["http=127.0.0.1"], 1, "NAME=ADDRESS:PORT", "no port"),
         (["http=localhost:0"], 1, "NAME=ADDRESS:PORT", "a name instead of an address"),
         (["http=127.0.0.1:http"], 1, "NAME=ADDRESS:PORT", "a port that is no number"),
+        (["http=127.0.0.1:0", "admin=127.0.0.1:0"], 1, "admin must be a UNIX socket", "admin for everybody"),
         (["ftp=127.0.0.1:0"], 1, "http=, https= or admin=", "another name"),
         (["127.0.0.1:0"], 1, "http=, https= or admin=", "no name"),
         (["https=127.0.0.1:0"], 1, "TLS_CERT_FILE and TLS_KEY_FILE", "https without a certificate"),
