@@ -5,7 +5,7 @@
 
 #include "db.h"
 #include "routes/routes.h"
-#include "routes/ws_media.h"
+#include "routes/media_fault.h"
 #include "server.h"
 #include "services/services.h"
 #include "services/speech.h"
@@ -78,14 +78,14 @@ static void fill(const struct services *services, struct status *status)
 }
 
 /* {"bad_json":0,...}. NULL when out of memory. */
-static struct json_object *media_faults(void)
+static struct json_object *count_faults(void)
 {
     uint64_t counts[N_MEDIA_FAULTS];
     struct json_object *json = json_object_new_object();
 
     media_fault_counts(counts);
     for (int i = 0; json && i < N_MEDIA_FAULTS; i++)
-        json_object_object_add(json, media_fault_name(i), json_object_new_uint64(counts[i]));
+        json_object_object_add(json, media_faults[i].name, json_object_new_uint64(counts[i]));
     return json;
 }
 
@@ -105,7 +105,7 @@ static int status_get(struct http_request *request, struct http_response *respon
     fill(request->context, &status);
     json = json_write(fields, ELEMENTSOF(fields), &status);
     if (json) {
-        json_object_object_add(json, "media_faults", media_faults());
+        json_object_object_add(json, "media_faults", count_faults());
         json_object_object_add(json, "store", store(request->context));
     }
     struct http_ticket *ticket = json ? request->later(request) : NULL;

@@ -19,24 +19,21 @@
  * little ahead of its play-out clock, so only a peer that does not read comes so
  * far, and websocket.c drops him when the output is full or stands still.
  *
- * faults[] is the whole list of what a peer can do wrong, and what is done about it:
- * one counter and one rate-limited log line each, and for those with a close code
- * the end of his stream. A fault without one costs the message alone.
+ * What a peer does wrong is answered by its row in media_fault.c, always in the
+ * same way: a counter, a line, and for most the end of his stream.
  *
  * No clock is read on the way of a message: on_second() brings the time, and the
  * time-out of start is therefore up to a second late. That audio stops coming is
  * the worker's to see, who ends the call.
  */
-#include "routes/ws_media.h"
-
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
 
 #include "config.h"
+#include "routes/media_fault.h"
 #include "routes/routes.h"
 #include "services/crm.h"
 #include "services/media.h"
@@ -56,48 +53,6 @@ enum {
     PAYLOAD_MAX = MESSAGE_MAX / 4 * 3,
     JOINED_MAX = 100 * FRAME_BYTES, /* of one outbound message, 2 s */
 };
-
-enum { GOES_ON = 0 };
-
-/* clang-format off */
-static const struct {
-    const char *name;
-    int close_code;    /* or GOES_ON */
-    enum call_end end; /* of the call, if it had begun */
-    const char *what;
-} faults[N_MEDIA_FAULTS] = {
-    [FAULT_BAD_JSON]         = { "bad_json",         1007,    CALL_END_PROTOCOL,  "a message is not a JSON object" },
-    [FAULT_BAD_START]        = { "bad_start",        1008,    CALL_END_PROTOCOL,  "a message up to start lacks what it needs" },
-    [FAULT_BAD_FIELD]        = { "bad_field",        GOES_ON, CALL_END_NONE,      "a message lacks what it needs" },
-    [FAULT_BAD_BASE64]       = { "bad_base64",       GOES_ON, CALL_END_NONE,      "a payload is not base64" },
-    [FAULT_EARLY]            = { "early",            1008,    CALL_END_PROTOCOL,  "a message came before its time" },
-    [FAULT_SECOND_CONNECTED] = { "second_connected", 1008,    CALL_END_PROTOCOL,  "a second connected" },
-    [FAULT_SECOND_START]     = { "second_start",     1008,    CALL_END_PROTOCOL,  "a second start" },
-    [FAULT_WRONG_STREAM]     = { "wrong_stream",     1008,    CALL_END_PROTOCOL,  "a message of another stream" },
-    [FAULT_NO_TOKEN]         = { "no_token",         1008,    CALL_END_PROTOCOL,  "start brings no token" },
-    [FAULT_WRONG_TOKEN]      = { "wrong_token",      1008,    CALL_END_PROTOCOL,  "start brings another token" },
-    [FAULT_UNKNOWN_CALL]     = { "unknown_call",     1008,    CALL_END_PROTOCOL,  "there is no such call" },
-    [FAULT_OTHER_ACCOUNT]    = { "other_account",    1008,    CALL_END_PROTOCOL,  "the call is another account's" },
-    [FAULT_ALREADY_STREAMED] = { "already_streamed", 1008,    CALL_END_PROTOCOL,  "the call is over, or has its stream" },
-    [FAULT_TOO_MANY_CALLS]   = { "too_many_calls",   1013,    CALL_END_PROTOCOL,  "MAX_CALLS are under way" },
-    [FAULT_DRAINING]         = { "draining",         1001,    CALL_END_DRAIN,     "we are stopping" },
-    [FAULT_INTERNAL]         = { "internal",         1011,    CALL_END_PROTOCOL,  "the call could not be begun" },
-    [FAULT_START_TIMEOUT]    = { "start_timeout",    1008,    CALL_END_PROTOCOL,  "no start for too long" },
-    [FAULT_NO_MEDIA]         = { "no_media",         1008,    CALL_END_NO_MEDIA,  "no audio for too long" },
-    [FAULT_BINARY]           = { "binary",           1003,    CALL_END_PROTOCOL,  "a binary message" },
-    /* the WebSocket found these, and is closed */
-    [FAULT_OVERSIZED]        = { "oversized",        1009,    CALL_END_PROTOCOL,  "a message too long" },
-    [FAULT_FRAMING]          = { "framing",          1002,    CALL_END_PROTOCOL,  "broken framing" },
-    [FAULT_NOT_UTF8]         = { "not_utf8",         1007,    CALL_END_PROTOCOL,  "text is not UTF-8" },
-    [FAULT_NOT_READING]      = { "not_reading",      1008,    CALL_END_SLOW_PEER, "the peer does not read" },
-    [FAULT_VANISHED]         = { "vanished",         1006,    CALL_END_CALLER,    "the connection ended without a word" },
-    /* ours, not the peer's */
-    [FAULT_OVERRUN]          = { "overrun",          GOES_ON, CALL_END_NONE,      "the worker is behind, a message is dropped" },
-};
-/* clang-format on */
-
-static _Atomic uint64_t counts[N_MEDIA_FAULTS];
-static struct log_limit limits[N_MEDIA_FAULTS];
 
 enum state { WANT_CONNECTED, WANT_START, STREAMING, OVER, N_STATES };
 
@@ -121,28 +76,9 @@ struct stream {
 
 /* --- faults */
 
-const char *media_fault_name(enum media_fault fault)
-{
-    return faults[fault].name;
-}
-
-void media_fault_counts(uint64_t ret_counts[N_MEDIA_FAULTS])
-{
-    for (size_t i = 0; i < N_MEDIA_FAULTS; i++)
-        ret_counts[i] = atomic_load_explicit(&counts[i], memory_order_relaxed);
-}
-
 static void note(const struct stream *stream, enum media_fault fault, const char *detail)
 {
-    uint32_t n_hidden = 0;
-
-    atomic_fetch_add_explicit(&counts[fault], 1, memory_order_relaxed);
-    if (!log_limit_pass(&limits[fault], clock_mono_ms(), &n_hidden))
-        return;
-    log_call(LOG_WARNING, stream->call_sid[0] ? stream->call_sid : NULL,
-             "media stream: %s%s%s (%s; %u alike left out)", faults[fault].what, detail ? ": " : "",
-             detail ? detail : "", faults[fault].close_code ? "it is closed" : "it goes on",
-             n_hidden);
+    media_fault_note(fault, stream->call_sid[0] ? stream->call_sid : NULL, detail);
 }
 
 static void leave(struct stream *stream, int end)
@@ -155,9 +91,9 @@ static void leave(struct stream *stream, int end)
 static void fail(struct stream *stream, enum media_fault fault, const char *detail)
 {
     note(stream, fault, detail);
-    leave(stream, faults[fault].end);
+    leave(stream, media_faults[fault].end);
     if (stream->socket)
-        websocket_close(stream->socket, faults[fault].close_code, faults[fault].what);
+        websocket_close(stream->socket, media_faults[fault].close_code, media_faults[fault].what);
 }
 
 /* --- what we send */
@@ -614,7 +550,7 @@ static void on_close(struct websocket *socket, void *user, int code, const char 
         if (code != closings[i].code)
             continue;
         note(stream, closings[i].fault, why);
-        end = faults[closings[i].fault].end;
+        end = media_faults[closings[i].fault].end;
     }
     leave(stream, end);
     stream->socket = NULL;

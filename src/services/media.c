@@ -225,7 +225,7 @@ static bool member_sid(struct json_object *object, const char *name, char ret_si
     return true;
 }
 
-/* What we write back must need no escaping. */
+/* What we write back needs no escaping, and what we log is one line. */
 static bool sid_is_plain(const char *sid)
 {
     return sid[strspn(sid, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")] ==
@@ -258,9 +258,10 @@ static const char *parse_start(struct json_object *json, struct media_message *m
         return "start.streamSid is missing or differs from streamSid";
     if (!sid_is_plain(stream_sid))
         return "streamSid has other letters than a SID";
-    if (!member_sid(start, "callSid", message->call_sid))
+    if (!member_sid(start, "callSid", message->call_sid) || !sid_is_plain(message->call_sid))
         return "start.callSid is missing or not a SID";
-    if (!member_sid(start, "accountSid", message->account_sid))
+    if (!member_sid(start, "accountSid", message->account_sid) ||
+        !sid_is_plain(message->account_sid))
         return "start.accountSid is missing or not a SID";
     if (!format_is_ours(start))
         return "start.mediaFormat is not audio/x-mulaw, 8000 Hz, 1 channel";

@@ -4,7 +4,7 @@
  *
  * The store, the rings and the leg are real; the WebSocket, the loop and the speech worker are not.
  */
-#include "routes/ws_media.h"
+#include "routes/media_fault.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -387,7 +387,8 @@ static void faults_beside_a_call(void)
         for (int k = 0; k < N_MEDIA_FAULTS; k++)
             n_others += after[k] - before[k] != (k == (int)rows[i].fault);
         ok(party.socket.code == rows[i].code && end == rows[i].end && n_others == 0, "%s: %s",
-           rows[i].what, rows[i].fault < N_MEDIA_FAULTS ? media_fault_name(rows[i].fault) : "fine");
+           rows[i].what,
+           rows[i].fault < N_MEDIA_FAULTS ? media_faults[rows[i].fault].name : "fine");
         if (party.socket.code != rows[i].code || end != rows[i].end)
             printf("# closed with %d, ended with %d, want %d, %d\n", party.socket.code, end,
                    rows[i].code, rows[i].end);

@@ -160,6 +160,11 @@ static const struct {
       "{\"event\":\"start\",\"start\":{" SIDS ",\"accountSid\":\"AC1\"," ULAW "}," SIDS "}",
       -EPROTO,
       { 0 } },
+    { "start with a callSid of two lines",
+      "{\"event\":\"start\",\"start\":{" SIDS
+      ",\"callSid\":\"CA1\\nCA2\",\"accountSid\":\"AC1\"," ULAW "}," SIDS "}",
+      -EPROTO,
+      { 0 } },
     { "start without accountSid",
       "{\"event\":\"start\",\"start\":{" SIDS ",\"callSid\":\"CA1\"," ULAW "}," SIDS "}",
       -EPROTO,

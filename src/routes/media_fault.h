@@ -1,9 +1,10 @@
 #pragma once
-/* ws_media.h - what peers did wrong on media streams */
+/* media_fault.h - everything that can go wrong on a media stream, and the one answer to each */
 
 #include <stdint.h>
 
-/* Everything that a peer can do wrong. The answer to each is a row in ws_media.c. */
+#include "models/call.h"
+
 enum media_fault {
     FAULT_BAD_JSON,
     FAULT_BAD_START,
@@ -33,7 +34,17 @@ enum media_fault {
     N_MEDIA_FAULTS
 };
 
-const char *media_fault_name(enum media_fault fault); /* e.g. "bad_json" */
+enum { MEDIA_GOES_ON = 0 };
+
+extern const struct media_fault_row {
+    const char *name;
+    int close_code;    /* or MEDIA_GOES_ON: it costs the message alone */
+    enum call_end end; /* of the call, if it had begun */
+    const char *what;
+} media_faults[N_MEDIA_FAULTS];
+
+/* Count it and say so, rate-limited. sid and detail may be NULL. Thread: any. */
+void media_fault_note(enum media_fault fault, const char *sid, const char *detail);
 
 /* How often each happened since the start. Thread: any. */
 void media_fault_counts(uint64_t ret_counts[N_MEDIA_FAULTS]);
