@@ -27,10 +27,11 @@ enum {
     VISITS_MAX = 3,
     REPEATS_MAX = 2,
     PHONE_DIGITS_MIN = 5,
+    NAME_WORDS_MAX = 5,
     COUNTRY_MAX = 4,
 };
 
-_Static_assert(1 + PHRASE_MAX <= AGENT_SENTENCES_MAX, "a greeting and a question make a reply");
+_Static_assert(2 + PHRASE_MAX <= AGENT_SENTENCES_MAX, "two greetings and a question make a reply");
 enum { VISIT_TURNS_MAX = (int)RUNG_GIVE_UP + REPEATS_MAX };
 _Static_assert(PROFILE_QUESTIONS_MAX * VISITS_MAX * VISIT_TURNS_MAX < AGENT_TURNS_MAX, "walks end");
 
@@ -234,6 +235,31 @@ static void miss(struct agent *agent, struct agent_reply *reply, const struct ag
 
 /* --- answers --- */
 
+static bool is_name(const char *text)
+{
+    size_t n_words = 1;
+
+    for (; *text; text++)
+        n_words += *text == ' ';
+    return n_words <= NAME_WORDS_MAX;
+}
+
+/* Nobody is to be greeted with a sentence the next time: what is no name counts as heard only. */
+static void learn_answer(struct agent *agent, struct agent_reply *reply)
+{
+    const struct answer *last = &agent->last;
+    const char *suffix = "";
+    char name[CONTACT_NAME_MAX] = "";
+
+    if (strcmp(last->question->field, "name") == 0) {
+        spoken_name(agent->profile->language, last->text, name, sizeof(name));
+        suffix = is_name(name) ? "" : "_heard";
+        (void)text_set(agent->name, sizeof(agent->name), is_name(name) ? name : "");
+    }
+    learn(reply, last->question, suffix, name[0] ? name : last->text);
+    learn(reply, last->question, "_audio", last->audio);
+}
+
 static void take_free(struct agent *agent, struct agent_reply *reply, const char *text,
                       const char *audio)
 {
@@ -243,13 +269,7 @@ static void take_free(struct agent *agent, struct agent_reply *reply, const char
     last->question = question;
     (void)text_set(last->text, sizeof(last->text), text);
     (void)text_set(last->audio, sizeof(last->audio), audio);
-    if (strcmp(question->field, "name") == 0 && text[0]) {
-        spoken_name(agent->profile->language, text, agent->name, sizeof(agent->name));
-        learn(reply, question, "", agent->name);
-    } else {
-        learn(reply, question, "", text);
-    }
-    learn(reply, question, "_audio", audio);
+    learn_answer(agent, reply);
     enter(agent, reply, question->next);
 }
 
@@ -368,13 +388,7 @@ static void take_more(struct agent *agent, struct agent_reply *reply,
     text_add(last->audio, sizeof(last->audio), &n_audio, " ", n_audio && input->audio[0]);
     text_add(last->audio, sizeof(last->audio), &n_audio, input->audio, strlen(input->audio));
 
-    if (strcmp(last->question->field, "name") == 0 && n_text) {
-        spoken_name(agent->profile->language, last->text, agent->name, sizeof(agent->name));
-        learn(reply, last->question, "", agent->name);
-    } else {
-        learn(reply, last->question, "", last->text);
-    }
-    learn(reply, last->question, "_audio", last->audio);
+    learn_answer(agent, reply);
     if (agent->n_repeats++ < REPEATS_MAX)
         ask(agent, reply);
     else
@@ -399,9 +413,9 @@ static bool is_phone(const char *from)
 
 static void begin(struct agent *agent, struct agent_reply *reply)
 {
-    bool known = agent->name[0] && profile_prompt(agent->profile, "greeting_known");
-
-    say(agent, reply, known ? "greeting_known" : "greeting");
+    say(agent, reply, "greeting");
+    if (agent->name[0] && profile_prompt(agent->profile, "greeting_known"))
+        say(agent, reply, "greeting_known");
     enter(agent, reply, agent->profile->questions[0].id);
 }
 

@@ -12,7 +12,7 @@
 
 #include "services/profile.h"
 
-enum { AGENT_SENTENCES_MAX = 4, AGENT_LEARNT_MAX = 4, AGENT_FIELD_MAX = 32, AGENT_VALUE_MAX = 256,
+enum { AGENT_SENTENCES_MAX = 5, AGENT_LEARNT_MAX = 4, AGENT_FIELD_MAX = 32, AGENT_VALUE_MAX = 256,
        AGENT_TURNS_MAX = 512 };
 
 struct agent; /* one per call */

@@ -61,7 +61,7 @@ static const struct walk {
     {
         "the number comes with the no, and again with the correction", "receptionist-en", "+972501234567", "Dana", 0,
         {
-            { AGENT_BEGIN, "", "", "Hello Dana, you have reached Acme.|need_ask", "", 'f' },
+            { AGENT_BEGIN, "", "", "greeting|Hello again, Dana.|need_ask", "", 'f' },
             { AGENT_HEARD, "a room", "", OWN_1, "need=a room", 'y' },
             { AGENT_HEARD, "no, oh five two seven six five four three two two", "",
               "check_noted|0 5 2, 7 6 5, 4 3 2 2.|check_ask", "callback_heard=0527654322", 'y' },
@@ -88,7 +88,7 @@ static const struct walk {
     {
         "keypad fails: the audio is what remains", "receptionist-en", "+266696687", "Dana", 0,
         {
-            { AGENT_BEGIN, "", "", "Hello Dana, you have reached Acme.|need_ask", "", 'f' },
+            { AGENT_BEGIN, "", "", "greeting|Hello again, Dana.|need_ask", "", 'f' },
             { AGENT_HEARD, "a room", "", "number_ask", "need=a room", 'd' },
             { AGENT_UNCLEAR, "", "rec/2.wav", "number_again", "", 'd' },
             { AGENT_UNCLEAR, "", "", "number_keypad", "", 'D' },
@@ -98,7 +98,7 @@ static const struct walk {
     {
         "nothing to call back on", "receptionist-en", "", "Dana", 0,
         {
-            { AGENT_BEGIN, "", "", "Hello Dana, you have reached Acme.|need_ask", "", 'f' },
+            { AGENT_BEGIN, "", "", "greeting|Hello again, Dana.|need_ask", "", 'f' },
             { AGENT_HEARD, "a room", "", "number_ask", "need=a room", 'd' },
             { AGENT_HEARD, "I have none", "", "number_again", "", 'd' },
             { AGENT_HEARD, "none", "", "number_keypad", "", 'D' },
@@ -155,7 +155,7 @@ static const struct walk {
         "nobody can hear yes or no: keypad at once", "receptionist-en", "+972501234567", "Dana",
         1 << ANSWER_YESNO | 1 << ANSWER_FREE,
         {
-            { AGENT_BEGIN, "", "", "Hello Dana, you have reached Acme.|need_ask", "", 'f' },
+            { AGENT_BEGIN, "", "", "greeting|Hello again, Dana.|need_ask", "", 'f' },
             { AGENT_UNHEARD, "", "rec/1.wav", OWN_3, "need_audio=rec/1.wav", 'Y' },
             { AGENT_UNHEARD, "", "rec/2.wav", OWN_3, "", 'Y' },
             { AGENT_KEYED, "2", "", "number_ask", "", 'd' },
@@ -163,6 +163,15 @@ static const struct walk {
             { AGENT_KEYED, "0527654321", "", CHECK_3, "callback_heard=0527654321", 'Y' },
             { AGENT_SILENCE, "", "", CHECK_3, "", 'Y' },
             { AGENT_SILENCE, "", "", "goodbye_silence", "", '.' },
+        },
+    },
+    {
+        "a sentence is no name", "receptionist-en", "+972501234567", "", 0,
+        {
+            { AGENT_BEGIN, "", "", "greeting|need_ask", "", 'f' },
+            { AGENT_HEARD, "a room", "", "name_ask", "need=a room", 'f' },
+            { AGENT_HEARD, "well why would you need my name", "", OWN_1, "name_heard=Why Would You Need My Name", 'y' },
+            { AGENT_HEARD, "yes", "", "goodbye", "callback=+972501234567", '.' },
         },
     },
     {

@@ -40,9 +40,9 @@ struct script {
 
 /* What is kept, a line each. */
 #define GREET "agent: Hello, you have reached Acme. How can we help you?\n"
-#define GREET_KNOWN "agent: Hello Dana, you have reached Acme. How can we help you?\n"
+#define GREET_KNOWN "agent: Hello, you have reached Acme. Hello again, Dana. How can we help you?\n"
 #define GREET_CUT "agent: Hello, you have reached Acme.--\n"
-#define GREET_KNOWN_CUT "agent: Hello Dana, you have reached Acme.--\n"
+#define GREET_KNOWN_CUT "agent: Hello, you have reached Acme. Hello--\n"
 #define ASK_NEED_AGAIN \
     "agent: Sorry, I did not get that. Please say in a few words what you are calling about.\n"
 #define ASK_NEED_KEYPAD \

@@ -132,7 +132,7 @@ static void test_filled(void)
 
     is_str(greeting ? greeting->text : NULL, "Hello, you have reached Levi & Sons.", "the business is filled in");
     ok(greeting && greeting->fixed, "so it can be rendered at start");
-    is_str(known ? known->text : NULL, "Hello {name}, you have reached Levi & Sons.", "a name waits for the call");
+    is_str(known ? known->text : NULL, "Hello again, {name}.", "a name waits for the call");
     ok(known && !known->fixed, "so it cannot be rendered at start");
     ok(!profile_prompt(profile, "nonsense") && !profile_question(profile, "nonsense"), "what is not there is not found");
     is_int(profile->questions[3].digits_min, 7, "a number's fewest digits");
