@@ -2,7 +2,7 @@
  * stt_pocketsphinx.c - the embedded English recogniser
  *
  * A question's kind of answer picks one small grammar; nothing outside it can be understood, which
- * is what makes 16 phones over a telephone line good enough. Each engine thread has one decoder:
+ * is what makes so small a model good enough on the telephone. Each engine thread has one decoder:
  * the acoustic model, the telephone transform, the pronunciations of the grammars' words alone, and
  * one search per grammar. All are made at start, 25 ms and 7 MB each, so that a bad model is found
  * then and not in the first call.
