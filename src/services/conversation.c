@@ -1,13 +1,9 @@
 /*
  * conversation.c - the talking part of a call: performs what the dialogue decides
  *
- * In:  mu-law from the inbound ring is cut into blocks of 20 ms. Each goes to the lead (the last blocks before
- *      speech was noticed), to the VAD, and while somebody speaks to the utterance that is being recorded.
+ * In:  audio goes to the listener, which cuts utterances from it and holds them until the one action that keeps or
+ *      drops each, and longer while an errand reads it.
  * Out: sentences are queued in the play-out, rendered or not; what is due leaves in chunks with marks.
- *
- * An utterance's audio is held in a slot until the one action that keeps or drops it, and longer while an errand
- * reads it. When all slots or the pool's chunks are used, what is said is not recorded; the dialogue then hears
- * that nothing was understood.
  *
  * Errands come home by the inbox into `came` and are told to the dialogue in conversation_run(), so that a call
  * whose journal is full can leave them there.
@@ -22,29 +18,16 @@
 #include "services/agent.h"
 #include "services/dialogue.h"
 #include "services/errand.h"
+#include "services/listener.h"
 #include "services/playout.h"
 #include "services/profile.h"
 #include "services/stt.h"
 #include "services/tts.h"
-#include "services/utterance.h"
-#include "services/vad.h"
-#include "utils/audio.h"
 #include "utils/log.h"
 
 enum {
-    BLOCK = VAD_FRAME, /* bytes = samples */
-    BLOCK_MS = 20,
-    LEAD_BLOCKS = VAD_LEAD_MS / BLOCK_MS + 1,
-    SLOTS = ERRAND_PARTS_MAX,
     EVENTS_MAX = 32,
     RETRY_MS = 20, /* for what found no room */
-};
-
-struct slot {
-    unsigned number; /* of the utterance; 0: the slot is free */
-    struct utterance audio;
-    unsigned n_readers; /* errands */
-    bool is_named;      /* by its DO_KEEP_AUDIO or DO_DROP_AUDIO */
 };
 
 struct conversation {
@@ -53,25 +36,15 @@ struct conversation {
     struct journal *journal;
     struct dialogue *dialogue;
     struct agent *agent;
-    struct vad *vad;
+    struct listener listener;
     struct playout playout;
     uint64_t now_ms, unix_offset_ms;
-
-    struct slot slots[SLOTS];
-    struct slot *recording; /* NULL: nobody speaks, or it is not recorded */
-    unsigned n_utterances;
-    uint64_t speech_ms; /* when it began */
-    size_t n_block;
-    unsigned n_lead, lead_at; /* blocks held, the next to be overwritten */
 
     struct errand *out, *came; /* under way; come home, in order of arrival */
     uint64_t first_audio_ms, first_frame_ms; /* of the present reply; 0: not yet */
     unsigned n_turns, n_barge_ins;
     bool is_hung_up, is_over;
     enum call_end end;
-
-    uint8_t block[BLOCK];
-    uint8_t lead[LEAD_BLOCKS][BLOCK];
 };
 
 struct session_scratch {
@@ -93,55 +66,6 @@ void conversation_scratch_free(struct session_scratch *scratch)
     free(scratch);
 }
 
-/* --- utterances */
-
-static struct slot *slot_of(struct conversation *c, unsigned number)
-{
-    for (size_t i = 0; i < SLOTS; i++)
-        if (c->slots[i].number == number)
-            return &c->slots[i];
-    return NULL;
-}
-
-static void slot_release(struct conversation *c, struct slot *slot)
-{
-    if (slot->n_readers || !slot->is_named)
-        return;
-    utterance_clear(c->env->utterances, &slot->audio);
-    *slot = (struct slot){ 0 };
-}
-
-/* The slot of an utterance that an action names: it ends there. NULL when it is not held. */
-static struct slot *slot_named(struct conversation *c, unsigned number)
-{
-    struct slot *slot = number ? slot_of(c, number) : NULL;
-
-    if (slot && slot == c->recording)
-        c->recording = NULL;
-    return slot;
-}
-
-static void record(struct conversation *c, const uint8_t *ulaw)
-{
-    if (utterance_add(c->env->utterances, &c->recording->audio, ulaw, BLOCK))
-        return;
-    log_limited(LOG_WARNING, c->journal->sid, "what is said is not recorded any further: too long, or too much at once");
-    c->recording = NULL;
-}
-
-/* Begin with what was heard just before it was noticed. */
-static void record_from_lead(struct conversation *c)
-{
-    c->recording = slot_of(c, 0);
-    if (!c->recording) {
-        log_limited(LOG_WARNING, c->journal->sid, "what is said is not recorded: too much of it waits already");
-        return;
-    }
-    *c->recording = (struct slot){ .number = c->n_utterances };
-    for (unsigned i = 0; c->recording && i < c->n_lead; i++)
-        record(c, c->lead[(c->lead_at + LEAD_BLOCKS - c->n_lead + i) % LEAD_BLOCKS]);
-}
-
 /* --- errands */
 
 static void errand_came(struct errand *errand)
@@ -158,25 +82,11 @@ static void errand_came(struct errand *errand)
     *at = errand;
 }
 
-static struct slot *slot_of_part(const struct utterance *part)
-{
-    return (struct slot *)((char *)part - offsetof(struct slot, audio));
-}
-
-static void errand_add(struct errand *errand, struct slot *slot)
-{
-    errand->parts[errand->n_parts++] = &slot->audio;
-    slot->n_readers++;
-}
-
 /* The errand is over: so is its reading. */
 static void errand_drop(struct conversation *c, struct errand *errand)
 {
-    for (unsigned i = 0; i < errand->n_parts; i++) {
-        struct slot *slot = slot_of_part(errand->parts[i]);
-        slot->n_readers--;
-        slot_release(c, slot);
-    }
+    for (unsigned i = 0; i < errand->n_parts; i++)
+        listener_read_done(&c->listener, errand->parts[i]);
     errand_put(errand);
 }
 
@@ -289,13 +199,13 @@ static void not_understood(struct conversation *c, unsigned utterance)
 
 static void do_recognise(struct conversation *c, const struct dialogue_action *action)
 {
-    struct slot *slot = slot_named(c, action->utterance);
+    struct held_utterance *held = listener_find(&c->listener, action->utterance);
     struct errand *errand = NULL;
 
-    if (slot && slot->audio.n)
+    if (held && held->audio.n)
         errand = errand_get(c->env->errands, ERRAND_RECOGNISE, action->utterance);
     if (errand) {
-        errand_add(errand, slot);
+        errand->parts[errand->n_parts++] = listener_read(held);
         errand->recognise.expect = action->expect;
         if (errand_go(c, errand) == 0)
             return;
@@ -310,14 +220,13 @@ static void take_parts(struct conversation *c, const struct dialogue_action *act
     unsigned number = action->utterance;
 
     do {
-        struct slot *slot = slot_named(c, number);
+        struct held_utterance *held = listener_find(&c->listener, number);
 
-        if (!slot || slot->is_named)
+        if (!held || held->is_dismissed)
             continue;
-        slot->is_named = true;
-        if (errand && slot->audio.n && errand->n_parts < ERRAND_PARTS_MAX)
-            errand_add(errand, slot);
-        slot_release(c, slot);
+        if (errand && held->audio.n && errand->n_parts < ERRAND_PARTS_MAX)
+            errand->parts[errand->n_parts++] = listener_read(held);
+        listener_dismiss(&c->listener, held);
     } while (number++ < action->last_utterance);
 }
 
@@ -339,12 +248,10 @@ static void do_keep_audio(struct conversation *c, const struct dialogue_action *
 
 static void do_drop_audio(struct conversation *c, const struct dialogue_action *action)
 {
-    struct slot *slot = slot_named(c, action->utterance);
+    struct held_utterance *held = listener_find(&c->listener, action->utterance);
 
-    if (!slot)
-        return;
-    slot->is_named = true;
-    slot_release(c, slot);
+    if (held)
+        listener_dismiss(&c->listener, held);
 }
 
 static void do_ask_agent(struct conversation *c, const struct dialogue_action *action)
@@ -440,62 +347,22 @@ static void tell(struct conversation *c, const struct dialogue_event *event)
 
 /* --- what comes in */
 
-static void speech_started(struct conversation *c)
-{
-    c->n_utterances++;
-    c->speech_ms = c->now_ms - VAD_ONSET_MS;
-    session_count(&c->env->counters.n_utterances, 1);
-    record_from_lead(c);
-    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_SPEECH_STARTED, .utterance = c->n_utterances, .at_ms = c->speech_ms });
-}
-
-static void speech_ended(struct conversation *c)
-{
-    uint64_t at_ms = c->now_ms - VAD_OFFSET_MS;
-
-    at_ms = at_ms > c->speech_ms ? at_ms : c->speech_ms;
-    c->recording = NULL;
-    c->n_lead = 0;
-    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_SPEECH_ENDED, .utterance = c->n_utterances, .at_ms = at_ms,
-                                      .speech_ms = (uint32_t)(at_ms - c->speech_ms) });
-}
-
-static void hear_block(struct conversation *c)
-{
-    int16_t pcm[BLOCK];
-
-    memcpy(c->lead[c->lead_at], c->block, BLOCK);
-    c->lead_at = (c->lead_at + 1) % LEAD_BLOCKS;
-    c->n_lead = c->n_lead < LEAD_BLOCKS ? c->n_lead + 1 : LEAD_BLOCKS;
-    if (c->recording)
-        record(c, c->block);
-
-    ulaw_decode(c->block, pcm, BLOCK);
-    switch (vad_push(c->vad, pcm)) {
-    case VAD_STARTED:
-        speech_started(c);
-        break;
-    case VAD_ENDED:
-        speech_ended(c);
-        break;
-    case VAD_NOTHING:
-        break;
-    }
-}
-
 static void hear(struct conversation *c, const uint8_t *ulaw, size_t n)
 {
-    while (n) {
-        size_t n_now = n < BLOCK - c->n_block ? n : BLOCK - c->n_block;
+    struct listener_change change;
 
-        memcpy(c->block + c->n_block, ulaw, n_now);
-        c->n_block += n_now;
-        ulaw += n_now;
-        n -= n_now;
-        if (c->n_block < BLOCK)
-            return;
-        c->n_block = 0;
-        hear_block(c);
+    for (size_t at = 0; at < n;) {
+        at += listener_hear(&c->listener, c->now_ms, ulaw + at, n - at, &change);
+        if (change.kind == VAD_NOTHING)
+            continue;
+        if (change.kind == VAD_STARTED)
+            session_count(&c->env->counters.n_utterances, 1);
+        tell(c, &(struct dialogue_event){
+                    .kind = change.kind == VAD_STARTED ? DIALOGUE_SPEECH_STARTED : DIALOGUE_SPEECH_ENDED,
+                    .utterance = change.utterance,
+                    .at_ms = change.at_ms,
+                    .speech_ms = change.speech_ms,
+                });
     }
 }
 
@@ -648,7 +515,7 @@ int conversation_new(struct session_env *env, const struct speech_call *call, st
     c->leg = leg;
     c->journal = journal;
     playout_init(&c->playout);
-    int r = vad_new(&c->vad);
+    int r = listener_init(&c->listener, journal->sid, env->utterances);
     if (r == 0)
         r = dialogue_new(&options, &c->dialogue);
     if (r == 0)
@@ -665,13 +532,10 @@ void conversation_free(struct conversation *c)
 {
     if (!c)
         return;
-    for (size_t i = 0; i < SLOTS; i++)
-        if (c->slots[i].number)
-            utterance_clear(c->env->utterances, &c->slots[i].audio);
+    listener_done(&c->listener);
     playout_done(&c->playout);
     agent_free(c->agent);
     dialogue_free(c->dialogue);
-    vad_free(c->vad);
     free(c);
 }
 
@@ -734,5 +598,5 @@ bool conversation_is_at_rest(const struct conversation *c)
 
 void conversation_sums(const struct conversation *c, struct conversation_sums *ret_sums)
 {
-    *ret_sums = (struct conversation_sums){ c->n_turns, c->n_utterances, c->n_barge_ins };
+    *ret_sums = (struct conversation_sums){ c->n_turns, c->listener.n_utterances, c->n_barge_ins };
 }

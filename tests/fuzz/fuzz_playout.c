@@ -4,40 +4,11 @@
  * The input is a play: a byte for what is done, one for how long after the last (in 8 ms), then what it needs. A
  * mark takes a length and its text, so that foreign names are tried as well as our own.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "services/playout.h"
-#include "services/tts.h"
+#include "services/fake_clip.h"
 #include "utils/scoped.h"
-
-static int n_clips;
-
-struct clip *clip_ref(struct clip *clip)
-{
-    clip->n_refs++;
-    return clip;
-}
-
-void clip_unref(struct clip *clip)
-{
-    if (!clip || --clip->n_refs)
-        return;
-    n_clips--;
-    free(clip);
-}
-
-static struct clip *make(size_t n)
-{
-    struct clip *clip = calloc(1, sizeof(*clip) + n);
-
-    if (!clip)
-        abort();
-    clip->n_refs = 1;
-    clip->n = n;
-    n_clips++;
-    return clip;
-}
 
 struct play {
     const uint8_t *at, *end;
@@ -82,7 +53,7 @@ static void pump(struct play *play, size_t n_room)
 
 static void say(struct play *play)
 {
-    scoped(clip_unref) struct clip *clip = make(byte(play) * 64u);
+    scoped(clip_unref) struct clip *clip = clip_new(byte(play) * 64u);
 
     (void)playout_say(&play->playout, ++play->n_says, clip);
 }
@@ -95,7 +66,7 @@ static void order(struct play *play)
 static void ready(struct play *play)
 {
     unsigned number = byte(play);
-    scoped(clip_unref) struct clip *clip = make(byte(play) * 64u);
+    scoped(clip_unref) struct clip *clip = clip_new(byte(play) * 64u);
 
     (void)playout_ready(&play->playout, number, clip);
 }
@@ -158,7 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
     /* without another mark it comes to its end, but for what is not rendered */
     for (unsigned number = 1; number <= play.n_says; number++) {
-        scoped(clip_unref) struct clip *clip = make(8);
+        scoped(clip_unref) struct clip *clip = clip_new(8);
         (void)playout_ready(&play.playout, number, clip);
     }
     for (int i = 0; i < 10000 && !playout_is_idle(&play.playout); i++, play.now_ms += 20)

@@ -7,26 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "services/fake_clip.h"
 #include "services/stt.h"
-#include "services/tts.h"
 
 enum { CLIP_MS_PER_CHARACTER = 60 };
-
-static _Atomic int n_clips;
-
-struct clip *clip_ref(struct clip *clip)
-{
-    clip->n_refs++;
-    return clip;
-}
-
-void clip_unref(struct clip *clip)
-{
-    if (!clip || --clip->n_refs)
-        return;
-    n_clips--;
-    free(clip);
-}
 
 static _Atomic bool is_mute; /* the voice fails */
 
@@ -42,12 +26,7 @@ int tts_speak(struct tts *tts, unsigned thread, const char *language, const char
 
     if (is_mute)
         return -EIO;
-    *ret_clip = calloc(1, sizeof(**ret_clip) + n);
-    if (!*ret_clip)
-        abort();
-    (*ret_clip)->n_refs = 1;
-    (*ret_clip)->n = n;
-    n_clips++;
+    *ret_clip = clip_new(n);
     return 0;
 }
 

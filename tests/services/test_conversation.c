@@ -21,9 +21,9 @@
 #include "services/fake_loop.h"
 #include "services/fake_speech.h"
 #include "services/fake_store.h"
+#include "services/fake_vad.h"
 #include "services/profile.h"
 #include "services/utterance.h"
-#include "services/vad.h"
 #include "tap.h"
 #include "utils/audio.h"
 
@@ -58,39 +58,6 @@ enum { COUNTS_ALLOCATIONS = 0 };
 #endif
 
 /* --- stand-ins */
-
-struct vad {
-    unsigned n_loud, n_quiet;
-    bool is_speaking;
-};
-
-int vad_new(struct vad **ret_vad)
-{
-    *ret_vad = calloc(1, sizeof(**ret_vad));
-    return *ret_vad ? 0 : -ENOMEM;
-}
-
-void vad_free(struct vad *vad)
-{
-    free(vad);
-}
-
-enum vad_change vad_push(struct vad *vad, const int16_t pcm[VAD_FRAME])
-{
-    bool is_loud = abs(pcm[VAD_FRAME / 2]) > 1000;
-
-    vad->n_loud = is_loud ? vad->n_loud + 1 : 0;
-    vad->n_quiet = is_loud ? 0 : vad->n_quiet + 1;
-    if (!vad->is_speaking && vad->n_loud * STEP_MS >= VAD_ONSET_MS) {
-        vad->is_speaking = true;
-        return VAD_STARTED;
-    }
-    if (vad->is_speaking && vad->n_quiet * STEP_MS >= VAD_OFFSET_MS) {
-        vad->is_speaking = false;
-        return VAD_ENDED;
-    }
-    return VAD_NOTHING;
-}
 
 static struct {
     struct engine_job *first, **last;
