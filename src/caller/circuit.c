@@ -53,6 +53,7 @@ struct circuit {
     uint64_t deadline_us; /* of the stage */
     uint64_t began_us;
     struct wire *wire;
+    struct wire_address stream_address; /* when it is not the webhook's */
     char *request; /* to be sent when the wire is open */
     size_t n_request;
     struct twiml twiml;
@@ -596,7 +597,7 @@ static void start_stream(struct circuit *circuit)
 {
     struct circuit_shared *shared = circuit->shared;
     const char *text = twiml_attribute(&circuit->twiml.nodes[circuit->stream], "url");
-    struct wire_address address = shared->address;
+    const struct wire_address *address = &shared->address;
     uint8_t nonce[16];
     struct url url;
 
@@ -605,10 +606,13 @@ static void start_stream(struct circuit *circuit)
         conclude(circuit, OUTCOME_NO_STREAM);
         return;
     }
-    if (shared->options->direct && wire_resolve(url.host, url.port, true, &address) < 0) {
-        report(circuit, BREACH_STREAM_URL, "its host has no address");
-        conclude(circuit, OUTCOME_NO_CONNECTION);
-        return;
+    if (shared->options->direct) {
+        address = &circuit->stream_address;
+        if (wire_resolve(url.host, url.port, true, &circuit->stream_address) < 0) {
+            report(circuit, BREACH_STREAM_URL, "its host has no address");
+            conclude(circuit, OUTCOME_NO_CONNECTION);
+            return;
+        }
     }
 
     (void)!getrandom(nonce, sizeof(nonce), 0);
@@ -622,7 +626,7 @@ static void start_stream(struct circuit *circuit)
                 WS_KEY_LEN, circuit->key);
         fclose(out);
     }
-    start_request(circuit, &address, &stream_ops);
+    start_request(circuit, address, &stream_ops);
 }
 
 /* --- the status callback */

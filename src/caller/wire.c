@@ -33,6 +33,8 @@ struct wire {
     const struct wire_ops *ops;
     void *user;
     struct wire *next_buried;
+    const struct wire_address *address;
+    size_t n_tried; /* of the addresses */
     SSL *tls;
     int fd;
     enum wire_state state;
@@ -98,9 +100,12 @@ int wire_resolve(const char *host, const char *port, bool tls, struct wire_addre
 
     if (strlen(host) >= WIRE_NAME_MAX || getaddrinfo(host, port, &hints, &found) != 0)
         return -ENOENT;
-    *ret_address = (struct wire_address){ .n_address = found->ai_addrlen, .tls = tls };
-    memcpy(&ret_address->address, found->ai_addr, found->ai_addrlen);
+    *ret_address = (struct wire_address){ .tls = tls };
     strcpy(ret_address->name, host);
+    for (struct addrinfo *one = found; one && ret_address->n_at < WIRE_ADDRESSES_MAX; one = one->ai_next) {
+        memcpy(&ret_address->at[ret_address->n_at].storage, one->ai_addr, one->ai_addrlen);
+        ret_address->at[ret_address->n_at++].n = one->ai_addrlen;
+    }
     freeaddrinfo(found);
     return 0;
 }
@@ -120,7 +125,7 @@ static int make_context(struct wire_set *set)
     return loaded == 1 ? 0 : -EINVAL;
 }
 
-static int make_tls(struct wire *wire, const struct wire_address *address)
+static int make_tls(struct wire *wire)
 {
     int r = make_context(wire->set);
     if (r < 0)
@@ -129,36 +134,48 @@ static int make_tls(struct wire *wire, const struct wire_address *address)
     if (!wire->tls || SSL_set_fd(wire->tls, wire->fd) != 1)
         return -ENOMEM;
     SSL_set_connect_state(wire->tls);
-    (void)SSL_set_tlsext_host_name(wire->tls, address->name);
-    return SSL_set1_host(wire->tls, address->name) == 1 ? 0 : -ENOMEM;
+    (void)SSL_set_tlsext_host_name(wire->tls, wire->address->name);
+    return SSL_set1_host(wire->tls, wire->address->name) == 1 ? 0 : -ENOMEM;
+}
+
+/* Begin to connect to the next address, on a socket of its own. */
+static int try_next(struct wire *wire)
+{
+    struct epoll_event event = { .events = EPOLLIN | EPOLLOUT, .data.ptr = wire };
+    const struct wire_address *address = wire->address;
+    const size_t i = wire->n_tried++;
+    const int on = 1;
+
+    if (wire->fd >= 0)
+        close(wire->fd);
+    wire->fd = socket(address->at[i].storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (wire->fd < 0)
+        return -errno;
+    (void)setsockopt(wire->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (connect(wire->fd, (const struct sockaddr *)&address->at[i].storage, address->at[i].n) < 0 && errno != EINPROGRESS)
+        return -errno;
+    return epoll_ctl(wire->set->epoll_fd, EPOLL_CTL_ADD, wire->fd, &event) < 0 ? -errno : 0;
+}
+
+/* ... or to the first one after it that can be tried at all. Returns: 0, or why the last cannot. */
+static int try_on(struct wire *wire)
+{
+    int r = -EHOSTUNREACH;
+
+    while (wire->n_tried < wire->address->n_at && (r = try_next(wire)) < 0)
+        ;
+    return r;
 }
 
 int wire_open(struct wire_set *set, const struct wire_address *address, const struct wire_ops *ops, void *user,
               struct wire **ret_wire)
 {
     struct wire *wire = calloc(1, sizeof(*wire));
-    const int on = 1;
-    int r = 0;
 
     if (!wire)
         return -ENOMEM;
-    *wire = (struct wire){ .set = set, .ops = ops, .user = user, .wants_out = true };
-    wire->fd = socket(address->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (wire->fd < 0) {
-        r = -errno;
-        free(wire);
-        return r;
-    }
-
-    struct epoll_event event = { .events = EPOLLIN | EPOLLOUT, .data.ptr = wire };
-    (void)setsockopt(wire->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (address->tls)
-        r = make_tls(wire, address);
-    if (r == 0 && connect(wire->fd, (const struct sockaddr *)&address->address, address->n_address) < 0 &&
-        errno != EINPROGRESS)
-        r = -errno;
-    if (r == 0 && epoll_ctl(set->epoll_fd, EPOLL_CTL_ADD, wire->fd, &event) < 0)
-        r = -errno;
+    *wire = (struct wire){ .set = set, .ops = ops, .user = user, .address = address, .fd = -1, .wants_out = true };
+    int r = try_on(wire);
     if (r < 0) {
         wire_free(wire);
         return r;
@@ -176,7 +193,9 @@ void wire_free(struct wire *wire)
     wire->buried = true;
     wire->state = WIRE_ENDED;
     SSL_free(wire->tls);
-    close(wire->fd);
+    wire->tls = NULL;
+    if (wire->fd >= 0)
+        close(wire->fd);
     wire->next_buried = wire->set->buried;
     wire->set->buried = wire;
 }
@@ -333,6 +352,12 @@ static ssize_t read_some(struct wire *wire)
     }
 }
 
+/* Whether more may be there at once: a short read of a socket is all there is, which spares the call that would say so. */
+static bool may_have_more(const struct wire *wire, ssize_t n)
+{
+    return n == READ_MAX || n == -EINTR || (n > 0 && wire->tls && SSL_pending(wire->tls) > 0);
+}
+
 static void read_all(struct wire *wire)
 {
     ssize_t n;
@@ -341,12 +366,10 @@ static void read_all(struct wire *wire)
         n = read_some(wire);
         if (n > 0)
             take_input(wire, (size_t)n);
-        if (n == READ_MAX || (n > 0 && wire->tls && SSL_pending(wire->tls)))
-            continue;
-        if (n > 0) /* a short read of a socket is all there is: spare the call that would say so */
+        if (wire->state != WIRE_OPEN) /* freed by its owner, perhaps */
             return;
-    } while ((n > 0 || n == -EINTR) && wire->state == WIRE_OPEN);
-    if (n == -EAGAIN || wire->state != WIRE_OPEN)
+    } while (may_have_more(wire, n));
+    if (n > 0 || n == -EAGAIN)
         return;
 
     wire->eof = true;
@@ -390,12 +413,19 @@ static void finish_connect(struct wire *wire)
     socklen_t n = sizeof(error);
 
     (void)getsockopt(wire->fd, SOL_SOCKET, SO_ERROR, &error, &n);
+    if (error && try_on(wire) == 0)
+        return;
     if (error) {
         end(wire, -error, strerror(error));
         return;
     }
-    if (!wire->tls) {
+    if (!wire->address->tls) {
         become_open(wire);
+        return;
+    }
+    int r = make_tls(wire);
+    if (r < 0) {
+        end(wire, r, "TLS cannot be set up");
         return;
     }
     wire->state = WIRE_SECURING;

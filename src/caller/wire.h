@@ -16,11 +16,14 @@
 struct wire;
 struct wire_set;
 
-enum { WIRE_NAME_MAX = 256, WIRE_OUTPUT_MAX = 1024 * 1024 };
+enum { WIRE_NAME_MAX = 256, WIRE_OUTPUT_MAX = 1024 * 1024, WIRE_ADDRESSES_MAX = 4 };
 
 struct wire_address {
-    struct sockaddr_storage address;
-    socklen_t n_address;
+    struct {
+        struct sockaddr_storage storage;
+        socklen_t n;
+    } at[WIRE_ADDRESSES_MAX]; /* tried in this order: localhost may be ::1 and 127.0.0.1 */
+    size_t n_at;
     bool tls;
     char name[WIRE_NAME_MAX]; /* for SNI and the certificate */
 };
@@ -52,6 +55,7 @@ void wire_set_run(struct wire_set *set, uint64_t deadline_us, bool gather);
 /* Blocks in the resolver. Errors: -ENOENT no such name. */
 int wire_resolve(const char *host, const char *port, bool tls, struct wire_address *ret_address);
 
+/* Owner: *address must outlive the wire's becoming open. */
 int wire_open(struct wire_set *set, const struct wire_address *address, const struct wire_ops *ops, void *user,
               struct wire **ret_wire);
 void wire_free(struct wire *wire); /* from anywhere, its own callbacks included; NULL is fine */

@@ -112,12 +112,14 @@ class Stream(floor.Reader):
 class Standin:
     """A context: with Standin(behaviour) as s: ... s.url"""
 
-    def __init__(self, behaviour, twiml=TWIML, status=200, content_type="text/xml", handshake=None, callback=204):
-        self.behaviour, self.twiml, self.status, self.content_type = behaviour, twiml, status, content_type
+    def __init__(self, behaviour, twiml=TWIML, status=200, content_type="text/xml", handshake=None, callback=204, tls=None):
+        self.behaviour, self.status, self.content_type = behaviour, status, content_type
         self.handshake, self.callback = handshake, callback
         self.requests, self.messages, self.faults, self.close_frames = [], [], [], []
         self.sock = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.url = "http://127.0.0.1:%d/webhook/incoming_call" % self.sock.getsockname()[1]
+        self.port, self.tls = self.sock.getsockname()[1], tls  # an ssl.SSLContext
+        self.url = f"http{'s' if tls else ''}://localhost:{self.port}/webhook/incoming_call"
+        self.twiml = twiml.replace("PORT", str(self.port))
 
     def __enter__(self):
         threading.Thread(target=self._accept, daemon=True).start()
@@ -138,6 +140,7 @@ class Standin:
     def _serve(self, sock):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            sock = self.tls.wrap_socket(sock, server_side=True) if self.tls else sock
             data = b""
             while b"\r\n\r\n" not in data:
                 data += sock.recv(65536) or self._gone()

@@ -4,12 +4,14 @@ import base64
 import concurrent.futures
 import json
 import os
+import ssl
 import struct
 import sys
 import tempfile
 import wave
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import floor
 import tap
 from caller.standin import TOKEN, TWIML, Standin, frame, sign
 
@@ -179,6 +181,25 @@ with Standin(poor_echo) as s:
            "a line that loses one frame and changes another is found out")
     tap.ok(result["echo_back"] > 15, "however it cuts them into messages")
 
+
+# --- over TLS
+
+certificate, key = floor.make_certificate(SCRATCH.name, "localhost")
+tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+tls.load_cert_chain(certificate, key)
+for options, outcome, what in ((["--ca", certificate], "the agent hung up", "a certificate we trust"),
+                               (["--insecure"], "the agent hung up", "any certificate, when told so"),
+                               ([], "no connection", "a certificate nobody knows")):
+    with Standin(greet_and_leave, tls=tls) as s:
+        status, result, err = call(s, *options)
+        tap.same((status, list(result["outcomes"])), (outcome == "no connection", [outcome]), f"over TLS, {what}")
+with Standin(greet_and_leave, tls=tls, twiml=TWIML.replace("stand.in", "localhost:PORT")) as stream_host, \
+        Standin(None, twiml=stream_host.twiml) as s:
+    status, result, err = call(s, "--direct", "--ca", certificate)
+    tap.same((status, len(s.requests), len(stream_host.requests)), (0, 2, 1), "--direct opens the stream at the host of its URL")
+with Standin(echo, tls=tls) as s:
+    status, result, err = call(s, "--echo", "--seconds", "0.5", "--insecure")
+    tap.same((status, result["lost"]), (0, 0), "the echo line over TLS loses nothing")
 
 # --- servers that break the rules: what is wrong, the server, the code of the breach, and how the call ends
 
