@@ -73,17 +73,38 @@ static void on_resume(struct loop_task *task)
     listen_on(H2O_STRUCT_FROM_MEMBER(struct server, resume, task));
 }
 
-/* Until a connection closes; who closes one clears `paused` and posts the resumption, once. */
-static void pause_listening(struct server *server)
+static bool is_full(const struct acceptor *acceptor)
 {
-    for (size_t i = 0; i < server->n_acceptors; i++)
-        if (server->acceptors[i].socket && server->acceptors[i].kind != LISTENER_ADMIN)
-            h2o_socket_read_stop(server->acceptors[i].socket);
+    unsigned max = acceptor->server->options.connections_max;
+
+    return atomic_load(&acceptor->server->n_connections) >=
+           max + (acceptor->kind == LISTENER_ADMIN ? ADMIN_SPARE : 0);
+}
+
+/*
+ * Stop listening, on admin only when it is admin that cannot be served. Who closes a connection
+ * clears is_paused and posts the resumption, once; if all did so just before, it is done here.
+ */
+static void pause_listening(struct acceptor *unserved)
+{
+    struct server *server = unserved->server;
+
+    for (size_t i = 0; i < server->n_acceptors; i++) {
+        struct acceptor *acceptor = &server->acceptors[i];
+        if (acceptor->socket && (acceptor->kind != LISTENER_ADMIN || acceptor == unserved))
+            h2o_socket_read_stop(acceptor->socket);
+    }
     count(&server->n_paused);
     atomic_store(&server->is_paused, true);
-    if (atomic_load(&server->n_connections) < server->options.connections_max &&
-        atomic_exchange(&server->is_paused, false))
-        listen_on(server); /* it closed just before */
+}
+
+static void pause_until_one_closes(struct acceptor *unserved)
+{
+    struct server *server = unserved->server;
+
+    pause_listening(unserved);
+    if (!is_full(unserved) && atomic_exchange(&server->is_paused, false))
+        listen_on(server);
 }
 
 void server_make_room(struct server *server)
@@ -91,6 +112,14 @@ void server_make_room(struct server *server)
     atomic_fetch_sub(&server->n_connections, 1);
     if (atomic_load(&server->is_paused) && atomic_exchange(&server->is_paused, false))
         loop_post(server->loops, &server->resume);
+}
+
+/* Descriptors may be there again. */
+static void try_again(struct server *server)
+{
+    if (atomic_load(&server->n_connections) < server->options.connections_max &&
+        atomic_exchange(&server->is_paused, false))
+        listen_on(server);
 }
 
 static struct loop *least_loaded(struct server *server)
@@ -117,13 +146,10 @@ static void hand_out(struct acceptor *acceptor, int fd)
 static void on_acceptable(h2o_socket_t *socket, const char *err)
 {
     struct acceptor *acceptor = socket->data;
-    struct server *server = acceptor->server;
-    unsigned max =
-        server->options.connections_max + (acceptor->kind == LISTENER_ADMIN ? ADMIN_SPARE : 0);
 
     for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
-        if (atomic_load(&server->n_connections) >= max) {
-            pause_listening(server);
+        if (is_full(acceptor)) {
+            pause_until_one_closes(acceptor);
             return;
         }
         int fd = accept4(acceptor->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -131,7 +157,7 @@ static void on_acceptable(h2o_socket_t *socket, const char *err)
             hand_out(acceptor, fd);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             log_limited(LOG_ERR, NULL, "cannot accept connections: %s", strerrordesc_np(errno));
-            pause_listening(server);
+            pause_listening(acceptor); /* the next second tries again */
             return;
         } else if (errno == EAGAIN || errno == EINVAL) {
             return;
@@ -187,8 +213,8 @@ static void on_timer(h2o_socket_t *socket, const char *err)
     count(&loop->n_beats);
     connection_second(loop, now);
     websocket_second(loop, now);
-    if (is_first(loop) && atomic_exchange(&loop->server->is_paused, false))
-        listen_on(loop->server); /* descriptors may be there again */
+    if (is_first(loop))
+        try_again(loop->server);
 }
 
 /* Takes the fd. DONT_READ: the callback reads it, since h2o would read until there is no more. */

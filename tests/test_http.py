@@ -2,7 +2,7 @@
 
 import json
 import os
-import re
+import shutil
 import signal
 import socket
 import ssl
@@ -226,8 +226,8 @@ def timeouts():
     server.kill()
 
 
-def crowd():
-    server = Server(ECHO_SERVER, "http=127.0.0.1:0", "connections=8", "loops=3")
+def crowd(folder):
+    server = Server(ECHO_SERVER, "http=127.0.0.1:0", f"admin={folder}/crowd.sock", "connections=8", "loops=3")
     first = [server.connect() for _ in range(8)]
     ok(all(ask(connection, get(b"/echo")).status == 200 for connection in first), "eight connections of eight are served")
     ninth = server.connect()
@@ -238,6 +238,14 @@ def crowd():
     except socket.timeout:
         waits = True
     ok(waits, "the ninth waits")
+    admin = []
+    for _ in range(23):
+        admin.append(socket.socket(socket.AF_UNIX))
+        admin[-1].settimeout(20)
+        admin[-1].connect(f"{folder}/crowd.sock")
+    ok(all(ask(connection, get(b"/local")).status == 200 for connection in admin), "but not those of admin")
+    for connection in admin:
+        connection.close()
     first.pop().close()
     ninth.settimeout(20)
     same(Reader(ninth).response().status, 200, "until one of them ends")
@@ -251,6 +259,30 @@ def crowd():
             break
     else:
         ok(True, "many connections one after the other")
+    same(server.stop(), 0, "it stops cleanly")
+    server.kill()
+
+
+def exhaustion(folder):
+    """A listener that runs out of descriptors: 100 of them, most taken by what was inherited."""
+    limit = shutil.which("prlimit")
+    if not limit:
+        skip("prlimit is not there: running out of descriptors was not shown")
+        return
+    taken = [os.dup(2) for _ in range(60)]
+    server = Server(limit, "--nofile=100", ECHO_SERVER, "http=127.0.0.1:0", f"admin={folder}/full.sock",
+                    pass_fds=taken)
+    for fd in taken:
+        os.close(fd)
+    clients = [server.connect() for _ in range(40)]
+    for client in clients:
+        client.sendall(get(b"/echo"))
+    ok(server.wait_for("cannot accept connections: Too many open files"), "running out of descriptors is told")
+    ok(server.wait_for("only 50 connections"), "and was foreseen")
+    same(Reader(clients[0]).response().status, 200, "who was accepted is served")
+    for client in clients[:20]:
+        client.close()
+    ok(all(Reader(client).response().status == 200 for client in clients[20:]), "the others when there is room again")
     same(server.stop(), 0, "it stops cleanly")
     server.kill()
 
@@ -317,7 +349,8 @@ def main():
         finally:
             server.kill()
         timeouts()
-        crowd()
+        crowd(folder)
+        exhaustion(folder)
         drain()
         versions(folder)
     done()
