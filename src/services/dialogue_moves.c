@@ -159,7 +159,7 @@ void dialogue_end_utterance(struct dialogue *d, struct heard *utterance, uint32_
 {
     utterance->open = false;
     utterance->speech_ms = speech_ms;
-    utterance->ended_ms = ended_ms;
+    utterance->ended_ms = ended_ms > utterance->began_ms ? ended_ms : utterance->began_ms;
     utterance->reported_ms = d->now_ms;
     if ((d->state != LISTENING && d->state != CLOSING) || d->n_keys ||
         !dialogue_hears(d, dialogue_listening_for(d)))
