@@ -78,6 +78,11 @@ void session_begin(struct session *session, uint64_t now_ms)
         conversation_begin(session->conversation, now_ms, session->unix_offset_ms);
 }
 
+static bool is_held_up(const struct session *session)
+{
+    return session->conversation && !journal_has_room(session->env->journal);
+}
+
 static void count_dropped(struct session *session)
 {
     uint64_t in = leg_dropped_in(session->leg), out = leg_dropped_out(session->leg);
@@ -118,7 +123,7 @@ static void finish(struct session *session, uint64_t now_ms, enum call_end end)
 
 void session_end(struct session *session, uint64_t now_ms, enum call_end end)
 {
-    if (!session->leg)
+    if (!session->leg || is_held_up(session))
         return;
     if (session->conversation)
         conversation_hang_up(session->conversation, now_ms, end);
@@ -135,11 +140,6 @@ static void echo(struct session *session, const struct frame *frame)
     *out = *frame;
     leg_outbound_commit(session->leg);
     session_count(&session->env->counters.n_frames_out, 1);
-}
-
-static bool is_held_up(const struct session *session)
-{
-    return session->conversation && !journal_has_room(session->env->journal);
 }
 
 /* No more than what waits now, so that a flood on one call does not hold up the others. */

@@ -47,7 +47,10 @@ void session_begin(struct session *session, uint64_t now_ms);
 /* Look at everything that came, do what is due. Returns: when to look again, UINT64_MAX when only on a wake-up. */
 uint64_t session_run(struct session *session, uint64_t now_ms);
 
-/* End it from our side, for a reason that is not the dialogue's. */
+/*
+ * End it from our side, for a reason that is not the dialogue's. To be repeated until it is over: a call whose
+ * journal is full ends later.
+ */
 void session_end(struct session *session, uint64_t now_ms, enum call_end end);
 
 /* Nothing of it is left to be done: it may be freed. */

@@ -118,6 +118,7 @@ static struct {
     unsigned speech_ms;
     unsigned barge_at_ms; /* into the voice's first words; 0 never */
     unsigned leave_at_ms, mute_at_ms, key_at_ms; /* 0 never */
+    bool is_draining;
 } plan;
 
 struct scene {
@@ -255,6 +256,8 @@ static void step(struct scene *scene)
     engines_work();
     inbox_arm(scene->inbox);
     inbox_run(scene->inbox);
+    if (plan.is_draining)
+        session_end(scene->session, scene->now_ms, CALL_END_DRAIN);
     (void)session_run(scene->session, scene->now_ms);
     fake_loop_run(&scene->loop, 0);
     scene->now_ms += STEP_MS;
@@ -507,7 +510,7 @@ static void test_ends(void)
         plan.mute_at_ms = ends[i].mute_at_ms;
         if (ends[i].drain_at_ms) {
             run_for(&scene, ends[i].drain_at_ms);
-            session_end(scene.session, scene.now_ms, CALL_END_DRAIN);
+            plan.is_draining = true;
         }
         ok(run(&scene), "%s: it ends", ends[i].name);
         ok(fake_store.n_ends == 1 && fake_store.end == ends[i].want, "%s: once, with the right reason", ends[i].name);
@@ -534,6 +537,7 @@ static void test_silent_caller(void)
 static void test_failures(void)
 {
     struct scene scene;
+    struct journal other;
 
     if (setup(&scene, "CAfull") < 0)
         return (void)ok(0, "setup");
@@ -565,6 +569,21 @@ static void test_failures(void)
     fake_store.n_full = 400; /* asked every 20 ms */
     ok(run(&scene) && fake_store.n_ends == 1 && fake_store.end == CALL_END_AGENT, "a store that is full for a while loses nothing");
     ok(fake_store.n_refused == 400 && first_turn(TURN_AGENT) && first_turn(TURN_CALLER), "it is asked again until it takes it");
+    teardown(&scene);
+
+    if (setup(&scene, "CAstall") < 0)
+        return (void)ok(0, "setup");
+    run_for(&scene, 9000);
+    journal_init(&other, scene.env.journal, "CAother", "");
+    fake_store.n_full = 600;
+    for (unsigned i = 0; journal_has_room(scene.env.journal) && i < 3 * JOURNAL_BATCH; i++)
+        journal_learn(&other, "x", "y", 1); /* another call has filled the pool */
+    plan.is_draining = true;
+    run_for(&scene, 4000);
+    is_int(scene.phone.end, -1, "a call whose journal is full does not end before it has room");
+    fake_store.n_full = 0;
+    (void)journal_flush(&other);
+    ok(run(&scene) && fake_store.end == CALL_END_DRAIN && first_turn(TURN_CALLER), "then it does, and nothing of it is lost");
     teardown(&scene);
 }
 
