@@ -40,6 +40,7 @@ enum {
     CONTROL_PER_SECOND = 20, /* pings and pongs */
     CLOSE_MS = 3000,         /* for the peer's Close, and to take our output */
     DISCARD_MS = 1000,
+    STOP_MS = 1000, /* the same as CLOSE_MS when the loop is to end: it does not wait longer itself */
     QUIET_SECONDS = 2,
 };
 
@@ -637,9 +638,13 @@ void websocket_second(struct loop *loop, uint64_t mono_ms)
 
 void websocket_close_all(struct loop *loop)
 {
-    for (h2o_linklist_t *node = loop->websockets.next; node != &loop->websockets; node = node->next)
-        websocket_close(H2O_STRUCT_FROM_MEMBER(struct websocket, link, node), 1001,
-                        "the server stops");
+    uint64_t by_ms = clock_mono_ms() + STOP_MS;
+
+    for (h2o_linklist_t *node = loop->websockets.next; node != &loop->websockets; node = node->next) {
+        struct websocket *ws = H2O_STRUCT_FROM_MEMBER(struct websocket, link, node);
+        websocket_close(ws, 1001, "the server stops");
+        ws->close_by_ms = ws->close_by_ms < by_ms ? ws->close_by_ms : by_ms;
+    }
 }
 
 struct loop *websocket_loop(const struct websocket *ws)
