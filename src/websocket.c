@@ -646,8 +646,3 @@ void websocket_close_all(struct loop *loop)
         ws->close_by_ms = ws->close_by_ms < by_ms ? ws->close_by_ms : by_ms;
     }
 }
-
-struct loop *websocket_loop(const struct websocket *ws)
-{
-    return ws->loop;
-}

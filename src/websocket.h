@@ -56,4 +56,3 @@ void websocket_flush(struct websocket *socket);
 void websocket_close(struct websocket *socket, int code, const char *why);
 
 size_t websocket_n_waiting(const struct websocket *socket); /* output bytes not yet with the kernel */
-struct loop *websocket_loop(const struct websocket *socket);

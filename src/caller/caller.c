@@ -542,16 +542,6 @@ void caller_free(struct caller *caller)
     free(caller);
 }
 
-bool caller_hung_up(const struct caller *caller)
-{
-    return caller->line == LINE_STOPPED;
-}
-
-uint64_t caller_opened_us(const struct caller *caller)
-{
-    return caller->open_us;
-}
-
 const struct caller_counts *caller_counts(const struct caller *caller)
 {
     return &caller->counts;

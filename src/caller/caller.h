@@ -88,7 +88,5 @@ void caller_hang_up(struct caller *caller, uint64_t now_us);
 /* The server closed (code) before we hung up: what it owes is reported. */
 void caller_server_closed(struct caller *caller, int code, uint64_t now_us);
 
-bool caller_hung_up(const struct caller *caller);
-uint64_t caller_opened_us(const struct caller *caller); /* 0: not yet */
 const struct caller_counts *caller_counts(const struct caller *caller);
 const struct echo *caller_echo(const struct caller *caller);

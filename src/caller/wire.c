@@ -233,11 +233,6 @@ void wire_commit(struct wire *wire, size_t n)
     wire->n_out += n;
 }
 
-bool wire_idle(const struct wire *wire)
-{
-    return wire->n_out == 0;
-}
-
 /* Returns: bytes written, -EAGAIN, or another -errno. */
 static ssize_t write_some(struct wire *wire)
 {

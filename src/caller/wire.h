@@ -64,4 +64,3 @@ void wire_free(struct wire *wire); /* from anywhere, its own callbacks included;
 uint8_t *wire_reserve(struct wire *wire, size_t n);
 void wire_commit(struct wire *wire, size_t n);
 void wire_flush(struct wire *wire);
-bool wire_idle(const struct wire *wire); /* all output is with the kernel */

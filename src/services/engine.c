@@ -82,11 +82,6 @@ int engine_new(unsigned n_threads, size_t queue_max, struct engine **ret_engine)
     return 0;
 }
 
-unsigned engine_n_threads(const struct engine *engine)
-{
-    return engine->n_threads;
-}
-
 int engine_submit(struct engine *engine, struct engine_job *job)
 {
     int r = 0;

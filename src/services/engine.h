@@ -21,7 +21,6 @@ struct engine_job {
 };
 
 int engine_new(unsigned n_threads, size_t queue_max, struct engine **ret_engine);
-unsigned engine_n_threads(const struct engine *engine);
 
 /* Thread: any; holds a lock for a few instructions. Errors: -EAGAIN queue_max jobs wait already. */
 int engine_submit(struct engine *engine, struct engine_job *job);

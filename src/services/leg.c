@@ -21,7 +21,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "models/call.h"
 
 struct leg {
     _Atomic unsigned n_refs;
@@ -33,7 +32,6 @@ struct leg {
     void (*on_outbound)(struct leg *leg, void *user);
     void *user;
     bool is_new_in, is_new_out; /* frames were committed since the last flush */
-    char sid[SID_MAX];
 };
 
 static void leg_free(struct leg *leg)
@@ -79,7 +77,6 @@ int leg_new(const struct leg_options *options, struct leg **ret_leg)
     leg->inbox = inbox_ref(options->inbox);
     leg->loop = options->loop;
     leg->task.run = outbound_task;
-    strncpy(leg->sid, options->sid, sizeof(leg->sid) - 1);
     *ret_leg = leg;
     return 0;
 }
@@ -126,11 +123,6 @@ void leg_release(struct leg *leg, int end)
     atomic_store_explicit(&leg->released, 1 + end, memory_order_release); /* pairs with leg_released() */
     inbox_ring(leg->inbox);
     leg_unref(leg);
-}
-
-const char *leg_sid(const struct leg *leg)
-{
-    return leg->sid;
 }
 
 size_t leg_inbound_n(const struct leg *leg)

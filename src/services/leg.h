@@ -30,11 +30,9 @@ const struct frame *leg_outbound_peek(struct leg *leg);
 void leg_outbound_pop(struct leg *leg);
 /* The loop is done with the call: `end` (an enum call_end) is why, unless the worker ended it first. */
 void leg_release(struct leg *leg, int end);
-const char *leg_sid(const struct leg *leg);
 
 /* Worker side. leg_new() makes both references. */
 struct leg_options {
-    const char *sid;
     size_t n_inbound, n_outbound; /* frames of each ring */
     struct loop *loop;            /* who is told of outbound frames */
     struct inbox *inbox;          /* who is told of inbound ones */

@@ -327,7 +327,6 @@ static int line_new(struct worker *worker, const struct speech_call *call, struc
 {
     size_t n_inbound = power_of_two(worker->env.config->ring_ms / FRAME_MS);
     struct leg_options options = {
-        .sid = call->call_sid,
         .n_inbound = n_inbound,
         .n_outbound = n_outbound(worker, n_inbound),
         .loop = call->loop,

@@ -39,8 +39,7 @@ static int speech_error;
 
 int speech_start_call(struct speech *speech, const struct speech_call *call, struct leg **ret_leg)
 {
-    struct leg_options options = { .sid = call->call_sid,
-                                   .n_inbound = 64,
+    struct leg_options options = { .n_inbound = 64,
                                    .n_outbound = 64,
                                    .loop = call->loop,
                                    .inbox = worker };

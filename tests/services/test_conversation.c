@@ -298,7 +298,7 @@ static int setup(struct scene *scene, const char *sid)
     if (fake_loop_init(&scene->loop) < 0 || inbox_new(&scene->inbox) < 0)
         return -1;
     errands = (struct errand_options){ .inbox = scene->inbox, .language = "en", .state_dir = config.state_dir };
-    leg = (struct leg_options){ .sid = sid, .n_inbound = 64, .n_outbound = 32, .loop = &scene->loop, .inbox = scene->inbox };
+    leg = (struct leg_options){ .n_inbound = 64, .n_outbound = 32, .loop = &scene->loop, .inbox = scene->inbox };
     scene->env.config = &config;
     scene->env.profile = profile;
     scene->env.prompts = render_prompts();

@@ -29,7 +29,7 @@ static void take_outbound(struct leg *leg, void *user)
 
 static struct leg *make(struct loop *loop, struct inbox *inbox, struct side *side)
 {
-    struct leg_options options = { .sid = "CA1", .n_inbound = 64, .n_outbound = 64, .loop = loop, .inbox = inbox };
+    struct leg_options options = { .n_inbound = 64, .n_outbound = 64, .loop = loop, .inbox = inbox };
     struct leg *leg = NULL;
 
     *side = (struct side){ .in_order = 1 };
@@ -66,7 +66,6 @@ static void test_outbound(struct loop *loop, struct inbox *inbox)
     struct side side;
     struct leg *leg = make(loop, inbox, &side);
 
-    is_str(leg_sid(leg), "CA1", "a leg knows its call");
     loop->n_posted = 0;
     say(leg, FRAME_AUDIO, 0);
     leg_outbound_flush(leg);

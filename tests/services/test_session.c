@@ -59,7 +59,7 @@ static void hear(struct leg *leg, enum frame_kind kind)
 static void run(struct loop *loop, struct inbox *inbox, struct session_env *env, size_t i)
 {
     struct speech_call call = { .call_sid = "CA1", .contact_id = "" };
-    struct leg_options options = { .sid = "CA1", .n_inbound = 64, .n_outbound = 64, .loop = loop, .inbox = inbox };
+    struct leg_options options = { .n_inbound = 64, .n_outbound = 64, .loop = loop, .inbox = inbox };
     struct session *session = NULL;
     struct leg *leg = NULL;
     unsigned n_sent = 0, ended_at_ms = 0;
