@@ -41,5 +41,13 @@ with planted({"report": removed("text.dead", "text.inlined", "text.callee.part.0
 with planted({"report": removed("text.inlined")}) as folder:
     finds("find_unused", {**CODE, "src/y.c": "int f(void)\n{\n    return config->host + dead();\n}\n"}, [],
           "what was inlined is in use", os.path.join(folder, "report"))
+    finds("find_unused", {**CODE, "src/y.c": "int f(void)\n{\n    return config->host + dead();\n}\n",
+                          "tools/find_unused.allowed": "# a comment\ninlined  it was not in use once\n"},
+          ["STALE EXCEPTION: inlined: tools/find_unused.allowed need not allow it"], "so it needs no exception",
+          os.path.join(folder, "report"))
+with planted({"report": removed("text.dead", "data.rel.ro.forgotten")}) as folder:
+    finds("find_unused", {**CODE, "src/y.c": "int f(void)\n{\n    return config->host;\n}\n",
+                          "tools/find_unused.allowed": "dead  tests need it\nforgotten  for now\n"}, [],
+          "an exception with its reason", os.path.join(folder, "report"))
 
 done()
