@@ -1,5 +1,6 @@
 """floor.py - the HTTP floor under test: starting programs, raw requests, frames"""
 
+import atexit
 import os
 import re
 import signal
@@ -32,6 +33,7 @@ class Server:
         environment = {"PATH": os.environ["PATH"], "LSAN_OPTIONS": LSAN_OPTIONS, **(env or {})}
         self.process = subprocess.Popen(command, env=environment, stdin=stdin, stderr=subprocess.PIPE, text=True,
                                         pass_fds=pass_fds)
+        atexit.register(lambda: self.process.poll() is None and self.process.kill())
         os.set_blocking(self.process.stderr.fileno(), False)
         self.log = ""
         self.addresses = {}
