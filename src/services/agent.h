@@ -13,7 +13,8 @@
 #include "services/profile.h"
 
 enum { AGENT_SENTENCES_MAX = 5, AGENT_LEARNT_MAX = 4, AGENT_FIELD_MAX = 32, AGENT_VALUE_MAX = 256,
-       AGENT_TURNS_MAX = 512 };
+       AGENT_TURNS_MAX = 512,
+       AGENT_SENTENCE_MAX = PROFILE_TEXT_MAX /* bytes, with NUL */ };
 
 struct agent; /* one per call */
 
@@ -43,7 +44,12 @@ struct agent_input {
 
 struct agent_sentence {
     const char *prompt; /* prompt id when it is a fixed prompt, else NULL */
-    char text[TURN_TEXT_MAX];
+    char text[AGENT_SENTENCE_MAX];
+};
+
+struct agent_learnt {
+    char field[AGENT_FIELD_MAX];
+    char value[AGENT_VALUE_MAX];
 };
 
 struct agent_reply {
@@ -52,7 +58,7 @@ struct agent_reply {
     enum answer_kind expect; /* of the answer to come */
     bool keypad;             /* the answer is asked for by keypad */
     unsigned digits_min, digits_max; /* of a keyed or spoken number; 0 any */
-    struct { char field[AGENT_FIELD_MAX]; char value[AGENT_VALUE_MAX]; } learnt[AGENT_LEARNT_MAX];
+    struct agent_learnt learnt[AGENT_LEARNT_MAX];
     size_t n_learnt;
     bool end; /* say it, then hang up */
 };

@@ -109,10 +109,9 @@ static void learn_from(struct dialogue *d, const struct agent_reply *reply)
 {
     for (size_t i = 0; i < reply->n_learnt; i++) {
         struct dialogue_action *action = dialogue_act(d, DO_LEARN);
-        (void)text_set(d->learnt[i][0], AGENT_VALUE_MAX, reply->learnt[i].field);
-        (void)text_set(d->learnt[i][1], AGENT_VALUE_MAX, reply->learnt[i].value);
-        action->field = d->learnt[i][0];
-        action->value = d->learnt[i][1];
+        d->learnt[i] = reply->learnt[i];
+        action->field = d->learnt[i].field;
+        action->value = d->learnt[i].value;
     }
 }
 

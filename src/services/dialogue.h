@@ -70,11 +70,14 @@ struct dialogue_action {
     unsigned utterance, last_utterance, say;
     enum answer_kind expect;
     int end; /* enum call_end */
-    /* pointers live until the next dialogue_push() */
-    const struct agent_sentence *sentence;
-    const struct agent_input *input;
-    const struct turn *turn;
-    const char *field, *value;
+    union { /* what the kind names; pointers live until the next dialogue_push() */
+        const struct agent_sentence *sentence;
+        const struct agent_input *input;
+        const struct turn *turn;
+        struct {
+            const char *field, *value;
+        };
+    };
 };
 
 struct dialogue_options {

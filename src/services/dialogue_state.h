@@ -61,7 +61,7 @@ struct dialogue {
 
     struct turn_slot turns[TURNS_MAX];
     struct turn_slot *caller; /* held until the first sound of the reply */
-    char learnt[AGENT_LEARNT_MAX][2][AGENT_VALUE_MAX];
+    struct agent_learnt learnt[AGENT_LEARNT_MAX];
 
     struct dialogue_action actions[ACTIONS_MAX];
     size_t n_actions, n_taken;

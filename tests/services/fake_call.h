@@ -342,11 +342,14 @@ static void fake_perform(struct fake_call *call, const struct dialogue_action *a
 static uint64_t fake_digest(uint64_t digest, const struct dialogue_action *action)
 {
     char line[4 * TURN_TEXT_MAX];
-    const struct turn *turn = action->turn;
-    int n = snprintf(line, sizeof(line), "%d %u %u %u %d %d %s %s %s %s", action->kind, action->utterance,
-                     action->last_utterance, action->say, action->expect, action->end,
-                     action->sentence ? action->sentence->text : "", action->input ? action->input->text : "",
-                     action->field ? action->field : "", action->value ? action->value : "");
+    const struct turn *turn = action->kind == DO_SAVE_TURN ? action->turn : NULL;
+    const char *text = action->kind == DO_SAY        ? action->sentence->text
+                       : action->kind == DO_ASK_AGENT ? action->input->text
+                       : action->kind == DO_LEARN     ? action->field
+                                                      : "";
+    int n = snprintf(line, sizeof(line), "%d %u %u %u %d %d %s %s", action->kind, action->utterance,
+                     action->last_utterance, action->say, action->expect, action->end, text,
+                     action->kind == DO_LEARN ? action->value : "");
 
     if (turn)
         n += snprintf(line + n, sizeof(line) - (size_t)n, "%d %s %s %s %llu %llu %llu", turn->who, turn->text, turn->full,
