@@ -62,13 +62,13 @@ post()
 # 1
 got=$(curl -sS -m 15 -o "$scratch/body" -w '%{http_code}' "$host/health") || got="no answer"
 [ "$got" = 200 ] && status=0 || status=1
-verdict $status "GET /health: $got"
+verdict "$status" "GET /health: $got"
 
 # 2
 if [ -n "$program" ] && routes=$("$program" routes 2>&1); then
     twice=$(echo "$routes" | awk 'NR > 1 { print $1, $2 }' | sort | uniq -d)
     [ -z "$twice" ] && ! echo "$routes" | grep -q 'DUPLICATE ROUTE' && status=0 || status=1
-    verdict $status "routes: $(echo "$routes" | awk 'NR > 1' | grep -c .), none twice${twice:+, but $twice}"
+    verdict "$status" "routes: $(echo "$routes" | awk 'NR > 1' | grep -c .), none twice${twice:+, but $twice}"
 else
     verdict 1 "routes: ${routes-there is no program agentlocator; AGENTLOCATOR may name it}"
 fi
