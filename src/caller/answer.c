@@ -59,7 +59,8 @@ static int parse_fields(char *head, struct answer *answer)
     return 0;
 }
 
-/* Copy chunks to out, or only measure them (out NULL). Returns: raw bytes, 0 more is needed, -EBADMSG. */
+/* Copy chunks to out, or only measure them (out NULL). Returns: raw bytes, 0 more is needed,
+ * -EBADMSG. */
 static long read_chunks(const char *bytes, size_t n, char *out, size_t *ret_n_body)
 {
     size_t at = 0, n_body = 0;
@@ -129,7 +130,8 @@ static int body_kind(const struct answer *answer, size_t *ret_length, const char
     return *ret_length > ANSWER_BODY_MAX ? -EBADMSG : BODY_LENGTH;
 }
 
-static long read_body(const char *bytes, size_t n, bool eof, struct answer *answer, const char **ret_why)
+static long read_body(const char *bytes, size_t n, bool eof, struct answer *answer,
+                      const char **ret_why)
 {
     size_t n_body = 0;
     long n_raw = 0;
@@ -167,7 +169,8 @@ static long read_body(const char *bytes, size_t n, bool eof, struct answer *answ
     return kind == BODY_CHUNKS ? n_raw : (long)n_body;
 }
 
-long answer_parse(const char *bytes, size_t n, bool eof, struct answer *ret_answer, const char **ret_why)
+long answer_parse(const char *bytes, size_t n, bool eof, struct answer *ret_answer,
+                  const char **ret_why)
 {
     struct answer answer = { 0 };
     size_t from = 0, n_head;

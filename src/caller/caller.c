@@ -28,8 +28,14 @@
 #include "utils/audio.h"
 #include "utils/base64.h"
 
-enum { KEY_GAP_US = 240000, KEY_WAIT_US = 500000, ECHO_GRACE_US = 3000000, PONG_US = 1000000, UNHEARD_US = 100000,
-       TEXT_MAX = 512 };
+enum {
+    KEY_GAP_US = 240000,
+    KEY_WAIT_US = 500000,
+    ECHO_GRACE_US = 3000000,
+    PONG_US = 1000000,
+    UNHEARD_US = 100000,
+    TEXT_MAX = 512
+};
 
 static const char ping_text[] = "are you there?";
 
@@ -51,19 +57,20 @@ struct caller {
     bool pinged, ponged;
 
     enum doing doing;
-    size_t turn;      /* index of the next one, or of the one under way */
-    size_t position;  /* in its audio or keys */
-    uint64_t next_us; /* KEYING: the next key; SILENT: the end */
-    uint64_t voice_us; /* when our speech of this turn begins to sound */
-    uint64_t said_us; /* when the last turn was over */
+    size_t turn;            /* index of the next one, or of the one under way */
+    size_t position;        /* in its audio or keys */
+    uint64_t next_us;       /* KEYING: the next key; SILENT: the end */
+    uint64_t voice_us;      /* when our speech of this turn begins to sound */
+    uint64_t said_us;       /* when the last turn was over */
     uint64_t reply_from_us; /* the reaction is measured from here; 0: no answer is awaited */
-    bool answered;    /* the agent has spoken since the last turn */
+    bool answered;          /* the agent has spoken since the last turn */
 
-    bool span;             /* the agent is speaking */
+    bool span; /* the agent is speaking */
     uint64_t span_from_us;
 };
 
-static void emit(struct caller *caller, enum caller_event_kind kind, uint64_t at_us, uint64_t took_us, int64_t reaction_us)
+static void emit(struct caller *caller, enum caller_event_kind kind, uint64_t at_us,
+                 uint64_t took_us, int64_t reaction_us)
 {
     struct caller_event event = { kind, at_us, NULL, took_us, reaction_us };
 
@@ -96,7 +103,8 @@ static void put_text(struct json_object *object, const char *key, const char *te
 }
 
 /* A message of the stream, counted, with its inner object yet to be filled. */
-static struct json_object *begin_json(struct caller *caller, const char *event, struct json_object *inner)
+static struct json_object *begin_json(struct caller *caller, const char *event,
+                                      struct json_object *inner)
 {
     struct json_object *json = json_object_new_object();
     char number[16];
@@ -111,7 +119,8 @@ static struct json_object *begin_json(struct caller *caller, const char *event, 
 
 static void send_connected(struct caller *caller)
 {
-    static const char text[] = "{\"event\":\"connected\",\"protocol\":\"Call\",\"version\":\"1.0.0\"}";
+    static const char text[] =
+        "{\"event\":\"connected\",\"protocol\":\"Call\",\"version\":\"1.0.0\"}";
 
     send_text(caller, text, sizeof(text) - 1);
 }
@@ -174,12 +183,14 @@ static void send_audio(struct caller *caller, const uint8_t ulaw[CALLER_FRAME])
     unsigned long long timestamp_ms = caller->chunk * (CALLER_FRAME_US / 1000ull);
 
     int n = snprintf(text, TEXT_MAX,
-                     "{\"event\":\"media\",\"sequenceNumber\":\"%u\",\"media\":{\"track\":\"inbound\",\"chunk\":\"%u\","
+                     "{\"event\":\"media\",\"sequenceNumber\":\"%u\","
+                     "\"media\":{\"track\":\"inbound\",\"chunk\":\"%u\","
                      "\"timestamp\":\"%llu\",\"payload\":\"",
                      ++caller->sequence, caller->chunk + 1, timestamp_ms);
     base64_encode(ulaw, CALLER_FRAME, text + n);
     n += BASE64_SIZE(CALLER_FRAME);
-    n += snprintf(text + n, sizeof(text) - (size_t)n, "\"},\"streamSid\":\"%.34s\"}", caller->options.stream_sid);
+    n += snprintf(text + n, sizeof(text) - (size_t)n, "\"},\"streamSid\":\"%.34s\"}",
+                  caller->options.stream_sid);
     send_text(caller, text, (size_t)n);
     caller->chunk++;
     caller->counts.n_frames_sent++;
@@ -236,7 +247,8 @@ static void take_audio(struct caller *caller, const struct message *message, uin
     caller->counts.n_audio_messages++;
     caller->counts.n_audio_bytes += message->n_ulaw;
     if (caller->options.echo)
-        echo_take(&caller->echo, message->ulaw, message->n_ulaw, now_us, caller->options.round_trips);
+        echo_take(&caller->echo, message->ulaw, message->n_ulaw, now_us,
+                  caller->options.round_trips);
     if (playback_audio(caller->playback, message->ulaw, message->n_ulaw, now_us) == -ENOBUFS)
         caller->ops->on_breach(caller->user, BREACH_OVERFLOW, "");
 }
@@ -250,7 +262,8 @@ static void take_mark(struct caller *caller, const struct message *message, uint
 /* What is cleared in the middle of a span ends it, and is no answer to what we said into it. */
 static void take_clear(struct caller *caller, const struct message *message, uint64_t now_us)
 {
-    int64_t reaction_us = caller->voice_us && now_us > caller->voice_us ? (int64_t)(now_us - caller->voice_us) : -1;
+    int64_t reaction_us =
+        caller->voice_us && now_us > caller->voice_us ? (int64_t)(now_us - caller->voice_us) : -1;
 
     caller->counts.n_clears++;
     size_t n_dropped = playback_clear(caller->playback, now_us);
@@ -329,7 +342,9 @@ static bool turn_due(struct caller *caller, uint64_t at_us)
 static void begin_turn(struct caller *caller, uint64_t at_us)
 {
     static const enum doing doings[] = {
-        [SCRIPT_SPEECH] = SPEAKING, [SCRIPT_KEYS] = KEYING, [SCRIPT_SILENCE] = SILENT,
+        [SCRIPT_SPEECH] = SPEAKING,
+        [SCRIPT_KEYS] = KEYING,
+        [SCRIPT_SILENCE] = SILENT,
     };
     const struct script_turn *turn = &caller->options.script->turns[caller->turn];
 
@@ -342,12 +357,13 @@ static void begin_turn(struct caller *caller, uint64_t at_us)
         caller->voice_us = caller->span ? said_from_us + turn->from * PLAYBACK_SAMPLE_US : 0;
         caller->reply_from_us = said_from_us + turn->to * PLAYBACK_SAMPLE_US;
     }
-    emit(caller, CALLER_SPEAKS, at_us, turn->kind == SCRIPT_SPEECH ? turn->n_ulaw * PLAYBACK_SAMPLE_US : turn->silence_us, -1);
+    emit(caller, CALLER_SPEAKS, at_us,
+         turn->kind == SCRIPT_SPEECH ? turn->n_ulaw * PLAYBACK_SAMPLE_US : turn->silence_us, -1);
 }
 
 static void end_turn(struct caller *caller, uint64_t at_us)
 {
-    /* he began to speak over us, and we did not over him: that is an answer; after a silence none is needed */
+    /* he began to speak over us, not we over him: that is an answer; a silence needs none */
     if ((caller->span && !caller->voice_us) || caller->doing == SILENT)
         caller->answered = true;
     caller->doing = LISTENING;
@@ -389,7 +405,8 @@ static void fill_frame(struct caller *caller, uint64_t at_us, uint8_t frame[CALL
         if (at_us >= caller->next_us)
             end_turn(caller, at_us);
     } else {
-        size_t n_left = turn->n_ulaw - caller->position, n = n_left < CALLER_FRAME ? n_left : CALLER_FRAME;
+        size_t n_left = turn->n_ulaw - caller->position;
+        size_t n = n_left < CALLER_FRAME ? n_left : CALLER_FRAME;
         memcpy(frame, turn->ulaw + caller->position, n);
         caller->position += n;
         if (caller->position == turn->n_ulaw)
@@ -405,8 +422,10 @@ static bool wants_to_hang_up(const struct caller *caller, uint64_t at_us)
     bool over = options->length_us && at_us >= caller->open_us + options->length_us;
 
     if (options->echo)
-        return over && (echo_n_missing(&caller->echo) == 0 || at_us >= caller->open_us + options->length_us + ECHO_GRACE_US);
-    return over || (caller->doing == LISTENING && !caller->span && (!options->script || caller->turn == options->script->n_turns) &&
+        return over && (echo_n_missing(&caller->echo) == 0 ||
+                        at_us >= caller->open_us + options->length_us + ECHO_GRACE_US);
+    return over || (caller->doing == LISTENING && !caller->span &&
+                    (!options->script || caller->turn == options->script->n_turns) &&
                     at_us >= quiet_since(caller) + options->linger_us);
 }
 
@@ -515,7 +534,8 @@ void caller_server_closed(struct caller *caller, int code, uint64_t now_us)
 
 /* --- from and to nothing */
 
-int caller_new(const struct caller_options *options, const struct caller_ops *ops, void *user, struct caller **ret_caller)
+int caller_new(const struct caller_options *options, const struct caller_ops *ops, void *user,
+               struct caller **ret_caller)
 {
     struct caller *caller = calloc(1, sizeof(*caller));
 

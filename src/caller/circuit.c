@@ -1,7 +1,8 @@
 /*
  * circuit.c - one call of the exchange
  *
- *   waiting -> webhook -> stream due -> handshake -> talking -> closing -> status due -> status -> over
+ *   waiting -> webhook -> stream due -> handshake -> talking -> closing
+ *           -> status due -> status -> over
  *
  * with at most one connection at a time. A stage is left by what comes over that
  * connection or by its deadline; the stages that open a connection are begun from
@@ -54,7 +55,7 @@ struct circuit {
     uint64_t began_us;
     struct wire *wire;
     struct wire_address stream_address; /* when it is not the webhook's */
-    char *request; /* to be sent when the wire is open */
+    char *request;                      /* to be sent when the wire is open */
     size_t n_request;
     struct twiml twiml;
     int stream; /* its node */
@@ -156,9 +157,12 @@ static void send_request(struct wire *wire, void *user)
 }
 
 /* Open a wire for circuit->request. Without one the stage's deadline is at once. */
-static void start_request(struct circuit *circuit, const struct wire_address *address, const struct wire_ops *ops)
+static void start_request(struct circuit *circuit, const struct wire_address *address,
+                          const struct wire_ops *ops)
 {
-    int r = circuit->request ? wire_open(circuit->shared->wires, address, ops, circuit, &circuit->wire) : -ENOMEM;
+    int r = circuit->request
+                ? wire_open(circuit->shared->wires, address, ops, circuit, &circuit->wire)
+                : -ENOMEM;
 
     if (r < 0) {
         say(circuit, "error", strerror(-r));
@@ -167,13 +171,15 @@ static void start_request(struct circuit *circuit, const struct wire_address *ad
 }
 
 /* The first lines of a request; url is what is signed, body the form or NULL. */
-static void write_head(FILE *out, const struct circuit *circuit, const char *method, const char *target, const char *host,
-                       const char *url, const char *body, size_t n_body)
+static void write_head(FILE *out, const struct circuit *circuit, const char *method,
+                       const char *target, const char *host, const char *url, const char *body,
+                       size_t n_body)
 {
     const char *token = circuit->shared->options->token;
     char signature[TWILIO_SIGNATURE_LEN + 1];
 
-    fprintf(out, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: TwilioProxy/1.1\r\n", method, target, host);
+    fprintf(out, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: TwilioProxy/1.1\r\n", method, target,
+            host);
     if (token && twilio_sign(token, url, body, n_body, signature) == 0)
         fprintf(out, "%s: %s\r\n", body ? "X-Twilio-Signature" : "x-twilio-signature", signature);
 }
@@ -196,8 +202,8 @@ static char *make_form(const struct pair *pairs, size_t n_pairs, size_t *ret_n)
 }
 
 /* POST a signed form to the webhook's host. */
-static void post(struct circuit *circuit, const struct url *url, const char *signed_url, const struct wire_ops *ops,
-                 const struct pair *pairs, size_t n_pairs)
+static void post(struct circuit *circuit, const struct url *url, const char *signed_url,
+                 const struct wire_ops *ops, const struct pair *pairs, size_t n_pairs)
 {
     size_t n_body = 0;
     scoped(free) char *body = make_form(pairs, n_pairs, &n_body);
@@ -206,11 +212,13 @@ static void post(struct circuit *circuit, const struct url *url, const char *sig
 
     if (out) {
         random_hex(idempotency, sizeof(idempotency) - 1);
-        write_head(out, circuit, "POST", url->target, circuit->shared->host, signed_url, body, n_body);
-        fprintf(out,
-                "Accept: */*\r\nContent-Type: application/x-www-form-urlencoded; charset=UTF-8\r\n"
-                "I-Twilio-Idempotency-Token: %s\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
-                idempotency, n_body);
+        write_head(out, circuit, "POST", url->target, circuit->shared->host, signed_url, body,
+                   n_body);
+        fprintf(
+            out,
+            "Accept: */*\r\nContent-Type: application/x-www-form-urlencoded; charset=UTF-8\r\n"
+            "I-Twilio-Idempotency-Token: %s\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
+            idempotency, n_body);
         fwrite(body, 1, n_body, out);
         fclose(out);
     }
@@ -223,8 +231,8 @@ static void post(struct circuit *circuit, const struct url *url, const char *sig
  * Returns: 1 and *ret_answer; 0 more is needed, or nothing will come and on_end follows;
  *          -EBADMSG after reporting it as `broken`. *ret_n is how many bytes were taken.
  */
-static int take_response(struct circuit *circuit, const uint8_t *bytes, size_t n, bool eof, enum breach broken,
-                         struct answer *ret_answer, size_t *ret_n)
+static int take_response(struct circuit *circuit, const uint8_t *bytes, size_t n, bool eof,
+                         enum breach broken, struct answer *ret_answer, size_t *ret_n)
 {
     const char *why;
 
@@ -259,7 +267,8 @@ static void say_verbs(struct circuit *circuit, const char *what, int from)
         char detail[200];
         if (twiml->nodes[i].parent != 0)
             continue;
-        (void)snprintf(detail, sizeof(detail), "<%.40s> %.120s", twiml->nodes[i].name, twiml->nodes[i].text);
+        (void)snprintf(detail, sizeof(detail), "<%.40s> %.120s", twiml->nodes[i].name,
+                       twiml->nodes[i].text);
         say(circuit, what, detail);
     }
 }
@@ -275,7 +284,8 @@ static void execute_twiml(struct circuit *circuit)
         return;
     }
     say_verbs(circuit, "twiml", 0);
-    conclude(circuit, twiml_find(twiml, "Reject", 0, 0) >= 0 ? OUTCOME_REJECTED : OUTCOME_NO_STREAM);
+    conclude(circuit,
+             twiml_find(twiml, "Reject", 0, 0) >= 0 ? OUTCOME_REJECTED : OUTCOME_NO_STREAM);
 }
 
 static bool is_twiml_type(const char *type)
@@ -388,7 +398,8 @@ static void send_frame(void *user, enum ws_opcode opcode, const char *bytes, siz
         circuit->deadline_us = 0;
         return;
     }
-    *random ^= *random << 13; /* xorshift: a mask keeps scripts in browsers from choosing bytes on the wire; there are none here */
+    /* xorshift will do: masks keep scripts in browsers from choosing bytes on the wire */
+    *random ^= *random << 13;
     *random ^= *random >> 7;
     *random ^= *random << 17;
     wire_commit(circuit->wire, frames_write(out, opcode, bytes, n, (uint32_t)(*random >> 32)));
@@ -427,7 +438,8 @@ static void on_caller_audio(void *user, bool agent, uint64_t at_us, const uint8_
         shared->ops->on_audio(shared->user, circuit->number, agent, at_us, ulaw, n);
 }
 
-static const struct caller_ops caller_ops = { send_frame, on_caller_event, report, on_caller_audio };
+static const struct caller_ops caller_ops = { send_frame, on_caller_event, report,
+                                              on_caller_audio };
 
 static void on_text(void *user, const char *text, size_t n)
 {
@@ -496,7 +508,8 @@ static void stream_ended(struct wire *wire, void *user, int error, const char *w
 /* --- the handshake */
 
 /* What is wrong with the answer to our handshake; NULL: nothing. */
-static const char *find_fault(const struct circuit *circuit, const struct answer *answer, char detail[64])
+static const char *find_fault(const struct circuit *circuit, const struct answer *answer,
+                              char detail[64])
 {
     const char *accept = answer_field(answer, "sec-websocket-accept");
     char want[WS_ACCEPT_LEN + 1];
@@ -505,11 +518,13 @@ static const char *find_fault(const struct circuit *circuit, const struct answer
     (void)snprintf(detail, 64, "status %d", answer->status);
     if (answer->status != 101)
         return detail;
-    if (!answer_has_token(answer, "upgrade", "websocket") || !answer_has_token(answer, "connection", "upgrade"))
+    if (!answer_has_token(answer, "upgrade", "websocket") ||
+        !answer_has_token(answer, "connection", "upgrade"))
         return "no Upgrade: websocket, Connection: Upgrade";
     if (!accept || strcmp(accept, want) != 0)
         return "a wrong Sec-WebSocket-Accept";
-    if (answer_field(answer, "sec-websocket-extensions") || answer_field(answer, "sec-websocket-protocol"))
+    if (answer_field(answer, "sec-websocket-extensions") ||
+        answer_field(answer, "sec-websocket-protocol"))
         return "an extension or protocol that was not offered";
     return NULL;
 }
@@ -664,7 +679,9 @@ static const struct wire_ops status_ops = { send_request, take_status_bytes, sta
 
 static const char *final_status(const struct exchange_result *result)
 {
-    return result->opened_us ? "completed" : result->outcome == OUTCOME_REJECTED ? "busy" : "failed";
+    if (result->opened_us)
+        return "completed";
+    return result->outcome == OUTCOME_REJECTED ? "busy" : "failed";
 }
 
 static void start_status(struct circuit *circuit)
@@ -676,7 +693,8 @@ static void start_status(struct circuit *circuit)
     time_t now = time(NULL);
     struct tm tm;
 
-    (void)strftime(timestamp, sizeof(timestamp), "%a, %d %b %Y %H:%M:%S +0000", gmtime_r(&now, &tm));
+    (void)strftime(timestamp, sizeof(timestamp), "%a, %d %b %Y %H:%M:%S +0000",
+                   gmtime_r(&now, &tm));
     (void)snprintf(duration, sizeof(duration), "%llu", seconds);
     (void)snprintf(minutes, sizeof(minutes), "%llu", (seconds + 59) / 60);
     const struct pair pairs[] = {
@@ -704,13 +722,15 @@ static void start_status(struct circuit *circuit)
 
 static void too_late(struct circuit *circuit)
 {
-    report(circuit, circuit->stage == STAGE_HANDSHAKE ? BREACH_HANDSHAKE : BREACH_WEBHOOK_STATUS, "no answer in time");
+    report(circuit, circuit->stage == STAGE_HANDSHAKE ? BREACH_HANDSHAKE : BREACH_WEBHOOK_STATUS,
+           "no answer in time");
     conclude(circuit, circuit->wire ? OUTCOME_TIMEOUT : OUTCOME_NO_CONNECTION);
 }
 
 static void talked_enough(struct circuit *circuit)
 {
-    if (circuit->ending == OUTCOME_DROPPED || circuit->deadline_us == 0) { /* broken framing, or nobody reads */
+    /* broken framing, or nobody reads */
+    if (circuit->ending == OUTCOME_DROPPED || circuit->deadline_us == 0) {
         conclude(circuit, OUTCOME_DROPPED);
         return;
     }
@@ -733,14 +753,10 @@ static void status_too_late(struct circuit *circuit)
 
 /* What happens when a stage's deadline has come. */
 static void (*const on_deadline[])(struct circuit *circuit) = {
-    [STAGE_WAITING] = start_webhook,
-    [STAGE_WEBHOOK] = too_late,
-    [STAGE_STREAM_DUE] = start_stream,
-    [STAGE_HANDSHAKE] = too_late,
-    [STAGE_TALKING] = talked_enough,
-    [STAGE_CLOSING] = closed_too_slowly,
-    [STAGE_STATUS_DUE] = start_status,
-    [STAGE_STATUS] = status_too_late,
+    [STAGE_WAITING] = start_webhook,   [STAGE_WEBHOOK] = too_late,
+    [STAGE_STREAM_DUE] = start_stream, [STAGE_HANDSHAKE] = too_late,
+    [STAGE_TALKING] = talked_enough,   [STAGE_CLOSING] = closed_too_slowly,
+    [STAGE_STATUS_DUE] = start_status, [STAGE_STATUS] = status_too_late,
 };
 
 uint64_t circuit_run(struct circuit *circuit, uint64_t now_us)
@@ -766,8 +782,8 @@ void circuit_stop(struct circuit *circuit, uint64_t now_us)
         circuit->deadline_us = now_us;
 }
 
-int circuit_new(struct circuit_shared *shared, unsigned number, uint64_t begin_us, struct exchange_result *result,
-                struct circuit **ret_circuit)
+int circuit_new(struct circuit_shared *shared, unsigned number, uint64_t begin_us,
+                struct exchange_result *result, struct circuit **ret_circuit)
 {
     struct circuit *circuit = calloc(1, sizeof(*circuit));
 

@@ -49,7 +49,8 @@ static int take_block(struct echo *echo, uint64_t now_us, struct spread *round_t
     return 1;
 }
 
-void echo_take(struct echo *echo, const uint8_t *bytes, size_t n, uint64_t now_us, struct spread *round_trips)
+void echo_take(struct echo *echo, const uint8_t *bytes, size_t n, uint64_t now_us,
+               struct spread *round_trips)
 {
     while (n > 0) {
         size_t n_part = ECHO_BLOCK - echo->n_block < n ? ECHO_BLOCK - echo->n_block : n;

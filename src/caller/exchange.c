@@ -49,15 +49,18 @@ static int derive_status(const struct url *webhook, struct url *status)
     *status = *webhook;
     while (webhook->target[n_folder] != '/' && n_folder > 0)
         n_folder--;
-    int n = snprintf(status->target, sizeof(status->target), "%.*s/call_status", (int)n_folder, webhook->target);
+    int n = snprintf(status->target, sizeof(status->target), "%.*s/call_status", (int)n_folder,
+                     webhook->target);
     return n < (int)sizeof(status->target) ? 0 : -EINVAL;
 }
 
-static void make_signed(const struct exchange_options *options, const struct url *url, char *out, size_t max)
+static void make_signed(const struct exchange_options *options, const struct url *url, char *out,
+                        size_t max)
 {
     const char *scheme = options->public_host ? "https" : url->scheme;
 
-    (void)snprintf(out, max, "%s://%s%s", scheme, options->public_host ? options->public_host : url->authority, url->target);
+    (void)snprintf(out, max, "%s://%s%s", scheme,
+                   options->public_host ? options->public_host : url->authority, url->target);
 }
 
 static int make_shared(const struct exchange_options *options, struct circuit_shared *shared)
@@ -74,7 +77,8 @@ static int make_shared(const struct exchange_options *options, struct circuit_sh
     shared->host = options->public_host ? options->public_host : shared->webhook.authority;
     (void)!getrandom(&shared->random, sizeof(shared->random), 0);
     shared->random |= 1;
-    return wire_resolve(shared->webhook.host, shared->webhook.port, shared->webhook.tls, &shared->address);
+    return wire_resolve(shared->webhook.host, shared->webhook.port, shared->webhook.tls,
+                        &shared->address);
 }
 
 /* Returns: the next deadline of all; UINT64_MAX when all are over. */
@@ -96,7 +100,8 @@ static void run(struct circuit_shared *shared, struct circuit **circuits, unsign
     const bool gather = n >= GATHER_CALLS;
     uint64_t next_us;
 
-    while ((next_us = run_circuits(circuits, n, shared->options->stop && *shared->options->stop)) != UINT64_MAX) {
+    while ((next_us = run_circuits(circuits, n, shared->options->stop && *shared->options->stop)) !=
+           UINT64_MAX) {
         if (gather)
             next_us = (clock_mono_us() / CIRCUIT_SLOT_US + 1) * CIRCUIT_SLOT_US;
         wire_set_run(shared->wires, next_us, gather);
@@ -115,7 +120,8 @@ int exchange_run(const struct exchange_options *options, const struct exchange_o
     if (r == 0)
         r = wire_set_new(options->insecure, options->ca_file, &shared.wires);
     for (; r == 0 && n < options->n_calls; n++) {
-        r = circuit_new(&shared, n, begin_us + options->ramp_us * n / options->n_calls, &results[n], &circuits[n]);
+        r = circuit_new(&shared, n, begin_us + options->ramp_us * n / options->n_calls, &results[n],
+                        &circuits[n]);
         if (r < 0)
             break;
     }

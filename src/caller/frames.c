@@ -74,12 +74,14 @@ static int deliver(struct frames *frames, enum ws_opcode opcode, const char *tex
     return 0;
 }
 
-static int take_data(struct frames *frames, const struct ws_header *header, const uint8_t *bytes, size_t n)
+static int take_data(struct frames *frames, const struct ws_header *header, const uint8_t *bytes,
+                     size_t n)
 {
     bool more = header->opcode == WS_CONTINUATION;
 
     if (more != (frames->opcode != WS_CONTINUATION))
-        return refuse(frames, more ? "a continuation of nothing" : "a new message inside a fragmented one");
+        return refuse(frames,
+                      more ? "a continuation of nothing" : "a new message inside a fragmented one");
     if (!more && header->fin)
         return deliver(frames, header->opcode, (const char *)bytes, n);
 
@@ -147,7 +149,8 @@ ssize_t frames_feed(struct frames *frames, uint8_t *bytes, size_t n)
     return r < 0 ? refuse(frames, name_refusal(bytes + at)) : (ssize_t)at;
 }
 
-size_t frames_write(uint8_t *out, enum ws_opcode opcode, const void *payload, size_t n, uint32_t mask)
+size_t frames_write(uint8_t *out, enum ws_opcode opcode, const void *payload, size_t n,
+                    uint32_t mask)
 {
     uint8_t key[4];
 

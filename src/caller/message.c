@@ -27,7 +27,8 @@ static const struct shape {
     [MESSAGE_CLEAR] = { "clear", NULL, NULL },
 };
 
-__attribute__((format(printf, 2, 3))) static int refuse(char why[MESSAGE_WHY_MAX], const char *format, ...)
+__attribute__((format(printf, 2, 3))) static int refuse(char why[MESSAGE_WHY_MAX],
+                                                        const char *format, ...)
 {
     va_list args;
 
@@ -38,7 +39,8 @@ __attribute__((format(printf, 2, 3))) static int refuse(char why[MESSAGE_WHY_MAX
 }
 
 /* Exactly these keys, up to three; NULL ends them. */
-static int check_keys(struct json_object *object, const char *const keys[3], const char *where, char why[MESSAGE_WHY_MAX])
+static int check_keys(struct json_object *object, const char *const keys[3], const char *where,
+                      char why[MESSAGE_WHY_MAX])
 {
     size_t n_known = 0;
 
@@ -71,7 +73,8 @@ static int take_audio(const char *payload, struct message *message, char why[MES
     if (n_bytes == 0)
         return refuse(why, "the payload is empty");
     if (n_bytes >= 4 && (memcmp(bytes, "RIFF", 4) == 0 || memcmp(bytes, ".snd", 4) == 0))
-        return refuse(why, "the payload begins with a %.4s header instead of audio", (const char *)bytes);
+        return refuse(why, "the payload begins with a %.4s header instead of audio",
+                      (const char *)bytes);
     message->ulaw = steal(&bytes);
     message->n_ulaw = (size_t)n_bytes;
     return 0;
@@ -82,7 +85,8 @@ static int take_event(struct json_object *json, const struct shape *shape, struc
 {
     struct json_object *inner;
 
-    int r = check_keys(json, (const char *const[]){ "event", "streamSid", shape->inner }, shape->event, why);
+    int r = check_keys(json, (const char *const[]){ "event", "streamSid", shape->inner },
+                       shape->event, why);
     if (r < 0 || !shape->inner)
         return r;
 

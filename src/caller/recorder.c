@@ -11,7 +11,8 @@
 
 enum { SAMPLE_US = 125 };
 
-int recorder_put(struct recorder *recorder, bool agent, uint64_t at_us, const uint8_t *ulaw, size_t n)
+int recorder_put(struct recorder *recorder, bool agent, uint64_t at_us, const uint8_t *ulaw,
+                 size_t n)
 {
     __typeof__(&recorder->sides[0]) side = &recorder->sides[agent];
 
@@ -42,7 +43,8 @@ int recorder_put(struct recorder *recorder, bool agent, uint64_t at_us, const ui
 
 int recorder_write(const struct recorder *recorder, const char *path)
 {
-    size_t n = recorder->sides[0].n > recorder->sides[1].n ? recorder->sides[0].n : recorder->sides[1].n;
+    size_t n =
+        recorder->sides[0].n > recorder->sides[1].n ? recorder->sides[0].n : recorder->sides[1].n;
     scoped(free) int16_t *pcm = calloc(n ? n : 1, 2 * sizeof(*pcm));
     struct wav wav = { .rate_hz = 8000, .n_channels = 2, .n_samples = n, .pcm = pcm };
 

@@ -26,7 +26,7 @@ struct report {
     uint64_t begin_us;
     unsigned told[BREACH_N];
     struct spread round_trips, lags, reactions;
-    char said[SCRIPT_LABEL_MAX];            /* call 0: what the caller said last */
+    char said[SCRIPT_LABEL_MAX];             /* call 0: what the caller said last */
     struct reaction answered[REACTIONS_MAX]; /* call 0 */
     size_t n_answered;
 };
@@ -60,15 +60,16 @@ struct spread *report_lags(struct report *report)
 
 /* --- as it happens */
 
-__attribute__((format(printf, 4, 5))) static void line(const struct report *report, uint64_t at_us, const char *who,
-                                                       const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void line(const struct report *report, uint64_t at_us,
+                                                       const char *who, const char *format, ...)
 {
     FILE *out = report->options.live;
     va_list args;
 
     if (!out)
         return;
-    fprintf(out, "%8.2f  %-8s", at_us > report->begin_us ? (double)(at_us - report->begin_us) / 1e6 : 0.0, who);
+    fprintf(out, "%8.2f  %-8s",
+            at_us > report->begin_us ? (double)(at_us - report->begin_us) / 1e6 : 0.0, who);
     va_start(args, format);
     vfprintf(out, format, args);
     va_end(args);
@@ -76,7 +77,8 @@ __attribute__((format(printf, 4, 5))) static void line(const struct report *repo
     fflush(out);
 }
 
-static void on_stage(void *user, unsigned call, uint64_t at_us, const char *what, const char *detail)
+static void on_stage(void *user, unsigned call, uint64_t at_us, const char *what,
+                     const char *detail)
 {
     line(user, at_us, what, "%s", detail);
 }
@@ -88,9 +90,10 @@ static void tell_turn(struct report *report, const struct caller_event *event)
 
     switch (turn->kind) {
     case SCRIPT_SPEECH:
-        (void)snprintf(report->said, sizeof(report->said), "%s", turn->label[0] ? turn->label : turn->file);
-        line(report, event->at_us, "caller", "%s%s%s(%s, %.1f s)", turn->label[0] ? "\"" : "", turn->label,
-             turn->label[0] ? "\" " : "", turn->file, seconds);
+        (void)snprintf(report->said, sizeof(report->said), "%s",
+                       turn->label[0] ? turn->label : turn->file);
+        line(report, event->at_us, "caller", "%s%s%s(%s, %.1f s)", turn->label[0] ? "\"" : "",
+             turn->label, turn->label[0] ? "\" " : "", turn->file, seconds);
         break;
     case SCRIPT_KEYS:
         (void)snprintf(report->said, sizeof(report->said), "keys %s", turn->keys);
@@ -134,10 +137,12 @@ static void on_event(void *user, unsigned call, const struct caller_event *event
         break;
     case CALLER_CLEARED:
         if (event->reaction_us >= 0)
-            line(report, event->at_us, "agent", "falls silent %lld ms after the caller's first sound, %.1f s unsaid",
+            line(report, event->at_us, "agent",
+                 "falls silent %lld ms after the caller's first sound, %.1f s unsaid",
                  (long long)event->reaction_us / 1000, (double)event->took_us / 1e6);
         else
-            line(report, event->at_us, "agent", "clears %.1f s of audio", (double)event->took_us / 1e6);
+            line(report, event->at_us, "agent", "clears %.1f s of audio",
+                 (double)event->took_us / 1e6);
         break;
     case CALLER_IMPATIENT:
         line(report, event->at_us, "caller", "has waited long enough");
@@ -147,7 +152,8 @@ static void on_event(void *user, unsigned call, const struct caller_event *event
     }
 }
 
-static void on_breach(void *user, unsigned call, uint64_t at_us, enum breach breach, const char *detail)
+static void on_breach(void *user, unsigned call, uint64_t at_us, enum breach breach,
+                      const char *detail)
 {
     struct report *report = user;
     const struct breach_kind *kind = breach_kind(breach);
@@ -155,10 +161,12 @@ static void on_breach(void *user, unsigned call, uint64_t at_us, enum breach bre
     if (report->told[breach]++ >= TOLD_MAX)
         return;
     fprintf(report->options.live ? report->options.live : stderr, "%8.2f  BREACH  %d %s%s%s\n",
-            (double)(at_us - report->begin_us) / 1e6, kind->code, kind->what, detail[0] ? ": " : "", detail);
+            (double)(at_us - report->begin_us) / 1e6, kind->code, kind->what, detail[0] ? ": " : "",
+            detail);
 }
 
-static void on_audio(void *user, unsigned call, bool agent, uint64_t at_us, const uint8_t *ulaw, size_t n)
+static void on_audio(void *user, unsigned call, bool agent, uint64_t at_us, const uint8_t *ulaw,
+                     size_t n)
 {
     struct report *report = user;
 
@@ -172,7 +180,8 @@ const struct exchange_ops report_ops = { on_stage, on_event, on_breach, on_audio
 
 struct sum {
     unsigned outcomes[OUTCOME_N], n_established, n_failed;
-    uint64_t n_frames, n_messages, n_bytes, n_echo_sent, n_echo_back, n_echo_again, n_echo_garbled, n_marks, n_clears;
+    uint64_t n_frames, n_messages, n_bytes, n_echo_sent, n_echo_back, n_echo_again, n_echo_garbled,
+        n_marks, n_clears;
     uint64_t breaches[BREACH_N], n_breaches;
     bool good;
 };
@@ -203,16 +212,17 @@ static struct sum add_up(const struct report *report, const struct exchange_resu
             sum.n_breaches += result->breaches[breach];
         }
     }
-    sum.good = sum.n_failed == 0 && sum.n_breaches == 0 && sum.n_echo_back == sum.n_echo_sent && sum.n_echo_again == 0 &&
-               sum.n_echo_garbled == 0;
+    sum.good = sum.n_failed == 0 && sum.n_breaches == 0 && sum.n_echo_back == sum.n_echo_sent &&
+               sum.n_echo_again == 0 && sum.n_echo_garbled == 0;
     return sum;
 }
 
 static void print_spread(FILE *out, const char *what, const struct spread *spread)
 {
     if (spread->n > 0)
-        fprintf(out, "%-12s p50 %.1f ms, p99 %.1f ms, max %.1f ms (%llu)\n", what, spread_at(spread, 0.5),
-                spread_at(spread, 0.99), (double)spread->max_us / 1000.0, (unsigned long long)spread->n);
+        fprintf(out, "%-12s p50 %.1f ms, p99 %.1f ms, max %.1f ms (%llu)\n", what,
+                spread_at(spread, 0.5), spread_at(spread, 0.99), (double)spread->max_us / 1000.0,
+                (unsigned long long)spread->n);
 }
 
 bool report_sum(const struct report *report, const struct exchange_result *results, FILE *out)
@@ -220,22 +230,29 @@ bool report_sum(const struct report *report, const struct exchange_result *resul
     struct sum sum = add_up(report, results);
 
     if (report->options.n_calls > 1)
-        fprintf(out, "calls        %u of %u established\n", sum.n_established, report->options.n_calls);
+        fprintf(out, "calls        %u of %u established\n", sum.n_established,
+                report->options.n_calls);
     for (int outcome = 0; outcome < OUTCOME_N; outcome++)
         if (sum.outcomes[outcome])
             fprintf(out, "ended        %u: %s\n", sum.outcomes[outcome],
                     exchange_outcome_name((enum exchange_outcome)outcome, NULL));
-    fprintf(out, "frames       %llu sent; %llu messages with %.1f s of audio, %llu marks and %llu clears received\n",
-            (unsigned long long)sum.n_frames, (unsigned long long)sum.n_messages, (double)sum.n_bytes / 8000.0,
-            (unsigned long long)sum.n_marks, (unsigned long long)sum.n_clears);
+    fprintf(out,
+            "frames       %llu sent; %llu messages with %.1f s of audio, %llu marks and %llu "
+            "clears received\n",
+            (unsigned long long)sum.n_frames, (unsigned long long)sum.n_messages,
+            (double)sum.n_bytes / 8000.0, (unsigned long long)sum.n_marks,
+            (unsigned long long)sum.n_clears);
     if (report->options.echo)
-        fprintf(out, "echo         %llu of %llu frames came back, %llu lost, %llu late or twice, %llu bytes garbled\n",
+        fprintf(out,
+                "echo         %llu of %llu frames came back, %llu lost, %llu late or twice, %llu "
+                "bytes garbled\n",
                 (unsigned long long)sum.n_echo_back, (unsigned long long)sum.n_echo_sent,
-                (unsigned long long)(sum.n_echo_sent - sum.n_echo_back), (unsigned long long)sum.n_echo_again,
-                (unsigned long long)sum.n_echo_garbled);
+                (unsigned long long)(sum.n_echo_sent - sum.n_echo_back),
+                (unsigned long long)sum.n_echo_again, (unsigned long long)sum.n_echo_garbled);
     print_spread(out, "round trip", &report->round_trips);
     for (size_t i = 0; i < report->n_answered && report->options.n_calls == 1; i++)
-        fprintf(out, "%-12s %.0f ms after \"%s\"\n", i ? "" : "first audio", report->answered[i].ms, report->answered[i].said);
+        fprintf(out, "%-12s %.0f ms after \"%s\"\n", i ? "" : "first audio", report->answered[i].ms,
+                report->answered[i].said);
     print_spread(out, "reaction", &report->reactions);
     print_spread(out, "own lag", &report->lags);
     for (int breach = 0; breach < BREACH_N; breach++)
@@ -276,10 +293,12 @@ static struct json_object *result_to_json(const struct exchange_result *result)
 
     json_object_object_add(json, "call_sid", json_object_new_string(result->call_sid));
     json_object_object_add(json, "stream_sid", json_object_new_string(result->stream_sid));
-    json_object_object_add(json, "outcome", json_object_new_string(exchange_outcome_name(result->outcome, NULL)));
+    json_object_object_add(json, "outcome",
+                           json_object_new_string(exchange_outcome_name(result->outcome, NULL)));
     put_number(json, "webhook_status", (uint64_t)result->webhook_status);
     put_number(json, "callback_status", (uint64_t)result->callback_status);
-    put_ms(json, "stream_ms", result->opened_us ? (double)(result->ended_us - result->opened_us) / 1000.0 : 0);
+    put_ms(json, "stream_ms",
+           result->opened_us ? (double)(result->ended_us - result->opened_us) / 1000.0 : 0);
     put_number(json, "turns_said", result->counts.n_turns_said);
     put_number(json, "frames_sent", result->counts.n_frames_sent);
     put_number(json, "messages", result->counts.n_messages);
@@ -316,7 +335,8 @@ bool report_json(const struct report *report, const struct exchange_result *resu
     put_number(json, "established", sum.n_established);
     for (int outcome = 0; outcome < OUTCOME_N; outcome++)
         if (sum.outcomes[outcome])
-            put_number(outcomes, exchange_outcome_name((enum exchange_outcome)outcome, NULL), sum.outcomes[outcome]);
+            put_number(outcomes, exchange_outcome_name((enum exchange_outcome)outcome, NULL),
+                       sum.outcomes[outcome]);
     json_object_object_add(json, "outcomes", outcomes);
     put_number(json, "frames_sent", sum.n_frames);
     put_number(json, "messages", sum.n_messages);
@@ -343,7 +363,9 @@ bool report_json(const struct report *report, const struct exchange_result *resu
     for (unsigned i = 0; i < report->options.n_calls; i++)
         json_object_array_add(each, result_to_json(&results[i]));
     json_object_object_add(json, "each", each);
-    fprintf(out, "%s\n", json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+    fprintf(out, "%s\n",
+            json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
+                                                     JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(json);
     return sum.good;
 }

@@ -81,7 +81,8 @@ static int read_pcm(const char *path, int16_t **ret_pcm, size_t *ret_n, const ch
     int r = wav_read(path, &wav, ret_why);
     if (r < 0)
         return r;
-    for (size_t i = 0; wav.n_channels > 1 && i < wav.n_samples; i++) { /* the mean of all channels, in place */
+    for (size_t i = 0; wav.n_channels > 1 && i < wav.n_samples;
+         i++) { /* the mean of all channels, in place */
         int sum = 0;
         for (unsigned channel = 0; channel < wav.n_channels; channel++)
             sum += wav.pcm[i * wav.n_channels + channel];
@@ -98,7 +99,8 @@ static int read_pcm(const char *path, int16_t **ret_pcm, size_t *ret_n, const ch
     return r;
 }
 
-int script_add_wav(struct script *script, const char *path, const char *words, int barge_ms, const char **ret_why)
+int script_add_wav(struct script *script, const char *path, const char *words, int barge_ms,
+                   const char **ret_why)
 {
     scoped(free) int16_t *pcm = NULL;
     size_t n = 0;
@@ -133,7 +135,8 @@ int script_add_wav(struct script *script, const char *path, const char *words, i
 
 int script_add_keys(struct script *script, const char *keys, int barge_ms)
 {
-    if (keys[0] == '\0' || keys[strspn(keys, "0123456789*#ABCDw")] != '\0' || strlen(keys) >= SCRIPT_KEYS_MAX)
+    if (keys[0] == '\0' || keys[strspn(keys, "0123456789*#ABCDw")] != '\0' ||
+        strlen(keys) >= SCRIPT_KEYS_MAX)
         return -EINVAL;
 
     struct script_turn *turn = append(script);

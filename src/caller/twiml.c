@@ -39,23 +39,31 @@ static const struct element elements[] = {
     { "Redirect", "Response", " method " },
     { "Say", "Response", " voice language loop " },
     { "Play", "Response", " loop digits " },
-    { "Record", "Response", " action method timeout finishOnKey maxLength playBeep trim recordingStatusCallback"
-                            " recordingStatusCallbackMethod recordingStatusCallbackEvent transcribe transcribeCallback " },
-    { "Dial", "Response", " action method timeout timeLimit callerId answerOnBridge hangupOnStar record"
-                          " recordingStatusCallback recordingStatusCallbackMethod recordingStatusCallbackEvent"
-                          " recordingTrack sequential ringTone trim " },
-    { "Number", "Dial", " url method sendDigits statusCallback statusCallbackEvent statusCallbackMethod " },
+    { "Record", "Response",
+      " action method timeout finishOnKey maxLength playBeep trim recordingStatusCallback"
+      " recordingStatusCallbackMethod recordingStatusCallbackEvent"
+      " transcribe transcribeCallback " },
+    { "Dial", "Response",
+      " action method timeout timeLimit callerId answerOnBridge hangupOnStar record"
+      " recordingStatusCallback recordingStatusCallbackMethod recordingStatusCallbackEvent"
+      " recordingTrack sequential ringTone trim " },
+    { "Number", "Dial",
+      " url method sendDigits statusCallback statusCallbackEvent statusCallbackMethod " },
     { "Client", "Dial", " url method statusCallback statusCallbackEvent statusCallbackMethod " },
-    { "Sip", "Dial", " url method username password statusCallback statusCallbackEvent statusCallbackMethod " },
-    { "Conference", "Dial", " muted beep startConferenceOnEnter endConferenceOnExit waitUrl maxParticipants " },
-    { "Gather", "Response", " input action method actionOnEmptyResult numDigits finishOnKey timeout speechTimeout"
-                            " language hints speechModel partialResultCallback profanityFilter " },
+    { "Sip", "Dial",
+      " url method username password statusCallback statusCallbackEvent statusCallbackMethod " },
+    { "Conference", "Dial",
+      " muted beep startConferenceOnEnter endConferenceOnExit waitUrl maxParticipants " },
+    { "Gather", "Response",
+      " input action method actionOnEmptyResult numDigits finishOnKey timeout speechTimeout"
+      " language hints speechModel partialResultCallback profanityFilter " },
     { "Say", "Gather", " voice language loop " },
     { "Play", "Gather", " loop digits " },
     { "Pause", "Gather", " length " },
     { "Start", "Response", " action method " },
-    { "Recording", "Start", " recordingStatusCallback recordingStatusCallbackMethod recordingStatusCallbackEvent"
-                            " channels track trim " },
+    { "Recording", "Start",
+      " recordingStatusCallback recordingStatusCallbackMethod recordingStatusCallbackEvent"
+      " channels track trim " },
 };
 
 static bool is_space(char c)
@@ -115,10 +123,13 @@ static size_t write_utf8(char *out, unsigned long c)
     return 4;
 }
 
-/* One character reference without & and ;. Returns: bytes written, 0 for one that does not exist. */
+/* One character reference without & and ;. Returns: bytes written, 0: there is no such one. */
 static size_t decode_reference(const char *name, size_t n, char *out)
 {
-    static const struct { const char *name; char c; } named[] = {
+    static const struct {
+        const char *name;
+        char c;
+    } named[] = {
         { "amp", '&' }, { "lt", '<' }, { "gt", '>' }, { "quot", '"' }, { "apos", '\'' },
     };
     unsigned long c = 0;
@@ -148,7 +159,7 @@ static size_t decode_reference(const char *name, size_t n, char *out)
     return write_utf8(out, c);
 }
 
-/* Decode [from, to) in place and terminate it; the shortest reference of a character is never shorter than it. */
+/* Decode [from, to) in place and terminate it; no reference is shorter than its character. */
 static int decode(struct reader *reader, char *from, char *to)
 {
     char *out = from;
@@ -229,7 +240,9 @@ static int read_open_tag(struct reader *reader)
 
     struct twiml_node *node = &twiml->nodes[twiml->n_nodes];
     *node = (struct twiml_node){
-        .name = name, .text = "", .parent = reader->n_open ? reader->open[reader->n_open - 1] : -1,
+        .name = name,
+        .text = "",
+        .parent = reader->n_open ? reader->open[reader->n_open - 1] : -1,
     };
     char *name_end = reader->at;
     bool spaced = skip_spaces(reader);
@@ -416,7 +429,8 @@ int twiml_find(const struct twiml *twiml, const char *name, int parent, int from
 static const struct element *find_element(const char *name, const char *parent)
 {
     for (size_t i = 0; i < ELEMENTSOF(elements); i++)
-        if (strcmp(elements[i].name, name) == 0 && (parent != NULL) == (elements[i].parent != NULL) &&
+        if (strcmp(elements[i].name, name) == 0 &&
+            (parent != NULL) == (elements[i].parent != NULL) &&
             (!parent || strcmp(elements[i].parent, parent) == 0))
             return &elements[i];
     return NULL;
@@ -432,7 +446,8 @@ static bool has_word(const char *words, const char *word)
     return false;
 }
 
-static void check_node(const struct twiml *twiml, const struct twiml_node *node, breach_fn *on_breach, void *user)
+static void check_node(const struct twiml *twiml, const struct twiml_node *node,
+                       breach_fn *on_breach, void *user)
 {
     const char *parent = node->parent < 0 ? NULL : twiml->nodes[node->parent].name;
     const struct element *element = find_element(node->name, parent);
@@ -445,7 +460,8 @@ static void check_node(const struct twiml *twiml, const struct twiml_node *node,
     }
     for (size_t i = 0; i < node->n_attributes; i++)
         if (!has_word(element->attributes, node->attributes[i].name)) {
-            snprintf(detail, sizeof(detail), "%.40s= of <%.40s>", node->attributes[i].name, node->name);
+            snprintf(detail, sizeof(detail), "%.40s= of <%.40s>", node->attributes[i].name,
+                     node->name);
             on_breach(user, BREACH_TWIML_SCHEMA, detail);
         }
 
@@ -456,11 +472,13 @@ static void check_node(const struct twiml *twiml, const struct twiml_node *node,
     if (strcmp(node->name, "Parameter") == 0) {
         const char *name = twiml_attribute(node, "name"), *value = twiml_attribute(node, "value");
         if (!name || !value || strlen(name) + strlen(value) >= 500)
-            on_breach(user, BREACH_TWIML_SCHEMA, "a <Parameter> without name and value, or of 500 characters and more");
+            on_breach(user, BREACH_TWIML_SCHEMA,
+                      "a <Parameter> without name and value, or of 500 characters and more");
     }
 }
 
-void twiml_check(const struct twiml *twiml, const char *xml, size_t n, breach_fn *on_breach, void *user)
+void twiml_check(const struct twiml *twiml, const char *xml, size_t n, breach_fn *on_breach,
+                 void *user)
 {
     while (n > 0 && is_space(xml[n - 1]))
         n--;

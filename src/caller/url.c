@@ -14,7 +14,10 @@ static const struct {
     const char *scheme, *port;
     bool tls;
 } schemes[] = {
-    { "http", "80", false }, { "https", "443", true }, { "ws", "80", false }, { "wss", "443", true },
+    { "http", "80", false },
+    { "https", "443", true },
+    { "ws", "80", false },
+    { "wss", "443", true },
 };
 
 static int take(char *out, size_t max, const char *from, size_t n)
@@ -43,7 +46,8 @@ static int split_authority(struct url *url)
         return 0;
 
     const char *port = end + 1;
-    if (*end != ':' || *port == '\0' || port[strspn(port, "0123456789")] != '\0' || strlen(port) > 5 || atoi(port) > 65535)
+    if (*end != ':' || *port == '\0' || port[strspn(port, "0123456789")] != '\0' ||
+        strlen(port) > 5 || atoi(port) > 65535)
         return -EINVAL;
     strcpy(url->port, port);
     return 0;
@@ -77,7 +81,8 @@ int url_parse(const char *text, struct url *ret_url)
     bool rooted = *target == '/';
     if (n_target + 2 > sizeof(url.target))
         return -EINVAL;
-    (void)snprintf(url.target, sizeof(url.target), "%s%.*s", rooted ? "" : "/", (int)n_target, target);
+    (void)snprintf(url.target, sizeof(url.target), "%s%.*s", rooted ? "" : "/", (int)n_target,
+                   target);
     *ret_url = url;
     return 0;
 }

@@ -58,7 +58,9 @@ int wire_set_new(bool insecure, const char *ca_file, struct wire_set **ret_set)
 
     if (!set)
         return -ENOMEM;
-    *set = (struct wire_set){ .epoll_fd = -1, .timer_fd = -1, .insecure = insecure, .ca_file = ca_file };
+    *set = (struct wire_set){
+        .epoll_fd = -1, .timer_fd = -1, .insecure = insecure, .ca_file = ca_file
+    };
     set->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     set->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
@@ -102,7 +104,8 @@ int wire_resolve(const char *host, const char *port, bool tls, struct wire_addre
         return -ENOENT;
     *ret_address = (struct wire_address){ .tls = tls };
     strcpy(ret_address->name, host);
-    for (struct addrinfo *one = found; one && ret_address->n_at < WIRE_ADDRESSES_MAX; one = one->ai_next) {
+    for (struct addrinfo *one = found; one && ret_address->n_at < WIRE_ADDRESSES_MAX;
+         one = one->ai_next) {
         memcpy(&ret_address->at[ret_address->n_at].storage, one->ai_addr, one->ai_addrlen);
         ret_address->at[ret_address->n_at++].n = one->ai_addrlen;
     }
@@ -118,7 +121,8 @@ static int make_context(struct wire_set *set)
     if (!set->context)
         return -ENOMEM;
     SSL_CTX_set_min_proto_version(set->context, TLS1_2_VERSION);
-    SSL_CTX_set_mode(set->context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(set->context,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_verify(set->context, set->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
     int loaded = set->ca_file ? SSL_CTX_load_verify_locations(set->context, set->ca_file, NULL)
                               : SSL_CTX_set_default_verify_paths(set->context);
@@ -148,11 +152,13 @@ static int try_next(struct wire *wire)
 
     if (wire->fd >= 0)
         close(wire->fd);
-    wire->fd = socket(address->at[i].storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    wire->fd =
+        socket(address->at[i].storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (wire->fd < 0)
         return -errno;
     (void)setsockopt(wire->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (connect(wire->fd, (const struct sockaddr *)&address->at[i].storage, address->at[i].n) < 0 && errno != EINPROGRESS)
+    if (connect(wire->fd, (const struct sockaddr *)&address->at[i].storage, address->at[i].n) < 0 &&
+        errno != EINPROGRESS)
         return -errno;
     return epoll_ctl(wire->set->epoll_fd, EPOLL_CTL_ADD, wire->fd, &event) < 0 ? -errno : 0;
 }
@@ -167,14 +173,16 @@ static int try_on(struct wire *wire)
     return r;
 }
 
-int wire_open(struct wire_set *set, const struct wire_address *address, const struct wire_ops *ops, void *user,
-              struct wire **ret_wire)
+int wire_open(struct wire_set *set, const struct wire_address *address, const struct wire_ops *ops,
+              void *user, struct wire **ret_wire)
 {
     struct wire *wire = calloc(1, sizeof(*wire));
 
     if (!wire)
         return -ENOMEM;
-    *wire = (struct wire){ .set = set, .ops = ops, .user = user, .address = address, .fd = -1, .wants_out = true };
+    *wire = (struct wire){
+        .set = set, .ops = ops, .user = user, .address = address, .fd = -1, .wants_out = true
+    };
     int r = try_on(wire);
     if (r < 0) {
         wire_free(wire);
@@ -266,7 +274,7 @@ void wire_flush(struct wire *wire)
         ssize_t n = write_some(wire);
         if (n == -EINTR)
             continue;
-        if (n < 0 && n != -EAGAIN) /* the reader learns why; what it has not read yet still counts */
+        if (n < 0 && n != -EAGAIN) /* the reader will learn why, after what still waits for it */
             wire->n_out = 0;
         if (n < 0)
             break;
@@ -347,7 +355,7 @@ static ssize_t read_some(struct wire *wire)
     }
 }
 
-/* Whether more may be there at once: a short read of a socket is all there is, which spares the call that would say so. */
+/* A short read of a socket is all there is: that spares the call that would say so. */
 static bool may_have_more(const struct wire *wire, ssize_t n)
 {
     return n == READ_MAX || n == -EINTR || (n > 0 && wire->tls && SSL_pending(wire->tls) > 0);
@@ -399,7 +407,9 @@ static void secure(struct wire *wire)
     }
     long verified = SSL_get_verify_result(wire->tls);
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    end(wire, -EPROTO, verified != X509_V_OK ? X509_verify_cert_error_string(verified) : reason ? reason : "TLS handshake failed");
+    if (verified != X509_V_OK)
+        reason = X509_verify_cert_error_string(verified);
+    end(wire, -EPROTO, reason ? reason : "TLS handshake failed");
 }
 
 static void finish_connect(struct wire *wire)
@@ -464,7 +474,8 @@ void wire_set_run(struct wire_set *set, uint64_t deadline_us, bool gather)
     int n;
 
     if (gather) {
-        const struct timespec at = { (time_t)(deadline_us / 1000000), (long)(deadline_us % 1000000) * 1000 };
+        const struct timespec at = { (time_t)(deadline_us / 1000000),
+                                     (long)(deadline_us % 1000000) * 1000 };
         while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
             ;
     } else {

@@ -58,12 +58,39 @@ static const char usage[] =
     "  --quiet              do not print the conversation\n"
     "  --help               print this\n"
     "\n"
-    "Exit status: 0 all went well; 1 a call failed, a frame was lost or a rule was broken; 2 wrong usage.\n";
+    "Exit status: 0 all went well; 1 a call failed, a frame was lost or a rule was broken; 2 wrong "
+    "usage.\n";
+
+enum { CALLS_MAX = 100000 };
 
 enum option_id {
-    OPT_WAV = 256, OPT_SAY_TEXT, OPT_DTMF, OPT_SILENCE, OPT_BARGE, OPT_ECHO, OPT_TO_URL, OPT_STATUS_URL, OPT_PUBLIC_HOST,
-    OPT_TOKEN, OPT_ACCOUNT, OPT_ENV_FILE, OPT_DIRECT, OPT_INSECURE, OPT_CA, OPT_FROM, OPT_TO, OPT_CALLS, OPT_RAMP, OPT_SECONDS,
-    OPT_LINGER, OPT_PATIENCE, OPT_PAUSE, OPT_RECORD, OPT_JSON, OPT_QUIET, OPT_HELP,
+    OPT_WAV = 256,
+    OPT_SAY_TEXT,
+    OPT_DTMF,
+    OPT_SILENCE,
+    OPT_BARGE,
+    OPT_ECHO,
+    OPT_TO_URL,
+    OPT_STATUS_URL,
+    OPT_PUBLIC_HOST,
+    OPT_TOKEN,
+    OPT_ACCOUNT,
+    OPT_ENV_FILE,
+    OPT_DIRECT,
+    OPT_INSECURE,
+    OPT_CA,
+    OPT_FROM,
+    OPT_TO,
+    OPT_CALLS,
+    OPT_RAMP,
+    OPT_SECONDS,
+    OPT_LINGER,
+    OPT_PATIENCE,
+    OPT_PAUSE,
+    OPT_RECORD,
+    OPT_JSON,
+    OPT_QUIET,
+    OPT_HELP,
 };
 
 static const struct option long_options[] = {
@@ -114,7 +141,8 @@ static void on_signal(int signal)
 
 /* --- options */
 
-/* A number of seconds or milliseconds with decimals, in microseconds. Returns: -EINVAL for anything else. */
+/* A number of seconds or milliseconds with decimals, in microseconds. Returns: -EINVAL for anything
+ * else. */
 static int read_time(const char *text, double unit_us, uint64_t *ret_us)
 {
     char *end;
@@ -175,6 +203,46 @@ static int set_barge(struct job *job, const char *ms)
     return r;
 }
 
+/* Options that are kept as they are. */
+static const struct {
+    enum option_id id;
+    size_t offset; /* of a const char *, or of a bool for those without an argument */
+} plain_options[] = {
+    { OPT_SAY_TEXT, offsetof(struct job, next_words) },
+    { OPT_TO_URL, offsetof(struct job, exchange.webhook_url) },
+    { OPT_STATUS_URL, offsetof(struct job, exchange.status_url) },
+    { OPT_PUBLIC_HOST, offsetof(struct job, exchange.public_host) },
+    { OPT_TOKEN, offsetof(struct job, exchange.token) },
+    { OPT_ACCOUNT, offsetof(struct job, exchange.account_sid) },
+    { OPT_ENV_FILE, offsetof(struct job, env_file) },
+    { OPT_CA, offsetof(struct job, exchange.ca_file) },
+    { OPT_FROM, offsetof(struct job, exchange.from) },
+    { OPT_TO, offsetof(struct job, exchange.to) },
+    { OPT_RECORD, offsetof(struct job, record) },
+    { OPT_ECHO, offsetof(struct job, exchange.caller.echo) },
+    { OPT_DIRECT, offsetof(struct job, exchange.direct) },
+    { OPT_INSECURE, offsetof(struct job, exchange.insecure) },
+    { OPT_JSON, offsetof(struct job, json) },
+    { OPT_QUIET, offsetof(struct job, quiet) },
+    { OPT_HELP, offsetof(struct job, help) },
+};
+
+static int keep_plain(struct job *job, int id, const char *value)
+{
+    for (size_t i = 0; i < ELEMENTSOF(plain_options); i++) {
+        void *at = (char *)job + plain_options[i].offset;
+
+        if ((int)plain_options[i].id != id)
+            continue;
+        if (value)
+            *(const char **)at = value;
+        else
+            *(bool *)at = true;
+        return 0;
+    }
+    return -EINVAL;
+}
+
 static int take_option(struct job *job, int id, const char *value)
 {
     struct exchange_options *exchange = &job->exchange;
@@ -191,7 +259,7 @@ static int take_option(struct job *job, int id, const char *value)
     case OPT_BARGE:
         return set_barge(job, value);
     case OPT_CALLS:
-        return read_count(value, 100000, &exchange->n_calls);
+        return read_count(value, CALLS_MAX, &exchange->n_calls);
     case OPT_RAMP:
         return read_time(value, 1e6, &exchange->ramp_us);
     case OPT_SECONDS:
@@ -202,24 +270,8 @@ static int take_option(struct job *job, int id, const char *value)
         return read_time(value, 1e6, &caller->patience_us);
     case OPT_PAUSE:
         return read_time(value, 1e3, &caller->pause_us);
-    case OPT_SAY_TEXT: job->next_words = value; return 0;
-    case OPT_ECHO: caller->echo = true; return 0;
-    case OPT_TO_URL: exchange->webhook_url = value; return 0;
-    case OPT_STATUS_URL: exchange->status_url = value; return 0;
-    case OPT_PUBLIC_HOST: exchange->public_host = value; return 0;
-    case OPT_TOKEN: exchange->token = value; return 0;
-    case OPT_ACCOUNT: exchange->account_sid = value; return 0;
-    case OPT_ENV_FILE: job->env_file = value; return 0;
-    case OPT_DIRECT: exchange->direct = true; return 0;
-    case OPT_INSECURE: exchange->insecure = true; return 0;
-    case OPT_CA: exchange->ca_file = value; return 0;
-    case OPT_FROM: exchange->from = value; return 0;
-    case OPT_TO: exchange->to = value; return 0;
-    case OPT_RECORD: job->record = value; return 0;
-    case OPT_JSON: job->json = true; return 0;
-    case OPT_QUIET: job->quiet = true; return 0;
-    case OPT_HELP: job->help = true; return 0;
-    default: return -EINVAL;
+    default:
+        return keep_plain(job, id, value);
     }
 }
 
@@ -231,7 +283,8 @@ static int read_options(struct job *job, int argc, char **argv)
     while (index = 0, (id = getopt_long(argc, argv, "-", long_options, &index)) != -1) {
         int r = take_option(job, id, optarg);
         if (r == -EINVAL && id >= OPT_WAV)
-            fprintf(stderr, "agentlocator call: --%s: not '%s'\n", long_options[index].name, optarg);
+            fprintf(stderr, "agentlocator call: --%s: not '%s'\n", long_options[index].name,
+                    optarg);
         if (r < 0)
             return r;
     }
@@ -241,7 +294,8 @@ static int read_options(struct job *job, int argc, char **argv)
     return 0;
 }
 
-/* What the command line leaves open comes from the settings of the server, when they can be read. */
+/* What the command line leaves open comes from the settings of the server, when they can be read.
+ */
 static void take_settings(struct job *job, const struct config *config)
 {
     struct exchange_options *exchange = &job->exchange;
@@ -263,7 +317,9 @@ static int run(struct job *job)
     scoped(report_free) struct report *report = NULL;
     scoped(free) struct exchange_result *results = calloc(exchange->n_calls, sizeof(*results));
     const struct report_options report_options = {
-        .live = job->quiet || exchange->n_calls > 1 ? NULL : job->json ? stderr : stdout,
+        .live = job->quiet || exchange->n_calls > 1 ? NULL
+                : job->json                         ? stderr
+                                                    : stdout,
         .n_calls = exchange->n_calls,
         .echo = exchange->caller.echo,
         .recorder = job->record ? &recorder : NULL,
@@ -281,13 +337,15 @@ static int run(struct job *job)
         return CLI_FAILED;
     }
 
-    bool good = job->json ? report_json(report, results, stdout) : report_sum(report, results, stdout);
+    bool good =
+        job->json ? report_json(report, results, stdout) : report_sum(report, results, stdout);
     if (job->record) {
         r = recorder_write(&recorder, job->record);
         if (r < 0)
             fprintf(stderr, "agentlocator call: %s: %s\n", job->record, strerror(-r));
         else
-            fprintf(job->json ? stderr : stdout, "recorded     %s (caller left, agent right)\n", job->record);
+            fprintf(job->json ? stderr : stdout, "recorded     %s (caller left, agent right)\n",
+                    job->record);
         recorder_done(&recorder);
     }
     return good && r == 0 ? CLI_OK : CLI_FAILED;
@@ -295,7 +353,8 @@ static int run(struct job *job)
 
 static void catch_signals(void)
 {
-    const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND }; /* the second one kills */
+    const struct sigaction action = { .sa_handler = on_signal,
+                                      .sa_flags = SA_RESETHAND }; /* the second one kills */
 
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
