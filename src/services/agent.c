@@ -273,6 +273,17 @@ static void take_free(struct agent *agent, struct agent_reply *reply, const char
     enter(agent, reply, question->next);
 }
 
+/* agent->number is certain: a telephone number is kept as the rest of the world writes it, when it can be. */
+static void learn_number(const struct agent *agent, struct agent_reply *reply,
+                         const struct question *question)
+{
+    char e164[ADDRESS_MAX];
+    bool is_phone = question && question->expect == ANSWER_DIGITS &&
+                    phone_normalise(agent->number, agent->country, e164) == 0;
+
+    learn(reply, question, "", is_phone ? e164 : agent->number);
+}
+
 /* A number for that question; false when it cannot be one. */
 static bool take_number(struct agent *agent, struct agent_reply *reply,
                         const struct question *question, const char *digits, size_t n_digits)
@@ -284,7 +295,10 @@ static bool take_number(struct agent *agent, struct agent_reply *reply,
     agent->pending = question;
     agent->reachable |= question->expect == ANSWER_DIGITS;
     (void)text_set(agent->number, sizeof(agent->number), digits);
-    learn(reply, question, confirm ? "_heard" : "", digits);
+    if (confirm)
+        learn(reply, question, "_heard", digits);
+    else
+        learn_number(agent, reply, question);
     enter(agent, reply, question->next);
     return true;
 }
@@ -313,7 +327,7 @@ static void take_yes(struct agent *agent, struct agent_reply *reply)
     if (is_offer(question))
         learn(reply, question, "", agent->from);
     else
-        learn(reply, agent->pending, "", agent->number);
+        learn_number(agent, reply, agent->pending);
     enter(agent, reply, question->on_yes);
 }
 

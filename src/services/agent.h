@@ -6,8 +6,9 @@
  * goodbye. Sans-IO: what was heard goes in, sentences and what was learnt come out. A chat model
  * answers through the same two structs.
  *
- * What is learnt goes by the question's field: FIELD the answer (a number once it is confirmed), FIELD_heard
- * a number before it is confirmed, FIELD_audio the file of an answer that has no words.
+ * What is learnt goes by the question's field: FIELD the answer (a number once it is confirmed; a telephone
+ * number as E.164 when it can be), FIELD_heard the digits before it is confirmed, FIELD_audio the file of an
+ * answer that has no words.
  */
 
 #include "services/profile.h"

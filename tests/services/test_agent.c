@@ -55,7 +55,7 @@ static const struct walk {
               "check_noted|0 5 2, 7 6 5, 4 3 2 2.|check_ask", "callback_heard=0527654322", 'y' },
             { AGENT_HEARD, "no", "", "number_again", "", 'd' },
             { AGENT_HEARD, NUMBER_SAID, "", CHECK_1, "callback_heard=0527654321", 'y' },
-            { AGENT_HEARD, "that's right", "", "goodbye", "callback=0527654321", '.' },
+            { AGENT_HEARD, "that's right", "", "goodbye", "callback=+972527654321", '.' },
         },
     },
     {
@@ -66,7 +66,7 @@ static const struct walk {
             { AGENT_HEARD, "no, oh five two seven six five four three two two", "",
               "check_noted|0 5 2, 7 6 5, 4 3 2 2.|check_ask", "callback_heard=0527654322", 'y' },
             { AGENT_HEARD, "no " NUMBER_SAID, "", CHECK_1, "callback_heard=0527654321", 'y' },
-            { AGENT_KEYED, "1", "", "goodbye", "callback=0527654321", '.' },
+            { AGENT_KEYED, "1", "", "goodbye", "callback=+972527654321", '.' },
         },
     },
     {
@@ -82,7 +82,7 @@ static const struct walk {
             { AGENT_UNCLEAR, "", "", CHECK_3, "", 'Y' },
             { AGENT_KEYED, "2", "", "number_again", "", 'd' },
             { AGENT_KEYED, "0527654321", "", CHECK_1, "callback_heard=0527654321", 'y' },
-            { AGENT_KEYED, "1", "", "goodbye", "callback=0527654321", '.' },
+            { AGENT_KEYED, "1", "", "goodbye", "callback=+972527654321", '.' },
         },
     },
     {
@@ -185,7 +185,7 @@ static const struct walk {
             { AGENT_HEARD, "לא, אפס חמש שתיים שבע שש חמש ארבע שלוש שתיים אחת", "",
               "check_noted|אפס חמש שתיים, שבע שש חמש, ארבע שלוש שתיים אחת.|check_ask",
               "callback_heard=0527654321", 'y' },
-            { AGENT_HEARD, "כן", "", "goodbye", "callback=0527654321", '.' },
+            { AGENT_HEARD, "כן", "", "goodbye", "callback=+972527654321", '.' },
         },
     },
 };

@@ -87,14 +87,14 @@ static const struct script scripts[] = {
             "caller: oh five two seven six five four three two two\n"
             "agent: This is the number I have noted: 0 5 2, 7 6 5, 4 3 2 2. Is that right?\n" "caller: no that's wrong\n"
             ASK_NUMBER_AGAIN "learnt: callback_heard=0527654321\n"
-            "caller: oh five two seven six five four three two one\n" CHECK "learnt: callback=0527654321\n"
+            "caller: oh five two seven six five four three two one\n" CHECK "learnt: callback=+972527654321\n"
             "caller: yes\n" BYE END_AGENT,
     },
     {
         "keypad: a number with hash, a star, yes by 1", 0, 0, "", "Dana",
         { A_ROOM, { HEAR }, { KEYS, 800, "05*0527654321#" }, { HEAR }, { KEYS, 500, "1" } },
         GREET_KNOWN ROOM ASK_NUMBER "learnt: callback_heard=0527654321\n" "caller keys: 0527654321\n" CHECK
-            "learnt: callback=0527654321\n" "caller keys: 1\n" BYE END_AGENT,
+            "learnt: callback=+972527654321\n" "caller keys: 1\n" BYE END_AGENT,
     },
     {
         "keys over the voice; no hash: three seconds end the number", 0, 0, "", "Dana",
@@ -102,14 +102,14 @@ static const struct script scripts[] = {
           { KEYS, 0, "1#" } },
         GREET_KNOWN_CUT ROOM "agent: On which number can we call you back?--\n"
             "learnt: callback_heard=0527654321\n" "caller keys: 0527654321\n" "agent: This is the--\n"
-            "learnt: callback=0527654321\n" "caller keys: 1\n" BYE END_AGENT,
+            "learnt: callback=+972527654321\n" "caller keys: 1\n" BYE END_AGENT,
     },
     {
         "keys win over speech of the same turn", 0, 0, "", "Dana",
         { A_ROOM, { HEAR }, { SPEAK, 500, "oh five two", 900 }, { KEYS, 100, "0527" }, { SPEAK, 200, "seven", 400 },
           { KEYS, 100, "654321#" }, { HEAR }, { KEYS, 500, "1" } },
         GREET_KNOWN ROOM ASK_NUMBER "learnt: callback_heard=0527654321\n" "caller keys: 0527654321\n" CHECK
-            "learnt: callback=0527654321\n" "caller keys: 1\n" BYE END_AGENT,
+            "learnt: callback=+972527654321\n" "caller keys: 1\n" BYE END_AGENT,
     },
     {
         "hang-up over the voice", 0, 1 << ANSWER_FREE, "+972501234567", "Dana",
@@ -171,7 +171,7 @@ static const struct script scripts[] = {
             "caller:  @rec/3.wav\n" ASK_OWN_KEYPAD "caller keys: 2\n" ASK_NUMBER_KEYPAD
             "learnt: callback_heard=0527654321\n" "caller keys: 0527654321\n"
             "agent: This is the number I have noted: 0 5 2, 7 6 5, 4 3 2 1. If that is right, press 1. If it is not, press 2.\n"
-            "learnt: callback=0527654321\n" "caller keys: 1\n" BYE END_AGENT,
+            "learnt: callback=+972527654321\n" "caller keys: 1\n" BYE END_AGENT,
     },
     {
         "hash ends a free answer at once", 0, 1 << ANSWER_FREE, "+972501234567", "",
