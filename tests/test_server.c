@@ -232,7 +232,7 @@ int main(void)
     struct listener listeners[LISTENERS_MAX];
     struct router *router = NULL;
 
-    log_setup(LOG_WARNING, 0);
+    log_setup(LOG_WARNING, NULL);
     is_int(router_new(blueprints, 1, NULL, stderr, &router), 0, "the routes are in order");
     struct server *server = start(router, N_LOOPS, NULL, 0);
     test_tasks(server);

@@ -28,7 +28,7 @@ void logging_setup(const struct config *config)
     for (size_t i = 0; i < ELEMENTSOF(levels); i++)
         if (strcmp(config->log_level, levels[i].name) == 0)
             level = levels[i].level;
-    log_setup(level, config_stderr_is_journal());
+    log_setup(level, config_stderr_is_journal() ? LOG_JOURNAL : NULL);
 }
 
 void logging_slow_transaction(const char *what, uint64_t took_us, unsigned n_ops)

@@ -4,7 +4,7 @@
  *
  * Levels: err an operator must act; warning we coped; info a call began or
  * ended; debug for us. Tokens, phone numbers and audio never go in.
- * Thread: any. Never blocks longer than one write.
+ * Thread: any. From log_setup() on it does not block: a line that nobody takes is dropped, and counted in a later one.
  */
 
 #include <stdint.h>
@@ -20,8 +20,11 @@ struct log_limit { /* static, zero-initialised, one per message that a peer can 
 
 enum { LOG_LIMIT_PER_WINDOW = 5, LOG_LIMIT_WINDOW_MS = 10000 };
 
-/* Where lines go and from which level on. Without it: stderr, LOG_INFO. Call before threads start. */
-void log_setup(int max_level, int to_journal);
+#define LOG_JOURNAL "/run/systemd/journal/socket"
+
+/* Which lines go where: to the journal that listens on this socket, NULL: to stderr. Before it, and without it:
+ * LOG_INFO, and stderr is waited for. Call before threads start. */
+void log_setup(int max_level, const char *journal);
 
 /* sid (may be NULL) becomes the CALL_SID field. Returns r, so that `return log_err(r, ...)` reads well. */
 int log_line(int level, int r, const char *sid, const char *format, ...)

@@ -359,7 +359,7 @@ int main(void)
         .path = scratch_file("store"), .map_mib = 16, .slow_ms = 60000, .queue_max = 32
     };
 
-    log_setup(LOG_CRIT, 0);
+    log_setup(LOG_CRIT, NULL);
     config = (struct config){ .app_env = "production",
                               .public_host = "gw.example.com",
                               .default_country = "972",

@@ -686,7 +686,7 @@ int main(void)
         .path = scratch_file("store"), .map_mib = 16, .slow_ms = 60000, .queue_max = 32
     };
 
-    log_setup(LOG_ERR, 0);
+    log_setup(LOG_ERR, NULL);
     if (db_open(&options, &db) < 0 || fake_loop_init(&loop) < 0 || inbox_new(&worker) < 0) {
         printf("Bail out! no store or loop\n");
         return 1;

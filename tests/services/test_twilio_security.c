@@ -348,7 +348,7 @@ static void limits(void)
 
 int main(void)
 {
-    log_setup(LOG_ERR, 0);
+    log_setup(LOG_ERR, NULL);
     vectors();
     tries_urls();
     reads_requests();
