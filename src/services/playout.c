@@ -301,6 +301,7 @@ bool playout_stop(struct playout *playout, uint64_t now_ms, struct playout_heard
         struct playout_say *say = &playout->says[i];
         say->from = say->sent = heard_of(say, playout->confirmed);
         say->start = 0;
+        say->is_started = say->is_started && say->from; /* what begins again is told again */
     }
     playout->is_held = true;
     playout->generation++;

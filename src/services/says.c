@@ -60,11 +60,40 @@ void says_clear(struct says *says)
     says->first_ms = says->last_ms = 0;
 }
 
+/* The first behind `say` (NULL: of all) that is not settled, or NULL. */
+static struct say *after(struct says *says, const struct say *say)
+{
+    for (struct say *next = say ? &says->list[say - says->list + 1] : says->list; next < says->list + says->n; next++)
+        if (!settled(next))
+            return next;
+    return NULL;
+}
+
 static void heard_until(struct says *says, const struct say *end)
 {
     for (struct say *say = says->list; say < end; say++)
         if (!settled(say))
             say->state = SAY_HEARD;
+}
+
+/*
+ * What the clock has passed is heard, also when nobody told. A say begins to be heard where the one
+ * before it ends, and leaves up to a second earlier: that the next one left says nothing of one whose
+ * length is known.
+ */
+static void pass(struct says *says, uint64_t now_ms)
+{
+    struct say *say = after(says, NULL);
+
+    for (struct say *next; say && say->state == SAY_PLAYING; say = next) {
+        uint64_t end_ms = say->started_ms + say->total_ms;
+
+        next = after(says, say);
+        if (!next || next->state != SAY_PLAYING || end_ms > now_ms)
+            return;
+        say->state = SAY_HEARD;
+        next->started_ms = end_ms > next->started_ms ? end_ms : next->started_ms;
+    }
 }
 
 const struct say *says_started(struct says *says, unsigned number, uint32_t total_ms,
@@ -74,10 +103,10 @@ const struct say *says_started(struct says *says, unsigned number, uint32_t tota
 
     if (!say || say->state != SAY_QUEUED)
         return NULL;
-    heard_until(says, say);
     say->state = SAY_PLAYING;
     say->started_ms = now_ms;
     say->total_ms = total_ms;
+    pass(says, now_ms);
     if (!says->first_ms)
         says->first_ms = now_ms;
     says->last_ms = now_ms;
@@ -100,6 +129,9 @@ void says_ended(struct says *says, unsigned number, uint64_t now_ms)
     heard_until(says, say + 1);
     began_by(says, now_ms, length_ms(say));
     says->last_ms = now_ms;
+    struct say *next = after(says, say);
+    if (next && next->state == SAY_PLAYING)
+        next->started_ms = now_ms; /* it was sent ahead, and is only heard from here on */
 }
 
 void says_failed(struct says *says, unsigned number)
@@ -126,10 +158,14 @@ void says_stopped(struct says *says, unsigned number, uint32_t heard_ms, uint32_
         says->last_ms = now_ms;
     if (heard_ms)
         began_by(says, now_ms, heard_ms);
+    for (struct say *next = say; (next = after(says, next));)
+        if (next->state == SAY_PLAYING)
+            next->state = SAY_QUEUED; /* sent ahead, and cleared before it was heard */
 }
 
 void says_stopped_now(struct says *says, uint64_t now_ms)
 {
+    pass(says, now_ms);
     const struct say *say = says_current(says);
 
     if (say && say->state == SAY_PLAYING)
@@ -176,7 +212,7 @@ uint32_t says_heard_ms(const struct says *says, uint64_t now_ms)
             sum_ms += length_ms(say);
         else if (say->state == SAY_CUT)
             sum_ms += say->heard_ms;
-        else if (say->state == SAY_PLAYING)
+        else if (say->state == SAY_PLAYING && say == says_current(says)) /* others are ahead of the ear */
             sum_ms += now_ms - say->started_ms;
     }
     return sum_ms < UINT32_MAX ? (uint32_t)sum_ms : UINT32_MAX;

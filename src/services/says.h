@@ -35,7 +35,11 @@ const struct agent_sentence *says_add(struct says *says, unsigned number,
                                       uint64_t now_ms);
 void says_clear(struct says *says);
 
-/* Returns: the say, or NULL when it is unknown or settled. Earlier ones are heard by then. */
+/*
+ * Its first frame left, which may be while an earlier one is still being heard.
+ *
+ * Returns: the say, or NULL when it is unknown, settled or had begun.
+ */
 const struct say *says_started(struct says *says, unsigned number, uint32_t total_ms,
                                uint64_t now_ms);
 void says_ended(struct says *says, unsigned number, uint64_t now_ms);

@@ -452,18 +452,19 @@ static void test_barge_in(void)
     print_turns();
     const struct turn *turn = first_turn(TURN_AGENT);
     ok(turn && turn->interrupted && turn->full[0] && strlen(turn->text) < strlen(turn->full), "what was not heard is not in the turn");
+    is_str(turn ? turn->text : "", "Hello, you have", "nor what had left for the caller's end, a second ahead of his ear");
     is_int((long long)scene.env.counters.n_barge_ins, 1, "it is counted");
     teardown(&scene);
 }
 
-/* Somebody coughs into the third question, the one that can be understood. */
-static void test_false_barge_in(void)
+/* Somebody coughs into the third question, the one that can be understood: also where its next sentence has left. */
+static void test_false_barge_in_at(unsigned barge_at_ms)
 {
     struct scene scene;
 
     if (setup(&scene, "CAcough") < 0)
         return (void)ok(0, "setup");
-    plan.barge_at_ms = 6500;
+    plan.barge_at_ms = barge_at_ms;
     n_babble = 1;
     ok(run(&scene) && fake_store.end == CALL_END_AGENT, "a barge-in without words: the call goes on to its end");
     ok(scene.phone.n_clears == 1 && scene.env.counters.n_barge_ins == 1, "the voice fell silent");
@@ -472,6 +473,12 @@ static void test_false_barge_in(void)
             ok(!fake_store.turns[i].interrupted && strstr(fake_store.turns[i].text, "0 0 0 0"), "went on, and was heard to its end");
     print_turns();
     teardown(&scene);
+}
+
+static void test_false_barge_in(void)
+{
+    for (unsigned at_ms = 6500; at_ms <= 9500; at_ms += 500)
+        test_false_barge_in_at(at_ms);
 }
 
 static void test_key(void)

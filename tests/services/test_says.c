@@ -85,6 +85,65 @@ static void test_turn(void)
     is_int((long long)turn.end_ms, 1900, "to the last that was heard");
 }
 
+/* Two sentences of 2 s each, sent a second ahead of the ear; the play-out says where it stopped. */
+static const struct {
+    uint32_t stop_ms; /* into the turn */
+    bool named;       /* else by the clock */
+    const char *want;
+} aheads[] = {
+    { 500, true, "one" },
+    { 1500, true, "one two three" }, /* the second left at 1000 and was not heard */
+    { 1500, false, "one two three" },
+    { 2100, true, "one two three four." },
+    { 3200, true, "one two three four. five six" },
+    { 3200, false, "one two three four. five six" },
+};
+
+static void test_ahead(void)
+{
+    for (size_t i = 0; i < ELEMENTSOF(aheads); i++) {
+        static struct says says;
+        static struct turn turn;
+        uint32_t stop_ms = aheads[i].stop_ms;
+        uint64_t now_ms = 1000 + stop_ms;
+
+        says_clear(&says);
+        add(&says, 1, "one two three four.");
+        add(&says, 2, "five six seven eight.");
+        (void)says_started(&says, 1, 2000, 1000);
+        if (stop_ms >= 1000)
+            (void)says_started(&says, 2, 2000, 2000);
+        is_int(says_heard_ms(&says, now_ms), stop_ms < 2000 ? stop_ms : now_ms - says_current(&says)->started_ms,
+               "what left is not heard yet");
+        if (!aheads[i].named)
+            says_stopped_now(&says, now_ms);
+        else if (stop_ms < 2000)
+            says_stopped(&says, 1, stop_ms, 2000, now_ms);
+        else
+            says_stopped(&says, 2, stop_ms - 2000, 2000, now_ms);
+        ok(says_to_turn(&says, &turn), "something was heard");
+        is_str(turn.text, aheads[i].want, "no word of what was only sent");
+    }
+}
+
+static void test_resumed_ahead(void)
+{
+    static struct says says;
+
+    says_clear(&says);
+    add(&says, 1, "one two three four.");
+    add(&says, 2, "five six seven eight.");
+    (void)says_started(&says, 1, 2000, 1000);
+    (void)says_started(&says, 2, 2000, 2000);
+    says_stopped(&says, 1, 1500, 2000, 2500);
+    says_resumed(&says, 5000);
+    is_int((long long)says_current(&says)->number, 1, "it goes on with the one that was being heard");
+    is_int((long long)says_overdue_ms(&says), 5000 - 1500 + 2000 + 1500, "whose rest is due");
+    ok(says_started(&says, 2, 2000, 5100) != NULL, "the other one leaves once more");
+    says_ended(&says, 1, 5500);
+    is_int((long long)says_overdue_ms(&says), 5500 + 2000 + 1500, "and is due from where it is heard, not from where it left");
+}
+
 static void test_resumed(void)
 {
     static struct says says;
@@ -121,7 +180,9 @@ int main(void)
 {
     test_cuts();
     test_turn();
+    test_ahead();
     test_resumed();
+    test_resumed_ahead();
     test_never_begun();
     return done_testing();
 }
