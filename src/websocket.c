@@ -245,7 +245,7 @@ char *websocket_begin_text(struct websocket *ws, size_t n)
     if (ws->state != OPEN)
         return NULL;
     if (websocket_n_waiting(ws) + n > ws->ops->output_max) {
-        die(ws, 1008, "the peer does not read");
+        die(ws, WEBSOCKET_UNREAD, "the peer does not read");
         return NULL;
     }
     count(&ws->loop->n_messages_out);
@@ -616,7 +616,7 @@ static void second(struct websocket *ws, uint64_t mono_ms)
         die(ws, ws->state == CLOSING ? 1006 : ws->code,
             ws->state == CLOSING ? "no answer to our Close" : ws->why);
     else if (ws->blocked && mono_ms - ws->progress_ms > ws->ops->stall_ms)
-        die(ws, 1008, "the peer does not read");
+        die(ws, WEBSOCKET_UNREAD, "the peer does not read");
     if (ws->state == OPEN && ws->ops->on_second) {
         ws->in_callback = true;
         ws->ops->on_second(ws, ws->user, mono_ms);

@@ -15,6 +15,8 @@
 
 struct websocket;
 
+enum { WEBSOCKET_UNREAD = 1 }; /* as a code of on_close; none of the protocol's */
+
 /* No callback comes inside another, and none but on_close after the socket died. */
 struct websocket_ops {
     void (*on_open)(struct websocket *socket, void *user);
@@ -31,7 +33,8 @@ struct websocket_ops {
      *
      * code: what was agreed on when there was a closing handshake (1005: the peer gave none), what we
      *       closed with when the peer broke the rules (1002 framing, 1003 binary, 1007 not UTF-8, 1008 a flood of
-     *       control frames or does not read, 1009 too long), else 1006: the connection ended.
+     *       control frames, 1009 too long), WEBSOCKET_UNREAD when it did not read and was dropped without a word,
+     *       else 1006: the connection ended.
      * why:  static text, or what websocket_close() was given.
      */
     void (*on_close)(struct websocket *socket, void *user, int code, const char *why);

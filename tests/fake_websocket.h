@@ -33,7 +33,7 @@ char *websocket_begin_text(struct websocket *socket, size_t n)
     if (socket->code || socket->n_out + n > FAKE_OUT_MAX || socket->n_texts == FAKE_TEXTS_MAX)
         return NULL;
     if (socket->n_waiting + n > socket->ops->output_max) {
-        socket->code = 1008;
+        socket->code = WEBSOCKET_UNREAD;
         return NULL;
     }
     socket->n_waiting += socket->is_stuck ? n : 0;

@@ -151,7 +151,7 @@ def bounds(server):
     stream.send(TEXT, b"flood 300")
     while stream.receive():
         pass
-    ok(server.wait_for("closed 1008 the peer does not read"), "more than may wait drops the peer")
+    ok(server.wait_for("closed 1 the peer does not read"), "more than may wait drops the peer")
 
     stream = open_stream(server)
     stream.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -160,7 +160,7 @@ def bounds(server):
             stream.send(TEXT, b"z" * 60000)
     except OSError:
         pass
-    ok(server.wait_for("closed 1008 the peer does not read", 2), "a peer that only writes is dropped")
+    ok(server.wait_for("closed 1 the peer does not read", 2), "a peer that only writes is dropped")
 
     stream = open_stream(server)
     stream.send(TEXT, b"close 4001")

@@ -38,6 +38,7 @@ const struct media_fault_row media_faults[N_MEDIA_FAULTS] = {
     [FAULT_OVERSIZED]        = { "oversized",        1009,          CALL_END_PROTOCOL,  "a message too long" },
     [FAULT_FRAMING]          = { "framing",          1002,          CALL_END_PROTOCOL,  "broken framing" },
     [FAULT_NOT_UTF8]         = { "not_utf8",         1007,          CALL_END_PROTOCOL,  "text is not UTF-8" },
+    [FAULT_FLOOD]            = { "flood",            1008,          CALL_END_PROTOCOL,  "a flood of control frames" },
     [FAULT_NOT_READING]      = { "not_reading",      1008,          CALL_END_SLOW_PEER, "the peer does not read" },
     [FAULT_VANISHED]         = { "vanished",         1006,          CALL_END_CALLER,    "the connection ended without a word" },
     /* ours, not the peer's */

@@ -538,7 +538,7 @@ static const struct {
     enum media_fault fault;
 } closings[] = {
     { 1002, FAULT_FRAMING },     { 1006, FAULT_VANISHED },  { 1007, FAULT_NOT_UTF8 },
-    { 1008, FAULT_NOT_READING }, { 1009, FAULT_OVERSIZED },
+    { 1008, FAULT_FLOOD },       { 1009, FAULT_OVERSIZED }, { WEBSOCKET_UNREAD, FAULT_NOT_READING },
 };
 
 static void on_close(struct websocket *socket, void *user, int code, const char *why)

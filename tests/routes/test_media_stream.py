@@ -205,6 +205,7 @@ ROWS = [
     ("framing", "a fragmented ping", in_call(lambda c: c.write(frame(9, b"", False, MASK))), 1002),
     ("framing", "a reserved bit", in_call(lambda c: c.write(frame(1, b"{}", True, MASK, 4))), 1002),
     ("not_utf8", "text that is not UTF-8", in_call(lambda c: c.text(b'{"event":"\xff"}')), 1007),
+    ("flood", "21 pings at once", in_call(lambda c: c.write(frame(9, b"", mask=MASK) * 21)), 1008),
     ("vanished", "a connection that ends", in_call(lambda c: c.sock.shutdown(socket.SHUT_RDWR)), 1006),
 ]
 
