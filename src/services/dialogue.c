@@ -15,7 +15,7 @@
  * one that acts. Nothing is armed or cancelled, so nothing can be forgotten; the deadline is the least of
  * the rows. No row depends on a mark, a transcript, a file or a reply to arrive.
  *
- * Barge-in: speech that lasts BARGE_MS over the voice stops it (`paused`). The caller's turn then decides
+ * Barge-in: speech over the voice stops it, BARGE_MS after the detector told (`paused`). The caller's turn then decides
  * whether it was one: without words the voice goes on (resume()), with words the sentence is cut where it
  * was heard (cut()). A key is always one. After BARGE_FALSE_MAX false ones a reply is said to its end. What
  * comes within CONTINUE_MS of a reply to a free answer is taken as the rest of that answer (`continuing`),
@@ -40,7 +40,9 @@
 #include "utils/text.h"
 
 enum {
-    BARGE_MS = 200,         /* on top of the detector's onset: real speech, not a click */
+    /* On top of the detector's onset, which is past any click. Its hangover keeps even the shortest
+       cough open for 280 ms more, so a wait below that tells nothing and is only felt. */
+    BARGE_MS = 40,
 };
 
 /* --- events --- */

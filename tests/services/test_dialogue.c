@@ -42,7 +42,6 @@ struct script {
 #define GREET "agent: Hello, you have reached Acme. How can we help you?\n"
 #define GREET_KNOWN "agent: Hello, you have reached Acme. Hello again, Dana. How can we help you?\n"
 #define GREET_CUT "agent: Hello, you have reached Acme.--\n"
-#define GREET_KNOWN_CUT "agent: Hello, you have reached Acme. Hello--\n"
 #define ASK_NEED_AGAIN \
     "agent: Sorry, I did not get that. Please say in a few words what you are calling about.\n"
 #define ASK_NEED_KEYPAD \
@@ -100,7 +99,7 @@ static const struct script scripts[] = {
         "keys over the voice; no hash: three seconds end the number", 0, 0, "", "Dana",
         { { PASS, 1500 }, { SPEAK, 0, "a room", 900 }, { PASS, 2500 }, { KEYS, 0, "0527654321" }, { PASS, 3600 },
           { KEYS, 0, "1#" } },
-        GREET_KNOWN_CUT ROOM "agent: On which number can we call you back?--\n"
+        GREET_CUT ROOM "agent: On which number can we call you back?--\n"
             "learnt: callback_heard=0527654321\n" "caller keys: 0527654321\n" "agent: This is the--\n"
             "learnt: callback=+972527654321\n" "caller keys: 1\n" BYE END_AGENT,
     },
@@ -114,12 +113,12 @@ static const struct script scripts[] = {
     {
         "hang-up over the voice", 0, 1 << ANSWER_FREE, "+972501234567", "Dana",
         { { PASS, 1500 }, { TALK, 0, "a room", 3000 }, { HANG_UP, 2000 } },
-        GREET_KNOWN_CUT ROOM_KEPT END_CALLER,
+        GREET_CUT ROOM_KEPT END_CALLER,
     },
     {
         "barge-in with the answer", 0, 0, "+972501234567", "Dana",
         { A_ROOM, { PASS, 3500 }, { SPEAK, 0, "yes yes", 800 } },
-        GREET_KNOWN ROOM "agent: Shall we call you back on the number you are calling from? It is 0--\n"
+        GREET_KNOWN ROOM "agent: Shall we call you back on the number you are calling from? It--\n"
             "learnt: callback=+972501234567\n" "caller: yes yes\n" BYE END_AGENT,
     },
     {
@@ -265,7 +264,7 @@ static const struct script scripts[] = {
         "nobody says how much was heard", FAKE_NO_STOPPED, 0, "+972501234567", "Dana",
         { A_ROOM, { PASS, 3500 }, { SPEAK, 0, "yes yes", 800 } },
         GREET_KNOWN ROOM
-            "agent: Shall we call you back on the number you are calling from? It is 0--\n"
+            "agent: Shall we call you back on the number you are calling from? It--\n"
             "learnt: callback=+972501234567\n" "caller: yes yes\n" BYE END_AGENT,
     },
     {
