@@ -288,6 +288,16 @@ static void reply_failed(struct dialogue *d, bool late)
     dialogue_ask_agent_plainly(d, AGENT_UNCLEAR);
 }
 
+/*
+ * What no voice could say is asked in other words. But who keyed a number knows it: where only prompts
+ * are recorded, "if that is right, press 1" is a question without the number, too.
+ */
+static bool was_asked(const struct dialogue *d)
+{
+    bool keyed = d->input.kind == AGENT_KEYED && says_last_heard(&d->says);
+    return keyed || !says_any_failed(&d->says);
+}
+
 /* After anything that settled a sentence. */
 void dialogue_check_said(struct dialogue *d, bool late)
 {
@@ -299,13 +309,13 @@ void dialogue_check_said(struct dialogue *d, bool late)
     if (!dialogue_is_speaking(d))
         return;
 
-    bool failed = says_any_failed(&d->says);
+    bool asked = was_asked(d);
     dialogue_save_agent(d);
     dialogue_listen(d);
-    if (failed)
-        reply_failed(d, late);
-    else
+    if (asked)
         d->n_failed = 0;
+    else
+        reply_failed(d, late);
 }
 
 static void resume(struct dialogue *d)

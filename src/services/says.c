@@ -237,6 +237,11 @@ bool says_any_failed(const struct says *says)
     return false;
 }
 
+bool says_last_heard(const struct says *says)
+{
+    return says->n && says->list[says->n - 1].state == SAY_HEARD;
+}
+
 /* As many whole words as fit into the time that was heard. */
 static size_t heard_bytes(const struct say *say)
 {

@@ -59,6 +59,7 @@ uint32_t says_heard_ms(const struct says *says, uint64_t now_ms); /* of all of t
 uint64_t says_overdue_ms(const struct says *says);
 
 bool says_any_failed(const struct says *says);
+bool says_last_heard(const struct says *says); /* that is where a reply asks */
 
 /* text, full, interrupted, start_ms, end_ms. Returns: whether anything was heard. */
 bool says_to_turn(const struct says *says, struct turn *turn);

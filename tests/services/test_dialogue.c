@@ -297,6 +297,17 @@ static const struct script scripts[] = {
             "learnt: callback=+972501234567\n" "caller keys: 1\n" BYE END_AGENT,
     },
     {
+        "only recordings: a number that was keyed can be confirmed though no voice says it", FAKE_NO_NUMBERS, 31,
+        "+972501234567", "",
+        { A_ROOM, { HEAR }, { SPEAK, 500, "dana", 500 }, { HEAR }, { KEYS, 500, "2" }, { HEAR },
+          { KEYS, 800, "0527654321#" }, { HEAR }, { KEYS, 500, "1" } },
+        GREET ROOM_KEPT ASK_NAME "learnt: name_audio=rec/2.wav\n" "caller:  @rec/2.wav\n" ASK_OWN_KEYPAD
+            "caller keys: 2\n" ASK_NUMBER_KEYPAD "learnt: callback_heard=0527654321\n"
+            "caller keys: 0527654321\n"
+            "agent: This is the number I have noted: If that is right, press 1. If it is not, press 2.\n"
+            "learnt: callback=+972527654321\n" "caller keys: 1\n" BYE END_AGENT,
+    },
+    {
         "a voice that never begins what is not a fixed prompt", FAKE_STUCK_VOICE, 0, "+972501234567", "",
         { A_ROOM, { HEAR }, { SPEAK, 500, "dana", 500 } },
         GREET ROOM ASK_NAME "learnt: name=Dana\n" "caller: dana\n"
