@@ -14,6 +14,9 @@ enum {
     FILLERS_MAX = 2,
     FILL_GRACE_MS = 300,    /* for an answer that is as good as there */
     TRANSCRIPT_MAX_MS = 6000,
+    /* Short, and nobody can transcribe it: "mm", or "hello," before a sentence? With what the detector
+       takes, pauses up to 430 ms belong to one answer; more would be felt as a voice that is gone. */
+    AFTERTHOUGHT_MS = 250,
     PAUSED_MAX_MS = 2500,   /* for the transcript of a barge-in: the voice is hanging in mid-word */
     REPLY_MAX_MS = 8000,
     TURN_MAX_MS = 60000,    /* an answer without end is an open radio */
@@ -141,9 +144,10 @@ static uint64_t turn_over_at(const struct dialogue *d)
         return d->leave_ms + LEAVE_TRANSCRIPT_MS;
     if (hearing_waiting(hearing))
         return reported_ms + (d->paused ? PAUSED_MAX_MS : TRANSCRIPT_MAX_MS);
-    if (d->leaving || d->answer_done || hearing->n == HEARING_MAX ||
-        (d->paused && !dialogue_barge_is_true(d)))
+    if (d->leaving || d->answer_done || hearing->n == HEARING_MAX)
         return reported_ms;
+    if (d->paused && !dialogue_barge_is_true(d))
+        return reported_ms + (dialogue_hears(d, dialogue_listening_for(d)) ? 0 : AFTERTHOUGHT_MS);
     return reported_ms + answer_wait_ms(d);
 }
 

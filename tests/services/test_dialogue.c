@@ -133,6 +133,20 @@ static const struct script scripts[] = {
         RESUMED GREET_KNOWN ROOM ASK_OWN OWN_YES BYE END_AGENT,
     },
     {
+        "hello, a breath, and the sentence over the greeting: all of it is kept", 0, 1 << ANSWER_FREE,
+        "+972501234567", "Dana",
+        { { PASS, 1500 }, { TALK, 0, "hello", 400 }, { SPEAK, 800, "a room", 900 }, { HEAR },
+          { SPEAK, 500, "yes", 400 } },
+        GREET_CUT ROOM_KEPT ASK_OWN OWN_YES BYE END_AGENT,
+    },
+    {
+        "mm that nobody can transcribe: the greeting goes on", 0, 1 << ANSWER_FREE, "+972501234567", "Dana",
+        { { PASS, 1000 }, { SPEAK, 0, "mm", 300 }, { HEAR }, { SPEAK, 500, "a room", 900 }, { HEAR },
+          { SPEAK, 500, "yes", 400 } },
+        RESUMED GREET_KNOWN "learnt: need_audio=rec/2.wav\n" "caller:  @rec/2.wav\n" ASK_OWN OWN_YES BYE
+            END_AGENT,
+    },
+    {
         "um is no answer to a free question, yet", 0, 0, "+972501234567", "Dana",
         { { HEAR }, { SPEAK, 500, "um", 400 }, { SPEAK, 2500, "a room", 900 }, { HEAR }, { SPEAK, 500, "uh huh", 400 } },
         GREET_KNOWN ROOM ASK_OWN "learnt: callback=+972501234567\n" "caller: uh huh\n" BYE END_AGENT,
