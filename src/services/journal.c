@@ -65,17 +65,25 @@ void journal_pool_free(struct journal_pool *pool)
     free(pool);
 }
 
+static void fail(struct journal *journal, int r, const char *what)
+{
+    journal->n_failed++;
+    (void)log_line(LOG_ERR, r, journal->sid, "cannot keep %s", what);
+}
+
 /* Worker thread: the entry is on disk, or will never be. */
 static void entry_home(struct inbox_item *item)
 {
     struct journal_entry *entry = (struct journal_entry *)((char *)item - offsetof(struct journal_entry, home));
     struct journal *journal = entry->journal;
 
-    if (entry->r < 0) {
-        journal->n_failed++;
-        (void)log_line(LOG_ERR, entry->r, journal->sid, "cannot keep %s", entry->op.what);
-    }
     journal->n_under_way--;
+    if (entry == &journal->end && entry->r == -ENOSPC && journal->n_end_tries < JOURNAL_END_TRIES) {
+        journal->must_end_again = true;
+        return;
+    }
+    if (entry->r < 0)
+        fail(journal, entry->r, entry->op.what);
     if (entry == &journal->end)
         return;
     entry->next = journal->pool->free;
@@ -147,8 +155,7 @@ static struct note *note_get(struct journal *journal, const char *what)
     struct journal_entry *entry = pool->free;
 
     if (!entry) {
-        journal->n_failed++;
-        (void)log_line(LOG_ERR, -ENOBUFS, journal->sid, "cannot keep %s", what);
+        fail(journal, -ENOBUFS, what);
         return NULL;
     }
     pool->free = entry->next;
@@ -183,6 +190,23 @@ void journal_end(struct journal *journal, enum call_end end, uint64_t unix_ms)
     add(journal, &journal->end, "the end of a call", run_end, unix_ms);
 }
 
+void journal_end_again(struct journal *journal)
+{
+    if (!journal->must_end_again)
+        return;
+    journal->must_end_again = false;
+    journal->n_end_tries++;
+    add(journal, &journal->end, "the end of a call", run_end, journal->end.unix_ms);
+}
+
+void journal_end_give_up(struct journal *journal)
+{
+    if (journal->must_end_again)
+        fail(journal, journal->end.r, journal->end.op.what);
+    journal->must_end_again = false;
+    journal->n_end_tries = JOURNAL_END_TRIES;
+}
+
 bool journal_flush(struct journal *journal)
 {
     while (journal->first) {
@@ -205,5 +229,5 @@ bool journal_flush(struct journal *journal)
 
 bool journal_at_rest(const struct journal *journal)
 {
-    return !journal->first && !journal->n_under_way;
+    return !journal->first && !journal->n_under_way && !journal->must_end_again;
 }

@@ -41,6 +41,8 @@ struct journal {
     struct journal_entry end;            /* not of the pool: an end always fits */
     unsigned n_under_way;                /* with the store */
     unsigned n_failed;
+    unsigned n_end_tries;
+    bool must_end_again; /* the disk was full */
 };
 
 /* Thread: any; all below: the worker. A journal that is at rest needs no undoing. */
@@ -52,6 +54,14 @@ bool journal_has_room(const struct journal_pool *pool);
 void journal_turn(struct journal *journal, const struct turn *turn); /* times are unix time */
 void journal_learn(struct journal *journal, const char *field, const char *value, uint64_t unix_ms);
 void journal_end(struct journal *journal, enum call_end end, uint64_t unix_ms); /* once, last */
+
+/*
+ * An end that a full disk had no room for is not lost: while must_end_again is set, try again now and then (up to
+ * JOURNAL_END_TRIES) and flush, or give it up.
+ */
+enum { JOURNAL_END_TRIES = 60 };
+void journal_end_again(struct journal *journal);
+void journal_end_give_up(struct journal *journal);
 
 /* Hand to the store what it takes. Returns: true when nothing is left that has to be offered again. */
 bool journal_flush(struct journal *journal);

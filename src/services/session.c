@@ -5,7 +5,7 @@
  *            are the conversation's
  *   ending   a conversation was told to hang up, and saves what it still can
  *   ended    leg is NULL: it was told (FRAME_END) and left; the end of the call is in the journal, and the
- *            session stays until that is on disk and nothing runs for it elsewhere
+ *            session stays until that is on disk and nothing runs for it elsewhere; on a full disk for a minute
  *
  * A conversation whose journal has no room stands still, frames and all, until there is: what the dialogue
  * decides can then always be written down.
@@ -25,6 +25,7 @@
 enum {
     NO_MEDIA_MS = 5000, /* a phone sends all the time: silence of the socket means it is dead */
     RETRY_MS = 20,      /* for what the store or the ring had no room for */
+    END_AGAIN_MS = 1000, /* for an end that the disk had no room for */
 };
 
 struct session {
@@ -32,6 +33,7 @@ struct session {
     struct leg *leg; /* NULL once ended */
     struct journal journal;
     uint64_t began_ms, media_ms; /* the worker's clock */
+    uint64_t end_again_ms;
     uint64_t unix_offset_ms;     /* unix time less the worker's clock */
     uint64_t n_dropped_in, n_dropped_out;
     bool is_stopped;                   /* the peer said stop */
@@ -118,11 +120,14 @@ static void finish(struct session *session, uint64_t now_ms, enum call_end end)
     count_dropped(session);
     log_end(session, now_ms, end);
     leg_leave(steal(&session->leg));
+    session->end_again_ms = now_ms + END_AGAIN_MS;
     journal_end(&session->journal, end, now_ms + session->unix_offset_ms);
 }
 
 void session_end(struct session *session, uint64_t now_ms, enum call_end end)
 {
+    if (!session->leg)
+        journal_end_give_up(&session->journal);
     if (!session->leg || is_held_up(session))
         return;
     if (session->conversation)
@@ -208,6 +213,18 @@ static uint64_t run_live(struct session *session, uint64_t now_ms)
     return no_media_ms > now_ms ? earlier(deadline_ms, no_media_ms) : deadline_ms;
 }
 
+/* Returns: when to look again. */
+static uint64_t end_again(struct session *session, uint64_t now_ms)
+{
+    if (!session->journal.must_end_again)
+        return UINT64_MAX;
+    if (now_ms >= session->end_again_ms) {
+        session->end_again_ms = now_ms + END_AGAIN_MS;
+        journal_end_again(&session->journal);
+    }
+    return session->end_again_ms;
+}
+
 uint64_t session_run(struct session *session, uint64_t now_ms)
 {
     uint64_t deadline_ms = UINT64_MAX;
@@ -216,6 +233,7 @@ uint64_t session_run(struct session *session, uint64_t now_ms)
         deadline_ms = run_live(session, now_ms);
     else if (session->conversation)
         conversation_settle(session->conversation);
+    deadline_ms = earlier(deadline_ms, end_again(session, now_ms));
     if (!journal_flush(&session->journal))
         deadline_ms = earlier(deadline_ms, now_ms + RETRY_MS);
     return deadline_ms;

@@ -15,6 +15,7 @@ enum { FAKE_TURNS_MAX = 64 };
 
 static struct fake_store {
     pthread_mutex_t mutex;
+    unsigned n_disk_full; /* so many ends find no room on the disk */
     unsigned n_full; /* so many submissions are refused first */
     unsigned n_refused, n_turns, n_learnt, n_ends, n_ended_as[CALL_N_END];
     struct turn turns[FAKE_TURNS_MAX];
@@ -62,6 +63,10 @@ int crm_call_learn(struct db_txn *txn, const char *sid, const char *field, const
 
 int crm_call_end(struct db_txn *txn, const char *sid, enum call_end end, uint64_t now_ms)
 {
+    if (fake_store.n_disk_full) {
+        fake_store.n_disk_full--;
+        return -ENOSPC;
+    }
     fake_store.n_ends++;
     fake_store.n_ended_as[end]++;
     fake_store.end = end;

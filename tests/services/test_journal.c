@@ -65,6 +65,44 @@ static void test_room(struct inbox *inbox, struct journal_pool *pool, unsigned n
     ok(journal_has_room(pool) && journal_at_rest(&journal), "the entries are back in the pool");
 }
 
+static bool end_again(struct inbox *inbox, struct journal *journal)
+{
+    journal_end_again(journal);
+    (void)journal_flush(journal);
+    settle(inbox);
+    return journal_at_rest(journal);
+}
+
+static void test_full_disk(struct inbox *inbox, struct journal_pool *pool)
+{
+    struct journal journal;
+
+    fake_store_reset();
+    fake_store.n_disk_full = 3;
+    journal_init(&journal, pool, "CA3", "");
+    journal_end(&journal, CALL_END_CALLER, 7);
+    (void)journal_flush(&journal);
+    settle(inbox);
+    ok(!journal_at_rest(&journal) && journal.must_end_again, "an end that finds no room on the disk is held");
+    ok(!end_again(inbox, &journal) && !end_again(inbox, &journal), "and held");
+    ok(end_again(inbox, &journal) && !journal.must_end_again, "until there is room");
+    ok(fake_store.n_ends == 1 && fake_store.end == CALL_END_CALLER && fake_store.end_ms == 7 && journal.n_failed == 0,
+       "it is the end that it was");
+
+    fake_store.n_disk_full = 1000;
+    journal_init(&journal, pool, "CA4", "");
+    journal_end(&journal, CALL_END_CALLER, 7);
+    for (int i = 0; i < JOURNAL_END_TRIES + 1; i++)
+        (void)end_again(inbox, &journal);
+    ok(journal_at_rest(&journal) && journal.n_failed == 1, "not for ever");
+
+    journal_init(&journal, pool, "CA5", "");
+    journal_end(&journal, CALL_END_CALLER, 7);
+    (void)end_again(inbox, &journal);
+    journal_end_give_up(&journal);
+    ok(journal_at_rest(&journal) && journal.n_failed == 1, "nor when the daemon stops");
+}
+
 int main(void)
 {
     scoped(inbox_unref) struct inbox *inbox = NULL;
@@ -75,6 +113,7 @@ int main(void)
         return 1;
     test_order(inbox, pool);
     test_room(inbox, pool, n_entries);
+    test_full_disk(inbox, pool);
     journal_pool_free(pool);
     return done_testing();
 }
