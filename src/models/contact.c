@@ -125,6 +125,17 @@ static bool keeps_leading_zero(const char *country)
     return strcmp(country, "39") == 0; /* Italy: the 0 is part of the number */
 }
 
+bool phone_is_withheld(const char *number)
+{
+    static const char *const withheld[] = { "+266696687", "+7378742833", "+2562533", "+8656696",
+                                            "+86282452253" };
+
+    for (size_t i = 0; i < ELEMENTSOF(withheld); i++)
+        if (strcmp(number, withheld[i]) == 0)
+            return true;
+    return false;
+}
+
 int phone_normalise(const char *number, const char *country, char ret_e164[ADDRESS_MAX])
 {
     char room[DIGITS_ROOM], *digits = room, e164[ADDRESS_MAX];
@@ -155,6 +166,8 @@ int phone_normalise(const char *number, const char *country, char ret_e164[ADDRE
     if (n_e164 < DIGITS_MIN || n_e164 > DIGITS_MAX || (plus && *digits == '0'))
         return -EINVAL;
     (void)snprintf(e164, sizeof(e164), "+%s%s", plus ? "" : country, digits);
+    if (phone_is_withheld(e164))
+        return -EINVAL;
     memcpy(ret_e164, e164, sizeof(e164));
     return 0;
 }

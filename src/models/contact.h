@@ -39,6 +39,9 @@ int contact_from_json(struct json_object *json, struct contact *ret_contact);
  * Not libphonenumber: it drops separators and marks of writing direction, turns 00 and a trunk 0 into the
  * country code, and checks the length (7 to 15 digits). It does not know which ranges exist. country ""
  * takes international numbers only.
- * Errors: -EINVAL not a telephone number (anonymous, client:x, sip:...).
+ * Errors: -EINVAL not a telephone number (anonymous, client:x, sip:...), or that of nobody (withheld).
  */
 int phone_normalise(const char *number, const char *country, char ret_e164[ADDRESS_MAX]);
+
+/* How carriers write a withheld number: anonymous, restricted, blocked, unknown, unavailable on a keypad's letters. */
+bool phone_is_withheld(const char *number);

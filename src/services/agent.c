@@ -411,17 +411,11 @@ static void take_more(struct agent *agent, struct agent_reply *reply,
 
 /* --- what comes in --- */
 
-/* How carriers write a withheld number: anonymous, restricted, blocked, unknown, unavailable on a keypad's letters. */
-static const char *const withheld[] = { "+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253" };
-
 static bool is_phone(const char *from)
 {
     char digits[ADDRESS_MAX];
 
-    for (size_t i = 0; i < ELEMENTSOF(withheld); i++)
-        if (strcmp(from, withheld[i]) == 0)
-            return false;
-    return !from[strspn(from, "+0123456789 -()")] &&
+    return !phone_is_withheld(from) && !from[strspn(from, "+0123456789 -()")] &&
            spoken_digits("", from, digits, sizeof(digits)) >= PHONE_DIGITS_MIN;
 }
 

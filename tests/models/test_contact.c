@@ -63,6 +63,11 @@ static const struct {
     { "", "972", NULL },
     { " - ", "972", NULL },
     { "anonymous", "972", NULL },
+    { "+266696687", "972", NULL }, /* withheld, as carriers write it: one caller's contact is not another's */
+    { "00266696687", "972", NULL },
+    { "+7378742833", "972", NULL },
+    { "+86282452253", "972", NULL },
+    { "+266696688", "972", "+266696688" },
     { "Restricted", "972", NULL },
     { "unknown", "972", NULL },
     { "client:x", "972", NULL },

@@ -401,9 +401,12 @@ static void test_hidden_number(void)
 {
     static const struct step open = { do_open, "CAh", "{\"From\":\"anonymous\",\"To\":\"+972\"}", .now_ms = NOW };
     static const struct step learn = { do_learn, "CAh", .field = "callback", .value = "0521111111", .now_ms = NOW + 1 };
+    static const struct step withheld = { do_open, "CAw", "{\"From\":\"+266696687\",\"To\":\"+972\"}", .now_ms = NOW };
     int n = n_rows(DB_CONTACTS);
     scoped(json_object_put) struct json_object *whole = NULL;
 
+    is_int(take(&withheld), 0, "a caller whose carrier writes that he hides his number");
+    is_str(read_call("CAw")->contact_id, "", "shares no contact with all who do");
     is_int(take(&open), 0, "a caller who hides his number");
     is_str(read_call("CAh")->contact_id, "", "is no contact");
     is_int(take(&learn), 0, "until he tells something");
