@@ -109,6 +109,42 @@ static void run(struct loop *loop, struct inbox *inbox, struct session_env *env,
     fake_loop_run(loop, 0);
 }
 
+/* Returns: whether it is over then. */
+static bool run_until(struct session *session, struct inbox *inbox, unsigned *ms, unsigned until_ms)
+{
+    for (; *ms < until_ms && !session_is_over(session); *ms += STEP_MS) {
+        inbox_arm(inbox);
+        inbox_run(inbox);
+        (void)session_run(session, BEGAN_MS + *ms);
+    }
+    return session_is_over(session);
+}
+
+static void run_on_full_disk(struct loop *loop, struct inbox *inbox, struct session_env *env, bool stop)
+{
+    struct speech_call call = { .call_sid = "CA1", .contact_id = "" };
+    struct leg_options options = { .n_inbound = 64, .n_outbound = 64, .loop = loop, .inbox = inbox };
+    struct session *session = NULL;
+    struct leg *leg = NULL;
+    unsigned ms = 0;
+
+    fake_store_reset();
+    fake_store.n_disk_full = 1000;
+    if (leg_new(&options, &leg) < 0 || session_new(env, &call, leg, &session) < 0)
+        return (void)ok(0, "a session");
+    session_begin(session, BEGAN_MS);
+    leg_release(leg, CALL_END_CALLER);
+    ok(!run_until(session, inbox, &ms, 5500), "on a full disk a call waits to be kept");
+    is_int(1000 - fake_store.n_disk_full, 6, "and is offered once a second");
+    if (stop)
+        session_end(session, BEGAN_MS + ms, CALL_END_DRAIN);
+    else
+        fake_store.n_disk_full = 0;
+    ok(run_until(session, inbox, &ms, 7000) && fake_store.n_ends == !stop, "%s", stop ? "but holds up no stop" : "until there is room");
+    session_free(session);
+    fake_loop_run(loop, 0);
+}
+
 int main(void)
 {
     scoped(inbox_unref) struct inbox *inbox = NULL;
@@ -119,6 +155,8 @@ int main(void)
         return 1;
     for (size_t i = 0; i < ELEMENTSOF(cases); i++)
         run(&loop, inbox, &env, i);
+    run_on_full_disk(&loop, inbox, &env, false);
+    run_on_full_disk(&loop, inbox, &env, true);
     journal_pool_free(env.journal);
     fake_loop_done(&loop);
     return done_testing();
