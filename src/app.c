@@ -19,6 +19,7 @@
 #include "server.h"
 #include "services/api_token.h"
 #include "services/crm.h"
+#include "services/http_client.h"
 #include "services/logging.h"
 #include "services/profile.h"
 #include "services/services.h"
@@ -46,7 +47,7 @@ struct app {
     struct listener listeners[LISTENERS_MAX]; /* the server's once it is built */
     size_t n_listeners;
     struct profile *profile;
-    struct stt *stt; /* these two: not on the echo line */
+    struct http_client *client; /* these three: not on the echo line */
     struct tts *tts;
     struct router *router;
     struct server *server;
@@ -148,20 +149,39 @@ static void free_profile(struct app *app)
     profile_free(app->profile);
 }
 
+/* --- the way to other services, where one is configured */
+
+enum { CLIENT_CALLS_MAX = 256 }; /* at once; a call has seldom more than one under way */
+
+static int build_client(struct app *app)
+{
+    struct http_client_options options = { .calls_max = CLIENT_CALLS_MAX, .ca_file = app->config->provider_ca_file };
+
+    if (app->profile->mode == PROFILE_ECHO || !config_stt_url(app->config))
+        return 0;
+    int r = http_client_new(&options, &app->client);
+    return r < 0 ? log_err(r, "cannot start the http client") : 0;
+}
+
+static void free_client(struct app *app)
+{
+    http_client_free(app->client);
+}
+
 /* --- ears and voice; the echo line has neither */
 
 static int build_stt(struct app *app)
 {
     if (app->profile->mode == PROFILE_ECHO)
         return 0;
-    int r = stt_open(app->config, (unsigned)app->config->engine_threads, &app->stt);
+    int r = stt_open(app->config, app->client, (unsigned)app->config->engine_threads, &app->services.stt);
 
     return r < 0 ? log_err(r, "cannot open speech recognition") : 0;
 }
 
 static void free_stt(struct app *app)
 {
-    stt_close(app->stt);
+    stt_close(app->services.stt);
 }
 
 static int build_tts(struct app *app)
@@ -186,7 +206,7 @@ static int build_speech(struct app *app)
         .config = app->config,
         .profile = app->profile,
         .db = app->services.db,
-        .stt = app->stt,
+        .stt = app->services.stt,
         .tts = app->tts,
     };
 
@@ -270,6 +290,7 @@ static const struct part {
     { "store",     build_store,     stop_store,  NULL },
     { "security",  build_security,  NULL,        free_security },
     { "profile",   build_profile,   NULL,        free_profile },
+    { "client",    build_client,    NULL,        free_client },
     { "stt",       build_stt,       NULL,        free_stt },
     { "tts",       build_tts,       NULL,        free_tts },
     { "speech",    build_speech,    NULL,        free_speech },

@@ -410,6 +410,21 @@ static bool country_malformed(const struct config *config)
     return country && (*country == '0' || country[strspn(country, "0123456789")]);
 }
 
+static bool url_malformed(const char *url)
+{
+    return url && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0;
+}
+
+static bool openai_url_malformed(const struct config *config)
+{
+    return url_malformed(config->openai_base_url);
+}
+
+static bool stt_url_malformed(const struct config *config)
+{
+    return url_malformed(config->stt_base_url);
+}
+
 static const struct rule {
     const char *name;
     bool (*broken)(const struct config *config);
@@ -436,6 +451,10 @@ static const struct rule {
       "lmdb:///var/lib/agentlocator/store" },
     { "DEFAULT_COUNTRY", country_malformed, false,
       "is no country code; write its digits alone, e.g. 972" },
+    { "OPENAI_BASE_URL", openai_url_malformed, false,
+      "is no URL; write https://HOST/v1, or http:// for a server on this machine" },
+    { "STT_BASE_URL", stt_url_malformed, false,
+      "is no URL; write https://HOST/v1, or http:// for a server on this machine" },
 };
 
 static void hold_to_rules(struct loading *loading)
@@ -500,6 +519,15 @@ void config_free(struct config *config)
 bool config_is_production(const struct config *config)
 {
     return config->app_env && strcmp(config->app_env, "production") == 0;
+}
+
+const char *config_stt_url(const struct config *config)
+{
+    bool is_default = strcmp(config->openai_base_url, "https://api.openai.com/v1") == 0;
+
+    if (config->stt_base_url)
+        return config->stt_base_url;
+    return config->openai_api_key || !is_default ? config->openai_base_url : NULL;
 }
 
 const char *config_database_path(const struct config *config)

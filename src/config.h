@@ -51,6 +51,9 @@ SCOPED_PTR(struct config, config_free)
 
 bool config_is_production(const struct config *config);
 
+/* Where speech is transcribed; NULL: neither a key nor a URL is set, and nothing leaves this machine. */
+const char *config_stt_url(const struct config *config);
+
 /* The path of a lmdb:// DATABASE_URL. */
 const char *config_database_path(const struct config *config);
 

@@ -9,6 +9,7 @@
 #include "server.h"
 #include "services/services.h"
 #include "services/speech.h"
+#include "services/stt.h"
 #include "utils/clock.h"
 #include "utils/json.h"
 
@@ -48,6 +49,18 @@ static const struct json_field store_fields[] = {
     { "grown", JSON_U64, offsetof(struct db_stats, n_grown), 0, NULL },
     { "map_bytes", JSON_U64, offsetof(struct db_stats, map_bytes), 0, NULL },
     { "used_bytes", JSON_U64, offsetof(struct db_stats, used_bytes), 0, NULL },
+};
+
+static const struct json_field stt_fields[] = {
+    { "asked", JSON_U64, offsetof(struct stt_stats, n_asked), 0, NULL },
+    { "failed", JSON_U64, offsetof(struct stt_stats, n_failed), 0, NULL },
+    { "retries", JSON_U64, offsetof(struct stt_stats, n_retries), 0, NULL },
+    { "refused", JSON_U64, offsetof(struct stt_stats, n_refused), 0, NULL },
+    { "connections", JSON_U64, offsetof(struct stt_stats, n_connections), 0, NULL },
+    { "filtered", JSON_U64, offsetof(struct stt_stats, n_filtered), 0, NULL },
+    { "stepped_down", JSON_U64, offsetof(struct stt_stats, n_stepped_down), 0, NULL },
+    { "unheard", JSON_U64, offsetof(struct stt_stats, n_unheard), 0, NULL },
+    { "tripped", JSON_BOOL, offsetof(struct stt_stats, is_tripped), 0, NULL },
 };
 
 static void fill(const struct services *services, struct status *status)
@@ -97,6 +110,15 @@ static struct json_object *store(const struct services *services)
     return json_write(store_fields, ELEMENTSOF(store_fields), &stats);
 }
 
+static struct json_object *transcription(const struct services *services)
+{
+    struct stt_stats stats = { 0 };
+
+    if (services->stt)
+        stt_stats(services->stt, &stats);
+    return json_write(stt_fields, ELEMENTSOF(stt_fields), &stats);
+}
+
 static int status_get(struct http_request *request, struct http_response *response)
 {
     scoped(json_object_put) struct json_object *json = NULL;
@@ -107,6 +129,7 @@ static int status_get(struct http_request *request, struct http_response *respon
     if (json) {
         json_object_object_add(json, "media_faults", count_faults());
         json_object_object_add(json, "store", store(request->context));
+        json_object_object_add(json, "stt", transcription(request->context));
     }
     struct http_ticket *ticket = json ? request->later(request) : NULL;
     if (!ticket)

@@ -192,9 +192,10 @@ static void do_resume(struct conversation *c, const struct dialogue_action *acti
         say_failed(c, action->say);
 }
 
-static void not_understood(struct conversation *c, unsigned utterance)
+static void not_recognised(struct conversation *c, unsigned utterance)
 {
-    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_TRANSCRIPT, .utterance = utterance, .text = "", .confidence = -1 });
+    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_TRANSCRIPT, .utterance = utterance, .text = "", .confidence = -1,
+                                      .unheard = true });
 }
 
 static void do_recognise(struct conversation *c, const struct dialogue_action *action)
@@ -211,7 +212,7 @@ static void do_recognise(struct conversation *c, const struct dialogue_action *a
             return;
     }
     session_count(&c->env->counters.n_stt_failed, 1);
-    not_understood(c, action->utterance);
+    not_recognised(c, action->utterance);
 }
 
 /* The utterances named are let go of, those with audio once the errand (NULL: none) has read them. */
@@ -398,7 +399,7 @@ static void recognised(struct conversation *c, struct errand *errand)
 
     if (errand->r < 0) {
         session_count(&c->env->counters.n_stt_failed, 1);
-        not_understood(c, errand->number);
+        not_recognised(c, errand->number);
         return;
     }
     tell(c, &(struct dialogue_event){ .kind = DIALOGUE_TRANSCRIPT, .utterance = errand->number, .text = result->text,
@@ -580,6 +581,9 @@ uint64_t conversation_run(struct conversation *c, uint64_t now_ms)
 
 void conversation_settle(struct conversation *c)
 {
+    for (struct errand *errand = c->out; errand; errand = errand->next)
+        if (errand->kind == ERRAND_RECOGNISE)
+            errand_give_up(errand);
     take_came(c);
 }
 

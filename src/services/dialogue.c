@@ -96,9 +96,11 @@ static void on_transcript(struct dialogue *d, const struct dialogue_event *event
 {
     struct heard *utterance = hearing_find(&d->hearing, event->utterance);
 
-    if (utterance && utterance->waiting)
-        hearing_words(&d->hearing, utterance, event->understood && event->text ? event->text : "",
-                      event->confidence, d->now_ms);
+    if (!utterance || !utterance->waiting)
+        return;
+    utterance->unheard = event->unheard;
+    hearing_words(&d->hearing, utterance, event->understood && event->text ? event->text : "",
+                  event->confidence, d->now_ms);
 }
 
 static void on_audio_kept(struct dialogue *d, const struct dialogue_event *event)

@@ -24,7 +24,7 @@ enum dialogue_event_kind {
     DIALOGUE_ANSWERED,       /* the stream began */
     DIALOGUE_SPEECH_STARTED, /* utterance, at_ms */
     DIALOGUE_SPEECH_ENDED,   /* utterance, speech_ms, at_ms */
-    DIALOGUE_TRANSCRIPT,     /* utterance, text, confidence, understood (false: none) */
+    DIALOGUE_TRANSCRIPT,     /* utterance, text, confidence, understood (false: none), unheard */
     DIALOGUE_AUDIO_KEPT,     /* utterance, text = file, "" when it could not be kept */
     DIALOGUE_REPLY,          /* the agent's answer to DO_ASK_AGENT: reply */
     DIALOGUE_SAY_STARTED,    /* say, total_ms (0 unknown): its first frame left, a second ahead of the ear */
@@ -45,6 +45,7 @@ struct dialogue_event {
     const char *text;
     double confidence;
     bool understood;
+    bool unheard; /* nobody could transcribe it, this time */
     const struct agent_reply *reply;
     int end; /* enum call_end */
 };

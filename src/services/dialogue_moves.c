@@ -368,7 +368,7 @@ static bool is_noise(const struct dialogue *d)
 
 bool dialogue_barge_is_true(const struct dialogue *d)
 {
-    bool loud = !dialogue_hears(d, dialogue_listening_for(d)) &&
+    bool loud = (!dialogue_hears(d, dialogue_listening_for(d)) || hearing_unheard(&d->hearing)) &&
                 hearing_speech_ms(&d->hearing) >= BARGE_UNHEARD_MS;
     return has_words(d) || loud;
 }
@@ -399,10 +399,11 @@ void dialogue_decide(struct dialogue *d)
         return;
     }
 
-    /* a free answer whose transcript does not come is kept as it is; another kind is worth asking again */
+    /* a free answer whose transcript does not come, or cannot be had, is kept as it is; another kind is worth asking again */
     enum answer_kind kind = dialogue_listening_for(d);
     bool unheard =
-        !dialogue_hears(d, kind) || (kind == ANSWER_FREE && hearing_waiting(&d->hearing));
+        !dialogue_hears(d, kind) ||
+        (kind == ANSWER_FREE && (hearing_waiting(&d->hearing) || hearing_unheard(&d->hearing)));
 
     turn_from_hearing(&d->hearing, hold_caller(d, d->hearing.list[0].began_ms));
     (void)text_set(d->input_text, sizeof(d->input_text), d->hearing.text);

@@ -3,6 +3,9 @@
  *
  * A kept answer is a WAV file that appears under its name complete and synced, or not at all:
  * <state>/recordings/<CallSid>/<n>.wav, where n is the number of its first utterance.
+ *
+ * Recognition goes up to three ways: an engine thread makes the question and lets it go out; the http client's thread
+ * takes the answer and sends the errand home with it, or to the engine threads once more, for the embedded recogniser.
  */
 #include "services/errand.h"
 
@@ -68,16 +71,41 @@ static int16_t *decode(const struct errand *errand, size_t *ret_n)
     return pcm;
 }
 
+static struct stt_request request_of(const struct errand *errand)
+{
+    return (struct stt_request){ .language = errand->pool->options.language, .expect = errand->recognise.expect };
+}
+
 static void recognise(struct errand *errand, unsigned thread)
 {
-    const struct errand_options *options = &errand->pool->options;
-    struct stt_request request = { .language = options->language, .expect = errand->recognise.expect };
+    struct stt *stt = errand->pool->options.stt;
+    struct stt_request request = request_of(errand);
+    struct stt_question *question = NULL;
     scoped(free) int16_t *pcm = decode(errand, &request.n_samples);
 
     request.pcm = pcm;
-    errand->r = pcm ? stt_recognise(options->stt, thread, &request, &errand->recognise.result) : -ENOMEM;
+    if (pcm && !errand->recognise.is_settled && stt_question_new(stt, &request, &question) == 0) {
+        atomic_store(&errand->recognise.question, question); /* pairs with errand_give_up() */
+        return;
+    }
+    errand->recognise.is_settled = true;
+    errand->r = pcm ? stt_recognise(stt, thread, &request, &errand->recognise.result) : -ENOMEM;
     if (errand->r < 0 && errand->r != -EOPNOTSUPP)
         log_limited(LOG_WARNING, NULL, "speech could not be recognised: %s", strerrordesc_np(-errand->r) ?: "unknown error");
+}
+
+/* On the http client's thread. */
+static void answered(struct stt_question *question)
+{
+    struct errand *errand = question->user;
+    const struct errand_options *options = &errand->pool->options;
+    struct stt_request request = request_of(errand);
+
+    errand->recognise.is_settled = true;
+    errand->r = stt_settle(options->stt, question, &request, &errand->recognise.result);
+    if (errand->r == -EAGAIN && engine_submit(options->engine, &errand->job) == 0)
+        return;
+    inbox_post(options->inbox, &errand->home);
 }
 
 static int sync_path(const char *path)
@@ -159,7 +187,14 @@ static void errand_run(struct engine_job *job, unsigned thread)
 static void errand_done(struct engine_job *job)
 {
     struct errand *errand = (struct errand *)job;
+    bool is_asking = errand->kind == ERRAND_RECOGNISE && !errand->recognise.is_settled && errand->recognise.question;
 
+    if (is_asking) {
+        errand->recognise.question->on_answer = answered;
+        errand->recognise.question->user = errand;
+        stt_ask(errand->recognise.question);
+        return;
+    }
     inbox_post(errand->pool->options.inbox, &errand->home);
 }
 
@@ -194,6 +229,10 @@ struct errand *errand_get(struct errand_pool *pool, enum errand_kind kind, unsig
     errand->n_parts = 0;
     if (kind == ERRAND_SPEAK)
         errand->speak.clip = NULL;
+    if (kind == ERRAND_RECOGNISE) {
+        errand->recognise.question = NULL;
+        errand->recognise.is_settled = false;
+    }
     return errand;
 }
 
@@ -205,10 +244,21 @@ int errand_send(struct errand *errand, void (*on_home)(struct errand *errand), v
     return engine_submit(errand->pool->options.engine, &errand->job);
 }
 
+void errand_give_up(struct errand *errand)
+{
+    struct stt_question *question = errand->kind == ERRAND_RECOGNISE ? atomic_load(&errand->recognise.question) : NULL;
+
+    atomic_store_explicit(&errand->is_unwanted, true, memory_order_relaxed);
+    if (question)
+        stt_give_up(question);
+}
+
 void errand_put(struct errand *errand)
 {
     if (errand->kind == ERRAND_SPEAK)
         clip_unref(steal(&errand->speak.clip));
+    if (errand->kind == ERRAND_RECOGNISE)
+        stt_question_free(errand->recognise.question);
     errand->next = errand->pool->free;
     errand->pool->free = errand;
 }

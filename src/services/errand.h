@@ -53,6 +53,8 @@ struct errand {
         struct {
             enum answer_kind expect;
             struct stt_result result;
+            struct stt_question *_Atomic question; /* what went out over the network; NULL nothing */
+            bool is_settled;                       /* it was answered, or could not be asked */
         } recognise;
         struct {
             char sid[SID_MAX];
@@ -68,4 +70,6 @@ void errand_pool_free(struct errand_pool *pool); /* when all are home */
 struct errand *errand_get(struct errand_pool *pool, enum errand_kind kind, unsigned number);
 /* Errors: -EAGAIN the engines' queue is full; the errand is still the caller's then. */
 int errand_send(struct errand *errand, void (*on_home)(struct errand *errand), void *user);
+/* It is not needed any more: home it comes all the same, but soon. */
+void errand_give_up(struct errand *errand);
 void errand_put(struct errand *errand); /* lets go of what it brought */

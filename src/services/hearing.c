@@ -90,6 +90,14 @@ bool hearing_waiting(const struct hearing *hearing)
     return false;
 }
 
+bool hearing_unheard(const struct hearing *hearing)
+{
+    for (size_t i = 0; i < hearing->n; i++)
+        if (hearing->list[i].unheard)
+            return true;
+    return false;
+}
+
 uint32_t hearing_speech_ms(const struct hearing *hearing)
 {
     uint32_t sum_ms = 0;

@@ -17,6 +17,7 @@ struct heard {
     unsigned number;
     bool open;    /* still speaking */
     bool waiting; /* for its transcript */
+    bool unheard; /* nobody could transcribe it */
     uint64_t began_ms, ended_ms, reported_ms; /* when it really did; when we were told that it ended */
     uint32_t speech_ms;
     size_t n_text; /* bytes of hearing.text, without the space before it */
@@ -41,5 +42,6 @@ void hearing_words(struct hearing *hearing, struct heard *utterance, const char 
 
 bool hearing_open(const struct hearing *hearing);
 bool hearing_waiting(const struct hearing *hearing);
+bool hearing_unheard(const struct hearing *hearing);
 uint32_t hearing_speech_ms(const struct hearing *hearing);
 uint64_t hearing_reported_ms(const struct hearing *hearing); /* the last end we were told of; 0 none */

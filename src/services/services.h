@@ -7,12 +7,14 @@ struct config;
 struct db;
 struct server;
 struct speech;
+struct stt;
 struct twilio_security;
 
 struct services {
     const struct config *config;
     struct db *db;
     struct speech *speech;
+    struct stt *stt; /* NULL on the echo line */
     struct twilio_security *security;
     struct server *server; /* its counters */
     uint64_t started_mono_ms;

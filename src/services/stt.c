@@ -1,27 +1,32 @@
 /*
  * stt.c - speech to text
  *
- * One engine so far, which may be missing: then nothing can be transcribed, which stt_can() says,
- * answers are kept as audio and asked for by keypad, and a warning at start names the package that
- * is not there.
+ * Both engines may be missing: the embedded one when its model is not installed, which leaves a warning that names the
+ * package, Whisper when it is not configured. What nobody can transcribe, which stt_can() says, is kept as audio or
+ * asked for by keypad. Whisper can everything; when it fails, each question takes one step down by itself, so that a
+ * call goes on with what there is.
  */
 #include "services/stt.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "config.h"
 #include "services/stt_pocketsphinx.h"
+#include "services/stt_whisper.h"
 #include "utils/language.h"
 #include "utils/log.h"
 
 struct stt {
     struct stt_pocketsphinx *embedded; /* NULL: there is none */
+    struct stt_whisper *whisper;       /* NULL: not configured */
     unsigned n_threads;
+    _Atomic uint64_t n_filtered, n_stepped_down, n_unheard;
 };
 
-int stt_open(const struct config *config, unsigned n_threads, struct stt **ret_stt)
+int stt_open(const struct config *config, struct http_client *client, unsigned n_threads, struct stt **ret_stt)
 {
     scoped(stt_close) struct stt *stt = calloc(1, sizeof(*stt));
     const char *why;
@@ -34,6 +39,13 @@ int stt_open(const struct config *config, unsigned n_threads, struct stt **ret_s
         return r;
     if (r < 0)
         (void)log_warning(r, "no answer is recognised, install pocketsphinx-en-us: %s", why);
+    if (client && config_stt_url(config)) {
+        r = stt_whisper_open(config, client, &stt->whisper);
+        if (r < 0)
+            return log_err(r, "Whisper cannot be asked at STT_BASE_URL or OPENAI_BASE_URL");
+        log_info("answers are transcribed by %s at %s", config->stt_model,
+                 config->stt_base_url ? "STT_BASE_URL" : "OPENAI_BASE_URL");
+    }
     *ret_stt = steal(&stt);
     return 0;
 }
@@ -43,12 +55,18 @@ void stt_close(struct stt *stt)
     if (!stt)
         return;
     stt_pocketsphinx_close(stt->embedded);
+    stt_whisper_close(stt->whisper);
     free(stt);
+}
+
+static bool embedded_can(const struct stt *stt, const char *language, enum answer_kind expect)
+{
+    return stt->embedded && language_is(language, "en") && stt_pocketsphinx_can(expect);
 }
 
 bool stt_can(const struct stt *stt, const char *language, enum answer_kind expect)
 {
-    return stt->embedded && language_is(language, "en") && stt_pocketsphinx_can(expect);
+    return stt->whisper || embedded_can(stt, language, expect);
 }
 
 int stt_recognise(struct stt *stt, unsigned thread, const struct stt_request *request,
@@ -56,7 +74,60 @@ int stt_recognise(struct stt *stt, unsigned thread, const struct stt_request *re
 {
     assert(thread < stt->n_threads);
     *ret_result = (struct stt_result){ .confidence = -1 };
-    if (!stt_can(stt, request->language, request->expect))
+    if (!embedded_can(stt, request->language, request->expect))
         return -EOPNOTSUPP;
     return stt_pocketsphinx_recognise(stt->embedded, thread, request, ret_result);
+}
+
+/* --- without waiting */
+
+int stt_question_new(struct stt *stt, const struct stt_request *request, struct stt_question **ret_question)
+{
+    return stt->whisper ? stt_whisper_question(stt->whisper, request, ret_question) : -EOPNOTSUPP;
+}
+
+void stt_question_free(struct stt_question *question)
+{
+    if (question)
+        question->release(question);
+}
+
+void stt_ask(struct stt_question *question)
+{
+    question->ask(question);
+}
+
+void stt_give_up(struct stt_question *question)
+{
+    question->give_up(question);
+}
+
+int stt_settle(struct stt *stt, const struct stt_question *question, const struct stt_request *request,
+               struct stt_result *ret_result)
+{
+    bool can = embedded_can(stt, request->language, request->expect);
+
+    if (question->r == -ECANCELED)
+        return question->r;
+    if (question->r == 0) {
+        stt->n_filtered += !question->result.understood;
+        *ret_result = question->result;
+        return 0;
+    }
+    *(can ? &stt->n_stepped_down : &stt->n_unheard) += 1;
+    log_limited(LOG_WARNING, NULL, "Whisper does not answer: %s%s%.0u; %s", question->why,
+                question->status ? ", HTTP " : "", question->status,
+                can ? "the embedded recogniser is asked" : "the answer is kept as audio");
+    return can ? -EAGAIN : -EOPNOTSUPP;
+}
+
+void stt_stats(struct stt *stt, struct stt_stats *ret_stats)
+{
+    *ret_stats = (struct stt_stats){
+        .n_filtered = stt->n_filtered,
+        .n_stepped_down = stt->n_stepped_down,
+        .n_unheard = stt->n_unheard,
+    };
+    if (stt->whisper)
+        stt_whisper_stats(stt->whisper, ret_stats);
 }

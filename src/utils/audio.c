@@ -311,25 +311,35 @@ static void header_write(const struct wav *wav, uint32_t n_data, uint8_t ret_hea
     le_put(ret_header + 40, n_data, 4);
 }
 
-int wav_write(const char *path, const struct wav *wav)
+int wav_print(const struct wav *wav, uint8_t **ret_bytes, size_t *ret_n)
 {
-    size_t n_values = wav->n_samples * wav->n_channels;
-    uint8_t header[44], piece[4096];
+    size_t n_values = wav->n_samples * wav->n_channels, n = 44 + 2 * n_values;
 
     if (n_values > (WAV_SIZE_PIPE - 64) / 2)
         return -EFBIG;
+    uint8_t *bytes = malloc(n);
+    if (!bytes)
+        return -ENOMEM;
+    header_write(wav, (uint32_t)(n_values * 2), bytes);
+    for (size_t i = 0; i < n_values; i++)
+        le_put(bytes + 44 + 2 * i, (uint16_t)wav->pcm[i], 2);
+    *ret_bytes = bytes;
+    *ret_n = n;
+    return 0;
+}
 
+int wav_write(const char *path, const struct wav *wav)
+{
+    scoped(free) uint8_t *bytes = NULL;
+    size_t n;
+
+    int r = wav_print(wav, &bytes, &n);
+    if (r < 0)
+        return r;
     scoped(fclose) FILE *file = fopen(path, "we");
     if (!file)
         return -errno;
-    header_write(wav, (uint32_t)(n_values * 2), header);
-    (void)fwrite(header, 1, sizeof(header), file); /* ferror() knows */
-    for (size_t at = 0; at < n_values;) {
-        size_t n = 0;
-        for (; n < sizeof(piece) && at < n_values; n += 2)
-            le_put(piece + n, (uint16_t)wav->pcm[at++], 2);
-        (void)fwrite(piece, 1, n, file);
-    }
+    (void)fwrite(bytes, 1, n, file); /* ferror() knows */
     if (fflush(file) != 0 || ferror(file))
         return -(errno ? errno : EIO);
     return fclose(steal(&file)) == 0 ? 0 : -errno;

@@ -33,6 +33,8 @@ struct wav {
 int wav_parse(const void *bytes, size_t n, struct wav *ret_wav, const char **ret_why);
 int wav_read(const char *path, struct wav *ret_wav, const char **ret_why);
 int wav_write(const char *path, const struct wav *wav);
+/* The same file in memory. Owner: *ret_bytes is to be freed. Errors: -EFBIG, -ENOMEM. */
+int wav_print(const struct wav *wav, uint8_t **ret_bytes, size_t *ret_n);
 void wav_done(struct wav *wav);
 
 /* One channel (the mean of two) at another rate. Owner, Thread, Errors: see audio_resample(). */

@@ -39,6 +39,30 @@ bool stt_can(const struct stt *stt, const char *language, enum answer_kind expec
     return expect != ANSWER_FREE;
 }
 
+/* Nobody over the network. */
+int stt_question_new(struct stt *stt, const struct stt_request *request, struct stt_question **ret_question)
+{
+    return -EOPNOTSUPP;
+}
+
+void stt_question_free(struct stt_question *question)
+{
+}
+
+void stt_ask(struct stt_question *question)
+{
+}
+
+void stt_give_up(struct stt_question *question)
+{
+}
+
+int stt_settle(struct stt *stt, const struct stt_question *question, const struct stt_request *request,
+               struct stt_result *ret_result)
+{
+    return -EOPNOTSUPP;
+}
+
 int stt_recognise(struct stt *stt, unsigned thread, const struct stt_request *request, struct stt_result *ret_result)
 {
     static const char *const answers[ANSWER_N_KINDS] = {

@@ -289,7 +289,7 @@ static void test_missing(bool have_model)
         scoped(stt_close) struct stt *stt = NULL;
         if (rows[i].needs_model && !have_model)
             continue;
-        int r = stt_open(&rows[i].config, 1, &stt);
+        int r = stt_open(&rows[i].config, NULL, 1, &stt);
         ok(r == 0 && !stt_can(stt, "en", ANSWER_YESNO),
            "%s: opened all the same, and it says that it cannot", rows[i].what);
     }
@@ -312,7 +312,7 @@ static void test_other_model(const struct recordings *recordings)
         skip("no model for 8 kHz: the shared folder is not there");
         return;
     }
-    ok(stt_open(&config, 1, &stt) == 0 && stt_can(stt, "en", ANSWER_DIGITS),
+    ok(stt_open(&config, NULL, 1, &stt) == 0 && stt_can(stt, "en", ANSWER_DIGITS),
        "a model for 8 kHz is taken");
     struct tally digits = try_recordings(stt, recordings, &subsets[2].set);
     ok(digits.n_right * 4 >= digits.n * 3, "and hears digits: %zu of %zu", digits.n_right,
@@ -331,7 +331,7 @@ int main(void)
         skip("no acoustic model: install pocketsphinx-en-us");
         return done_testing();
     }
-    if (!ok(stt_open(&installed, 2, &stt) == 0, "the installed model is opened"))
+    if (!ok(stt_open(&installed, NULL, 2, &stt) == 0, "the installed model is opened"))
         return done_testing();
     test_kinds(stt);
     test_sounds(stt);

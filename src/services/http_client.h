@@ -1,0 +1,91 @@
+#pragma once
+/*
+ * http_client.h - requests to other services, without waiting for them
+ *
+ * One thread carries all calls: connections are kept and shared, HTTP/2 is used where it is offered, certificates are
+ * verified, proxies are taken from the environment (http_proxy, https_proxy, no_proxy). Every call that is started
+ * ends, once, by its done(), whatever happens.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "utils/inbox.h"
+#include "utils/scoped.h"
+
+struct http_client;
+struct http_provider;
+
+struct http_client_options {
+    unsigned calls_max;  /* at once; one more ends with -EAGAIN */
+    const char *ca_file; /* PEM, in place of the system's; NULL */
+};
+
+int http_client_new(const struct http_client_options *options, struct http_client **ret_client);
+/* Ends what is under way (-ECANCELED). Nobody may start calls any more. */
+void http_client_free(struct http_client *client);
+SCOPED_PTR(struct http_client, http_client_free)
+
+/* Where calls go to: what is known of its health is shared by them. */
+struct http_provider_options {
+    const char *base_url;    /* see http_join() */
+    const char *path;
+    const char *key;         /* sent as a bearer token; NULL none */
+    unsigned connect_ms;
+};
+
+/* Copies the texts. Errors: -EINVAL the URL; -EMSGSIZE; -ENOMEM. */
+int http_provider_new(struct http_client *client, const struct http_provider_options *options,
+                      struct http_provider **ret_provider);
+void http_provider_free(struct http_provider *provider); /* when no call of it is under way */
+SCOPED_PTR(struct http_provider, http_provider_free)
+
+struct http_provider_stats {
+    uint64_t n_calls, n_failed, n_retries, n_refused, n_connections; /* refused: by the breaker, unasked */
+    bool is_open; /* the breaker lets nothing through */
+};
+void http_provider_stats(struct http_provider *provider, struct http_provider_stats *ret_stats); /* any thread */
+
+/* Of a multipart/form-data body; lent until done(). */
+struct http_part {
+    const char *name;
+    const void *bytes;
+    size_t n;
+    const char *filename, *type; /* NULL none */
+};
+
+/* Embedded in the caller's own struct; the client's from http_start() until done() is called. */
+struct http_call {
+    struct http_provider *provider;
+    const struct http_part *parts; /* what is posted */
+    size_t n_parts;
+    bool is_repeatable;         /* asking twice does no harm */
+    unsigned first_byte_ms;     /* from the beginning of an attempt */
+    unsigned stall_ms;          /* between bytes */
+    unsigned total_ms;          /* with all attempts */
+    size_t body_max;
+    void (*done)(struct http_call *call); /* on the client's thread: quick, or hand on */
+
+    /*
+     * Answer. r: 0 and 2xx; -EREMOTEIO any other status; -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET, -EHOSTUNREACH,
+     * -EPROTO the certificate or TLS, -EFBIG over body_max, -EHOSTDOWN the breaker is open, -EAGAIN too many calls,
+     * -ECANCELED, -ENOMEM, -EIO.
+     */
+    int r;
+    const char *why; /* the same in words, without anything secret */
+    unsigned status; /* 0: no answer */
+    bool is_json;    /* by its content type */
+    char *body;      /* NUL-terminated; the caller's, to be freed; NULL none */
+    size_t n_body;
+
+    /* the client's; is_unwanted begins false */
+    struct inbox_item start;
+    _Atomic bool is_unwanted;
+};
+
+/* Thread: any; never blocks, never allocates. */
+void http_start(struct http_call *call);
+
+/* Let it end soon with -ECANCELED, if it has not ended. The call must still be there. Thread: any; as http_start(). */
+void http_abort(struct http_call *call);

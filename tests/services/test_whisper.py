@@ -1,0 +1,121 @@
+"""test_whisper.py - calls whose answers a Whisper-shaped service transcribes, and every way it can fail in"""
+
+import concurrent.futures
+import os
+import re
+import struct
+import sys
+import tempfile
+import wave
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import floor
+import tap
+from daemon import Daemon, finish_call
+from standins.whisper import Standin
+
+KEY = "sk-not-to-be-seen"
+SCRATCH = tempfile.TemporaryDirectory()
+
+
+def voice():
+    """A caller who hums for a second; what he says the stand-in knows."""
+    path = os.path.join(SCRATCH.name, "hum.wav")
+    with wave.open(path, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(8000)
+        hum = [int(9000 * (1 if i // 40 % 2 else -1) * (0.4 + 0.6 * (i // 400 % 2))) for i in range(9600)]
+        out.writeframes(struct.pack(f"<{len(hum)}h", *hum) + bytes(8000))
+    return path
+
+
+HUM = voice()
+
+
+def held(url, **env):
+    """(the call as it was kept, status, log) after a caller hummed"""
+    with Daemon(AGENT_PROFILE="receptionist-en", BUSINESS_NAME="Acme", OPENAI_API_KEY=KEY, STT_BASE_URL=url,
+                NO_PROXY="*", **env) as daemon:
+        process = daemon.call("--from", "+14125550123", "--wav", HUM, "--seconds", "12")
+        _, result, _ = finish_call(process)
+        call = daemon.kept("calls", result["each"][0]["call_sid"]) if result else {"turns": []}
+        return call, daemon.status()["stt"], daemon.log
+
+
+def said(call):
+    return [turn for turn in call["turns"] if turn["who"] == "caller"]
+
+
+# --- it answers
+
+with Standin() as s:
+    s.text = "My boiler leaks."
+    call, status, log = held(f"http://127.0.0.1:{s.port}/ok/v1")
+    first = said(call)[0] if said(call) else {}
+    tap.same(first.get("text"), "My boiler leaks.", "a free answer is transcribed")
+    tap.ok(0.7 < first.get("confidence", -1) < 0.9, "with how sure Whisper was")
+    path, headers, form = s.requests[0] if s.requests else ("", {}, {})
+    tap.same(path, "/ok/v1/audio/transcriptions", "it is asked at the documented path")
+    tap.same(headers.get("Authorization"), f"Bearer {KEY}", "with the key")
+    tap.same({name: value[1].decode() for name, value in form.items() if name != "file"},
+             {"response_format": "verbose_json", "model": "whisper-1", "temperature": "0", "language": "en", "prompt": "Acme."},
+             "and the documented fields")
+    name, audio = form.get("file", ("", b""))
+    tap.same((name, audio[:4], audio[8:12], struct.unpack("<I", audio[24:28])[0]), ("a.wav", b"RIFF", b"WAVE", 8000),
+             "the audio is WAV of 8 kHz with a name that says so")
+    tap.ok(KEY not in log, "the key is not in the log")
+    tap.same((status["failed"], status["unheard"]), (0, 0), "nothing failed")
+
+# --- it does not: each has one outcome, and the call goes on
+
+FAULTS = [
+    # the way, what the log says, transcribed after all
+    ("malformed", "no transcription", False),
+    ("html", "no transcription", False),
+    ("unauthorised", "HTTP 401", False),
+    ("busy", "HTTP 429", False),
+    ("busyonce", None, True),
+    ("spent", "HTTP 429", False),
+    ("broken", "HTTP 500", False),
+    ("brokenonce", None, True),
+    ("final", "HTTP 500", False),
+    ("stall", "half way", False),
+    ("silent", "not there in time", False),
+    ("reset", "broke", False),
+    ("oversized", "too long", False),
+    ("plain", None, True),
+]
+with Standin() as s, concurrent.futures.ThreadPoolExecutor(len(FAULTS)) as pool:
+    calls = pool.map(lambda fault: held(f"http://127.0.0.1:{s.port}/{fault[0]}/v1", STT_TIMEOUT_MS="1500"), FAULTS)
+    for (how, cause, good), (call, status, log) in zip(FAULTS, calls):
+        first = said(call)[0] if said(call) else {}
+        if good:
+            tap.same(first.get("text"), "hello there", f"{how}: transcribed after all")
+        else:
+            tap.ok(first.get("text") == "" and first.get("audio"), f"{how}: the audio is kept")
+            tap.ok(re.search(f"Whisper does not answer: .*{cause}", log), f"{how}: and the log says why")
+            tap.ok(status["unheard"] >= 1, f"{how}: it is counted")
+        tap.ok(sum(turn["who"] == "agent" for turn in call["turns"]) >= 2, f"{how}: the call goes on")
+        tap.ok(KEY not in log, f"{how}: without the key in the log")
+
+certificate = floor.make_certificate(SCRATCH.name, "localhost")
+with Standin(certificate) as s:
+    call, _, log = held(f"https://localhost:{s.port}/ok/v1")
+    tap.ok("the certificate does not verify" in log and not s.requests, "a certificate that does not verify: nothing is sent")
+    call, _, log = held(f"https://localhost:{s.port}/ok/v1", PROVIDER_CA_FILE=certificate[0])
+    tap.same((said(call) or [{}])[0].get("text"), "hello there", "one that PROVIDER_CA_FILE vouches for is taken")
+
+# --- killed within a call
+
+with Standin() as s:
+    with Daemon(AGENT_PROFILE="receptionist-en", OPENAI_API_KEY=KEY, STT_BASE_URL=f"http://127.0.0.1:{s.port}/ok", NO_PROXY="*") as daemon:
+        process = daemon.call("--from", "+14125550123", "--wav", HUM, "--wav", HUM, "--seconds", "20")
+        while not s.requests and process.poll() is None:
+            s.over.wait(0.05)
+        s.how = "silent"
+        _, result, _ = finish_call(process)
+        turns = said(daemon.kept("calls", result["each"][0]["call_sid"]))
+        tap.ok(turns[0]["text"] == "hello there" and len(turns) > 1 and turns[1]["audio"],
+               "killed within a call: what follows is kept as audio, and the conversation goes on")
+tap.done()
