@@ -3,6 +3,7 @@
  */
 #include "models/call.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -48,6 +49,15 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct call, params, JSON_OBJECT),
     JSON_FIELD(struct call, param_order, JSON_OBJECT),
 };
+
+bool call_sid_is_plain(const char *sid)
+{
+    size_t n = 0;
+
+    while (isalnum((unsigned char)sid[n]))
+        n++;
+    return n && n < SID_MAX && !sid[n];
+}
 
 void call_done(struct call *call)
 {

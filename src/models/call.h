@@ -55,6 +55,9 @@ struct call {
     struct json_object *learnt; /* object: field -> value, of this call; owned; may be NULL */
 };
 
+/* Letters and digits, and not too many: a SID names files, and rows of the store. */
+bool call_sid_is_plain(const char *sid);
+
 void call_done(struct call *call); /* releases what the struct owns, not the struct */
 static inline void scoped_call_done(struct call *call)
 {

@@ -25,7 +25,6 @@
  */
 #include "routes/routes.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -82,21 +81,11 @@ static int prepare_call(struct webhook *webhook, const struct http_request *requ
     return make_token(webhook->token);
 }
 
-/* Letters and digits: the SID names files, and rows of the store. */
-static bool is_sid(const char *sid)
-{
-    size_t n = 0;
-
-    while (isalnum((unsigned char)sid[n]))
-        n++;
-    return n && n < SID_MAX && !sid[n];
-}
-
 static int keep_call(struct db_txn *txn, struct webhook *webhook)
 {
     scoped(call_done) struct call call = { .started_ms = webhook->now_ms, .sequence = -1 };
 
-    if (!is_sid(webhook_field(webhook, "CallSid")))
+    if (!call_sid_is_plain(webhook_field(webhook, "CallSid")))
         return -EINVAL;
     text_set(call.sid, sizeof(call.sid), webhook_field(webhook, "CallSid"));
     text_set(call.account_sid, sizeof(call.account_sid), webhook_field(webhook, "AccountSid"));
@@ -184,7 +173,7 @@ static int keep_status(struct db_txn *txn, struct webhook *webhook)
                *sid = webhook_field(webhook, "CallSid");
     int status = call_status_parse(name, strlen(name));
 
-    if (!is_sid(sid))
+    if (!call_sid_is_plain(sid))
         return -EINVAL;
     return crm_call_status(txn, sid, status < 0 ? CALL_RINGING : (enum call_status)status,
                            status < 0 ? -1 : sequence_of(webhook), webhook->params,
@@ -227,7 +216,7 @@ static int keep_recording(struct db_txn *txn, struct webhook *webhook)
 {
     const char *sid = webhook_field(webhook, "CallSid");
 
-    if (!is_sid(sid))
+    if (!call_sid_is_plain(sid))
         return -EINVAL;
     if (!*webhook_field(webhook, "RecordingSid"))
         return 0; /* a <Record> that recorded nothing */

@@ -10,7 +10,6 @@
  */
 #include "services/speech.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -297,16 +296,6 @@ int speech_new(const struct speech_options *options, struct speech **ret_speech)
     return 0;
 }
 
-static bool is_sid(const char *sid)
-{
-    size_t n = strlen(sid);
-
-    for (size_t i = 0; i < n; i++)
-        if (!isalnum((unsigned char)sid[i]))
-            return false;
-    return n > 0 && n < SID_MAX;
-}
-
 /* Under the lock. */
 static int refusal(struct speech *speech, const char *sid)
 {
@@ -360,7 +349,7 @@ int speech_start_call(struct speech *speech, const struct speech_call *call, str
     struct line *line = NULL;
     struct leg *leg = NULL;
 
-    if (!is_sid(call->call_sid))
+    if (!call_sid_is_plain(call->call_sid))
         return -EINVAL;
 
     pthread_mutex_lock(&speech->lock);
