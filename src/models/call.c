@@ -27,6 +27,8 @@ static const char *const ends[CALL_N_END] = {
     [CALL_END_DRAIN] = "daemon stopped",
     [CALL_END_LOST] = "daemon died",
     [CALL_END_TOO_LONG] = "too long",
+    [CALL_END_TRANSFER] = "transfer",
+    [CALL_END_TROUBLE] = "trouble",
 };
 
 static const struct json_field fields[] = {

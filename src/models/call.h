@@ -33,7 +33,17 @@ enum call_end {
     CALL_END_DRAIN,      /* the daemon had to stop */
     CALL_END_LOST,       /* kill -9 */
     CALL_END_TOO_LONG,   /* CALL_MAX_SECONDS */
+    CALL_END_TRANSFER,   /* the caller is handed to a human */
+    CALL_END_TROUBLE,    /* nothing of ours could go on: a human is dialled, or a message recorded */
     CALL_N_END
+};
+
+/* Somebody else took over, since one failed. */
+struct call_step {
+    const char *part;     /* "stt", "chat", "tts" */
+    const char *from, *to; /* "whisper", "embedded"; to "": nobody */
+    const char *cause;
+    uint64_t at_ms;       /* unix time */
 };
 
 struct call {

@@ -39,6 +39,13 @@ static const struct json_field time_fields[] = {
     JSON_FIELD(struct turn_times, first_sentence, JSON_U64),
     JSON_FIELD(struct turn_times, first_audio, JSON_U64),
     JSON_FIELD(struct turn_times, first_frame, JSON_U64),
+    JSON_FIELD(struct turn_times, listened, JSON_U64),
+    JSON_FIELD(struct turn_times, stt_asked, JSON_U64),
+    JSON_FIELD(struct turn_times, stt_answered, JSON_U64),
+    JSON_FIELD(struct turn_times, chat_asked, JSON_U64),
+    JSON_FIELD(struct turn_times, chat_answered, JSON_U64),
+    JSON_FIELD(struct turn_times, tts_asked, JSON_U64),
+    JSON_FIELD(struct turn_times, tts_answered, JSON_U64),
 };
 
 int answer_kind_parse(const char *name)

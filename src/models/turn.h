@@ -23,6 +23,10 @@ enum answer_kind {
 /* Milestones of a caller's turn up to the first sound of the reply, unix ms; 0: did not happen. */
 struct turn_times {
     uint64_t speech_end, decided, transcript, first_token, first_sentence, first_audio, first_frame;
+    uint64_t listened;                   /* when the silence that ends a turn was long enough; decided comes after it */
+    uint64_t stt_asked, stt_answered;    /* waits for a provider: given to the network, whole answer there */
+    uint64_t chat_asked, chat_answered;  /* answered: the first sentence was complete */
+    uint64_t tts_asked, tts_answered;    /* answered: the first audio of the first sentence of the reply */
 };
 
 struct turn {

@@ -13,7 +13,7 @@
 
 #include "services/profile.h"
 
-enum { AGENT_SENTENCES_MAX = 5, AGENT_LEARNT_MAX = 4, AGENT_FIELD_MAX = 32, AGENT_VALUE_MAX = 256,
+enum { AGENT_SENTENCES_MAX = 8, AGENT_LEARNT_MAX = 4, AGENT_FIELD_MAX = 32, AGENT_VALUE_MAX = 256,
        AGENT_TURNS_MAX = 512,
        AGENT_SENTENCE_MAX = PROFILE_TEXT_MAX /* bytes, with NUL */ };
 
@@ -61,7 +61,10 @@ struct agent_reply {
     unsigned digits_min, digits_max; /* of a keyed or spoken number; 0 any */
     struct agent_learnt learnt[AGENT_LEARNT_MAX];
     size_t n_learnt;
-    bool end; /* say it, then hang up */
+    bool more; /* further parts of this reply follow; expect and what is after it are of the last part */
+    bool end;  /* say it, then hang up */
+    int end_as; /* enum call_end; CALL_END_NONE: as the dialogue sees it */
+    char whatsapp[AGENT_SENTENCE_MAX]; /* to be sent to the caller; "" nothing */
 };
 
 int agent_new(const struct profile *profile, const struct agent_caller *caller, struct agent **ret_agent);

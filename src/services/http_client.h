@@ -31,7 +31,8 @@ SCOPED_PTR(struct http_client, http_client_free)
 struct http_provider_options {
     const char *base_url;    /* see http_join() */
     const char *path;
-    const char *key;         /* sent as a bearer token; NULL none */
+    const char *user;        /* with it the key is a password (Basic), else a bearer token; NULL none */
+    const char *key;         /* NULL none */
     unsigned connect_ms;
 };
 
@@ -40,6 +41,12 @@ int http_provider_new(struct http_client *client, const struct http_provider_opt
                       struct http_provider **ret_provider);
 void http_provider_free(struct http_provider *provider); /* when no call of it is under way */
 SCOPED_PTR(struct http_provider, http_provider_free)
+
+/*
+ * Have a connection open, with its handshakes done, for whoever asks next; nothing when one was used a moment ago.
+ * Thread: any; never blocks, never allocates.
+ */
+void http_warm(struct http_provider *provider);
 
 struct http_provider_stats {
     uint64_t n_calls, n_failed, n_retries, n_refused, n_connections; /* refused: by the breaker, unasked */
@@ -58,13 +65,23 @@ struct http_part {
 /* Embedded in the caller's own struct; the client's from http_start() until done() is called. */
 struct http_call {
     struct http_provider *provider;
-    const struct http_part *parts; /* what is posted */
+    const struct http_part *parts; /* what is posted: these, */
     size_t n_parts;
+    const char *content;        /* or these bytes; lent until done() */
+    size_t n_content;
+    const char *content_type;   /* "application/json" */
+    const char *bearer;         /* in place of the provider's key; lent until done(); NULL none */
     bool is_repeatable;         /* asking twice does no harm */
     unsigned first_byte_ms;     /* from the beginning of an attempt */
     unsigned stall_ms;          /* between bytes */
     unsigned total_ms;          /* with all attempts */
     size_t body_max;
+    /*
+     * The body of a 2xx answer as it comes, on the client's thread, in place of gathering it: body stays NULL, and
+     * body_max is of all of it. After the first bytes nothing is tried again. NULL: it is gathered.
+     * Returns: 0, or a negative error with which the call ends at once (why: "its answer was refused").
+     */
+    int (*on_bytes)(struct http_call *call, const char *bytes, size_t n);
     void (*done)(struct http_call *call); /* on the client's thread: quick, or hand on */
 
     /*
@@ -75,6 +92,7 @@ struct http_call {
     int r;
     const char *why; /* the same in words, without anything secret */
     unsigned status; /* 0: no answer */
+    uint64_t asked_ms, first_ms, done_ms; /* clock_mono_ms(): given to the network first, first byte of the body, end; 0 never */
     bool is_json;    /* by its content type */
     char *body;      /* NUL-terminated; the caller's, to be freed; NULL none */
     size_t n_body;

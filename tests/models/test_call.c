@@ -93,7 +93,8 @@ static const struct {
       "{\"who\":\"caller\",\"text\":\"\u05db\u05df\",\"full\":\"\",\"audio\":\"CA1/1.wav\",\"expected\":\"yesno\","
       "\"start_ms\":1,\"end_ms\":2,\"confidence\":0.75,\"interrupted\":false,\"keyed\":true,\"times\":{"
       "\"speech_end\":1,\"decided\":2,\"transcript\":3,\"first_token\":4,\"first_sentence\":5,\"first_audio\":6,"
-      "\"first_frame\":7}}",
+      "\"first_frame\":7,\"listened\":8,\"stt_asked\":9,\"stt_answered\":10,\"chat_asked\":11,\"chat_answered\":12,"
+      "\"tts_asked\":13,\"tts_answered\":14}}",
       "", "a whole turn" },
     { turn_round, "{\"who\":\"agent\",\"text\":\"Hello\"}",
       "{\"who\":\"agent\",\"text\":\"Hello\",\"full\":\"\",\"audio\":\"\",\"expected\":\"free\",\"start_ms\":0,"
