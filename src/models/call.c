@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "utils/json.h"
+#include "utils/text.h"
 
 static const char *const statuses[CALL_N_STATUS] = {
     [CALL_RINGING] = "ringing",     [CALL_IN_PROGRESS] = "in-progress",
@@ -46,6 +47,8 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct call, ended_ms, JSON_U64),
     JSON_FIELD(struct call, sequence, JSON_I64),
     JSON_FIELD(struct call, n_turns, JSON_U32),
+    JSON_FIELD(struct call, n_steps, JSON_U32),
+    JSON_FIELD(struct call, steps, JSON_ARRAY),
     JSON_FIELD(struct call, learnt, JSON_OBJECT),
     JSON_FIELD(struct call, recordings, JSON_ARRAY),
     JSON_FIELD(struct call, params, JSON_OBJECT),
@@ -83,6 +86,34 @@ int call_status_parse(const char *name, size_t n)
 const char *call_end_name(enum call_end end)
 {
     return ends[end];
+}
+
+/* Nothing that a terminal would obey, no line breaks, no more than size bytes. */
+static int add_step_text(struct json_object *json, const char *key, const char *raw, size_t size)
+{
+    char text[STEP_CAUSE_MAX];
+    size_t n = text_set(text, size, raw ?: "");
+
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            text[i] = ' ';
+    return json_add(json, key, json_text(text, n));
+}
+
+struct json_object *call_step_to_json(const struct call_step *step)
+{
+    scoped(json_object_put) struct json_object *json = json_object_new_object();
+    int r = json ? json_add(json, "at_ms", json_object_new_uint64(step->at_ms)) : -ENOMEM;
+
+    if (r == 0)
+        r = add_step_text(json, "part", step->part, STEP_PART_MAX);
+    if (r == 0)
+        r = add_step_text(json, "from", step->from, STEP_NAME_MAX);
+    if (r == 0)
+        r = add_step_text(json, "to", step->to, STEP_NAME_MAX);
+    if (r == 0)
+        r = add_step_text(json, "cause", step->cause, STEP_CAUSE_MAX);
+    return r == 0 ? steal(&json) : NULL;
 }
 
 struct json_object *call_to_json(const struct call *call)

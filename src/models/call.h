@@ -38,11 +38,13 @@ enum call_end {
     CALL_N_END
 };
 
-/* Somebody else took over, since one failed. */
+enum { CALL_STEPS_MAX = 32, STEP_PART_MAX = 16, STEP_NAME_MAX = 64, STEP_CAUSE_MAX = 160 };
+
+/* Somebody else took over, since one failed. Neither secrets nor what a caller said go in; what is too long is cut. */
 struct call_step {
     const char *part;     /* "stt", "chat", "tts" */
     const char *from, *to; /* "whisper", "embedded"; to "": nobody */
-    const char *cause;
+    const char *cause;    /* may be NULL */
     uint64_t at_ms;       /* unix time */
 };
 
@@ -59,6 +61,8 @@ struct call {
     uint64_t started_ms, answered_ms, ended_ms; /* unix time; 0 not yet */
     int64_t sequence;                           /* highest status callback seen; -1 none */
     uint32_t n_turns;
+    uint32_t n_steps;            /* ever; steps holds the first CALL_STEPS_MAX */
+    struct json_object *steps;   /* array of {at_ms, part, from, to, cause}; owned; may be NULL */
     struct json_object *params; /* every field of the webhooks, known or not; owned; may be NULL */
     struct json_object *param_order; /* object: param -> order of the callback that brought it; owned; may be NULL */
     struct json_object *recordings; /* array of what handle_recording brought; owned; may be NULL */
@@ -78,6 +82,9 @@ bool call_status_is_final(enum call_status status);
 
 int call_status_parse(const char *name, size_t n); /* as Twilio writes it; or -EINVAL; "initiated" and "queued" are ringing */
 const char *call_end_name(enum call_end end);
+
+/* Returns: a new object, clean text of bounded length whatever came, or NULL when out of memory. */
+struct json_object *call_step_to_json(const struct call_step *step);
 
 /* Returns: a new object, or NULL when out of memory. */
 struct json_object *call_to_json(const struct call *call);

@@ -452,6 +452,23 @@ int crm_turn_add(struct db_txn *txn, const char *sid, const struct turn *turn)
     return save_call(txn, &call, "call.turn", turn->end_ms);
 }
 
+int crm_call_step(struct db_txn *txn, const char *sid, const struct call_step *step)
+{
+    scoped(call_done) struct call call = { 0 };
+    int r = store_get_call(txn, sid, &call);
+
+    if (r < 0)
+        return r;
+    if (call.n_steps < UINT32_MAX)
+        call.n_steps++;
+    if (call.n_steps > CALL_STEPS_MAX)
+        return store_put_call(txn, &call);
+    if (!call.steps)
+        call.steps = json_object_new_array();
+    r = call.steps ? json_append(call.steps, call_step_to_json(step)) : -ENOMEM;
+    return r < 0 ? r : save_call(txn, &call, "call.step", step->at_ms);
+}
+
 /* A caller who hid his number becomes a contact when he tells something. */
 static int contact_of_call(struct db_txn *txn, struct call *call, uint64_t now_ms)
 {

@@ -59,6 +59,9 @@ int crm_call_end(struct db_txn *txn, const char *sid, enum call_end end, uint64_
 /* Append a turn; its number is the call's n_turns. Errors: -ENOENT. */
 int crm_turn_add(struct db_txn *txn, const char *sid, const struct turn *turn);
 
+/* Append a step of the ladder; of those after CALL_STEPS_MAX only the number is kept. Errors: -ENOENT. */
+int crm_call_step(struct db_txn *txn, const char *sid, const struct call_step *step);
+
 /*
  * Something learnt in a call: kept with the call and with its contact, which is made here when the caller hid
  * his number. Field "name" sets the contact's name, any other goes to its fields; its stage moves from NEW to

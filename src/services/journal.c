@@ -18,6 +18,7 @@
 #include "services/agent.h"
 #include "services/crm.h"
 #include "utils/log.h"
+#include "utils/text.h"
 
 struct note { /* an entry of the pool */
     struct journal_entry entry; /* first */
@@ -26,6 +27,9 @@ struct note { /* an entry of the pool */
         struct {
             char field[AGENT_FIELD_MAX], value[AGENT_VALUE_MAX];
         } learnt;
+        struct {
+            char part[STEP_PART_MAX], from[STEP_NAME_MAX], to[STEP_NAME_MAX], cause[STEP_CAUSE_MAX];
+        } step;
     };
 };
 
@@ -115,6 +119,14 @@ static int run_learn(struct db_txn *txn, struct db_op *op)
                           note->entry.unix_ms);
 }
 
+static int run_step(struct db_txn *txn, struct db_op *op)
+{
+    const struct note *note = (const struct note *)op;
+    struct call_step step = { note->step.part, note->step.from, note->step.to, note->step.cause, note->entry.unix_ms };
+
+    return crm_call_step(txn, note->entry.journal->sid, &step);
+}
+
 static int run_end(struct db_txn *txn, struct db_op *op)
 {
     const struct journal_entry *entry = (const struct journal_entry *)op;
@@ -182,6 +194,22 @@ void journal_learn(struct journal *journal, const char *field, const char *value
     (void)snprintf(note->learnt.field, sizeof(note->learnt.field), "%s", field);
     (void)snprintf(note->learnt.value, sizeof(note->learnt.value), "%s", value);
     add(journal, &note->entry, "what was learnt", run_learn, unix_ms);
+}
+
+void journal_step(struct journal *journal, const struct call_step *step)
+{
+    const char *to = step->to && step->to[0] ? step->to : "nobody", *cause = step->cause ?: "";
+
+    log_limited(LOG_WARNING, journal->sid, "%s: %s -> %s: %s", step->part, step->from, to, cause);
+
+    struct note *note = note_get(journal, "a step of the ladder");
+    if (!note)
+        return;
+    (void)text_set(note->step.part, sizeof(note->step.part), step->part);
+    (void)text_set(note->step.from, sizeof(note->step.from), step->from);
+    (void)text_set(note->step.to, sizeof(note->step.to), step->to ?: "");
+    (void)text_set(note->step.cause, sizeof(note->step.cause), cause);
+    add(journal, &note->entry, "a step of the ladder", run_step, step->at_ms);
 }
 
 void journal_end(struct journal *journal, enum call_end end, uint64_t unix_ms)

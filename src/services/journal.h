@@ -53,7 +53,7 @@ bool journal_has_room(const struct journal_pool *pool);
 
 void journal_turn(struct journal *journal, const struct turn *turn); /* times are unix time */
 void journal_learn(struct journal *journal, const char *field, const char *value, uint64_t unix_ms);
-void journal_step(struct journal *journal, const struct call_step *step);
+void journal_step(struct journal *journal, const struct call_step *step); /* logs it, too; keeps nothing of it */
 void journal_whatsapp(struct journal *journal, const char *text, uint64_t unix_ms); /* to the caller, once, durably */
 void journal_end(struct journal *journal, enum call_end end, uint64_t unix_ms); /* once, last */
 

@@ -20,6 +20,8 @@ static struct fake_store {
     unsigned n_refused, n_turns, n_learnt, n_ends, n_ended_as[CALL_N_END];
     struct turn turns[FAKE_TURNS_MAX];
     char fields[FAKE_TURNS_MAX][64], values[FAKE_TURNS_MAX][256];
+    unsigned n_steps;
+    char steps[FAKE_TURNS_MAX][256]; /* "part: from -> to: cause" */
     enum call_end end;
     uint64_t end_ms;
     char sid[SID_MAX], learnt_of[SID_MAX];
@@ -58,6 +60,16 @@ int crm_call_learn(struct db_txn *txn, const char *sid, const char *field, const
         (void)snprintf(fake_store.fields[n], sizeof(fake_store.fields[n]), "%s", field);
         (void)snprintf(fake_store.values[n], sizeof(fake_store.values[n]), "%s", value);
     }
+    return 0;
+}
+
+int crm_call_step(struct db_txn *txn, const char *sid, const struct call_step *step)
+{
+    unsigned n = fake_store.n_steps++;
+
+    if (n < FAKE_TURNS_MAX)
+        (void)snprintf(fake_store.steps[n], sizeof(fake_store.steps[n]), "%s: %s -> %s: %s", step->part, step->from, step->to,
+                       step->cause);
     return 0;
 }
 

@@ -113,6 +113,13 @@ static int do_turn(struct db_txn *txn, const struct step *step)
     return crm_turn_add(txn, step->sid, &turn);
 }
 
+static int do_call_step(struct db_txn *txn, const struct step *step)
+{
+    struct call_step call_step = { "stt", "whisper", step->value, step->field, step->now_ms };
+
+    return crm_call_step(txn, step->sid, &call_step);
+}
+
 static int do_close_lost(struct db_txn *txn, const struct step *step)
 {
     return crm_close_lost(txn, step->now_ms);
@@ -438,6 +445,36 @@ static void test_same_person(void)
     is_int(read_contact("+972541112222")->n_calls, ELEMENTSOF(froms), "whose calls are counted");
 }
 
+/* --- the ladder */
+
+static void test_steps(void)
+{
+    static const struct step open = { do_open, "CAs", "{" FROM "}", .now_ms = NOW };
+    static const struct step unknown = { do_call_step, "CAnobody", .value = "embedded", .now_ms = NOW };
+    static const struct step odd = { do_call_step, "CAs", .field = "two\nlines\x1b[2J \xff \u05d0", .now_ms = NOW + 1 };
+    struct step step = { do_call_step, "CAs", .value = "embedded", .now_ms = NOW + 2 };
+    char cause[4 * STEP_CAUSE_MAX];
+    int n_events;
+
+    (void)take(&open);
+    n_events = n_rows(DB_EVENTS);
+    is_int(take(&unknown), -ENOENT, "a step of a call that is not there");
+    is_int(take(&odd), 0, "a step is kept");
+    is_str(json_print(read_call("CAs")->steps, NULL),
+           "[{\"at_ms\":1000001,\"part\":\"stt\",\"from\":\"whisper\",\"to\":\"\",\"cause\":\"two lines [2J \uFFFD \u05d0\"}]",
+           "on one line, without what a terminal would obey");
+    memset(cause, 'x', sizeof(cause));
+    cause[sizeof(cause) - 1] = '\0';
+    step.field = cause;
+    for (int i = 0; i < CALL_STEPS_MAX + 10; i++)
+        (void)take(&step);
+    is_int((long long)json_object_array_length(read_call("CAs")->steps), CALL_STEPS_MAX, "not more of them than fit");
+    is_int(read_call("CAs")->n_steps, 1 + CALL_STEPS_MAX + 10, "but all are counted");
+    is_int(n_rows(DB_EVENTS), n_events + CALL_STEPS_MAX, "with an event for each that is shown");
+    is_int((long long)strlen(json_get_text(json_object_array_get_idx(read_call("CAs")->steps, 1), "cause")), STEP_CAUSE_MAX - 1,
+           "and no longer a cause than fits");
+}
+
 /* --- death of the daemon */
 
 static void test_lost(void)
@@ -705,6 +742,7 @@ int main(void)
     test_life();
     test_hidden_number();
     test_same_person();
+    test_steps();
     test_lost();
     test_events();
     test_messages();
