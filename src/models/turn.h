@@ -24,7 +24,8 @@ enum answer_kind {
 struct turn_times {
     uint64_t speech_end, decided, transcript, first_token, first_sentence, first_audio, first_frame;
     uint64_t listened;                   /* when the silence that ends a turn was long enough; decided comes after it */
-    uint64_t stt_asked, stt_answered;    /* waits for a provider: given to the network, whole answer there */
+    /* Waits for a provider: given to the network, answered or given up. One without an end counts as ours. */
+    uint64_t stt_asked, stt_answered;    /* the whole answer is there */
     uint64_t chat_asked, chat_answered;  /* answered: the first sentence was complete */
     uint64_t tts_asked, tts_answered;    /* answered: the first audio of the first sentence of the reply */
 };
@@ -41,6 +42,30 @@ struct turn {
     bool keyed;                /* caller: DTMF */
     struct turn_times times;
 };
+
+/* Where the time goes between the caller's last sound and the first sound of the reply. */
+enum latency {
+    LATENCY_LISTENED, /* the silence that ends a turn, kept on purpose */
+    LATENCY_STT,      /* waits for the providers: the transcript, ... */
+    LATENCY_TOKEN,    /* ... the first word of the reply, ... */
+    LATENCY_SENTENCE, /* ... the rest of its first sentence, ... */
+    LATENCY_TTS,      /* ... the first audio of it */
+    LATENCY_AUDIO,    /* from the caller's last sound until there was audio to send */
+    LATENCY_TOTAL,    /* and until its first frame was sent */
+    LATENCY_OWN,      /* of the total, what was neither listened nor waited */
+    LATENCY_N
+};
+
+enum { LATENCY_UNKNOWN = -1 };
+
+const char *latency_name(enum latency stage); /* "listened", "stt" ... */
+
+/*
+ * The ms of each stage, by its number; LATENCY_UNKNOWN where a milestone is missing or they contradict each other.
+ * Waits that overlap count once in LATENCY_OWN, and only where they lie within the total.
+ */
+void turn_latencies(const struct turn_times *times, int64_t ret_ms[LATENCY_N]);
+int64_t turn_own_ms(const struct turn *turn); /* LATENCY_OWN alone */
 
 int answer_kind_parse(const char *name); /* or -EINVAL */
 
