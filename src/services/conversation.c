@@ -42,6 +42,7 @@ struct conversation {
 
     struct errand *out, *came; /* under way; come home, in order of arrival */
     uint64_t first_audio_ms, first_frame_ms; /* of the present reply; 0: not yet */
+    uint64_t stt_asked_ms, stt_answered_ms;  /* of the latest transcript that no turn was saved with; 0: none */
     unsigned n_turns, n_barge_ins;
     bool is_hung_up, is_over;
     enum call_end end;
@@ -274,13 +275,20 @@ static void do_save_turn(struct conversation *c, const struct dialogue_action *a
     struct turn *turn = &c->env->scratch->turn;
     struct turn_times *times = &turn->times;
     uint64_t *const all[] = { &turn->start_ms, &turn->end_ms, &times->speech_end, &times->decided, &times->transcript,
-                              &times->first_token, &times->first_sentence, &times->first_audio, &times->first_frame };
+                              &times->first_token, &times->first_sentence, &times->first_audio, &times->first_frame,
+                              &times->listened, &times->stt_asked, &times->stt_answered, &times->chat_asked,
+                              &times->chat_answered, &times->tts_asked, &times->tts_answered };
 
     *turn = *action->turn;
     if (turn->who == TURN_CALLER && times->decided && !times->first_audio && c->first_audio_ms >= times->decided)
         times->first_audio = c->first_audio_ms;
     if (turn->who == TURN_CALLER && times->decided && !times->first_frame && c->first_frame_ms >= times->decided)
         times->first_frame = c->first_frame_ms;
+    if (turn->who == TURN_CALLER && c->stt_answered_ms <= times->decided) {
+        times->stt_asked = c->stt_asked_ms;
+        times->stt_answered = c->stt_answered_ms;
+        c->stt_asked_ms = c->stt_answered_ms = 0;
+    }
     for (size_t i = 0; i < ELEMENTSOF(all); i++)
         *all[i] = to_unix(c, *all[i]);
     c->n_turns++;
@@ -393,10 +401,23 @@ static void spoken(struct conversation *c, struct errand *errand)
         say_failed(c, errand->number);
 }
 
+/* How long Whisper was waited for, and who took over from it. */
+static void note_recognition(struct conversation *c, const struct errand *errand)
+{
+    if (errand->recognise.answered_ms) {
+        c->stt_asked_ms = errand->recognise.asked_ms;
+        c->stt_answered_ms = errand->recognise.answered_ms < c->now_ms ? errand->recognise.answered_ms : c->now_ms;
+    }
+    if (errand->recognise.next)
+        journal_step(c->journal, &(struct call_step){ .part = "stt", .from = "whisper", .to = errand->recognise.next,
+                                                      .cause = errand->recognise.cause, .at_ms = to_unix(c, c->now_ms) });
+}
+
 static void recognised(struct conversation *c, struct errand *errand)
 {
     const struct stt_result *result = &errand->recognise.result;
 
+    note_recognition(c, errand);
     if (errand->r < 0) {
         session_count(&c->env->counters.n_stt_failed, 1);
         not_recognised(c, errand->number);

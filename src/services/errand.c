@@ -94,6 +94,14 @@ static void recognise(struct errand *errand, unsigned thread)
         log_limited(LOG_WARNING, NULL, "speech could not be recognised: %s", strerrordesc_np(-errand->r) ?: "unknown error");
 }
 
+/* Who answers in the place of Whisper, and why. */
+static void note_step(struct errand *errand, const struct stt_question *question)
+{
+    errand->recognise.next = errand->r == -EAGAIN ? "embedded" : errand->r == -EOPNOTSUPP ? "" : NULL;
+    (void)snprintf(errand->recognise.cause, sizeof(errand->recognise.cause), question->status ? "%s, HTTP %u" : "%s",
+                   question->why ?: "", question->status);
+}
+
 /* On the http client's thread. */
 static void answered(struct stt_question *question)
 {
@@ -102,7 +110,10 @@ static void answered(struct stt_question *question)
     struct stt_request request = request_of(errand);
 
     errand->recognise.is_settled = true;
+    errand->recognise.asked_ms = question->asked_ms;
+    errand->recognise.answered_ms = question->answered_ms;
     errand->r = stt_settle(options->stt, question, &request, &errand->recognise.result);
+    note_step(errand, question);
     if (errand->r == -EAGAIN && engine_submit(options->engine, &errand->job) == 0)
         return;
     inbox_post(options->inbox, &errand->home);
@@ -232,6 +243,8 @@ struct errand *errand_get(struct errand_pool *pool, enum errand_kind kind, unsig
     if (kind == ERRAND_RECOGNISE) {
         errand->recognise.question = NULL;
         errand->recognise.is_settled = false;
+        errand->recognise.asked_ms = errand->recognise.answered_ms = 0;
+        errand->recognise.next = NULL;
     }
     return errand;
 }

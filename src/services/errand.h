@@ -55,6 +55,9 @@ struct errand {
             struct stt_result result;
             struct stt_question *_Atomic question; /* what went out over the network; NULL nothing */
             bool is_settled;                       /* it was answered, or could not be asked */
+            uint64_t asked_ms, answered_ms;        /* of it, clock_mono_ms(); 0 never */
+            const char *next;                      /* who took over, "" nobody; NULL: nobody had to */
+            char cause[STEP_CAUSE_MAX];            /* why */
         } recognise;
         struct {
             char sid[SID_MAX];

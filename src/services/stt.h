@@ -63,6 +63,7 @@ struct stt_question {
     int r;
     const char *why;
     unsigned status;
+    uint64_t asked_ms, answered_ms; /* clock_mono_ms(): given to the network, answered or given up; 0 never */
     struct stt_result result;
 };
 

@@ -221,6 +221,8 @@ static void answered(struct http_call *call)
     question->r = call->r;
     question->why = call->why;
     question->status = call->status;
+    question->asked_ms = call->asked_ms;
+    question->answered_ms = call->done_ms;
     if (call->r == 0)
         question->r = call->is_json && body ? stt_whisper_read(body, call->n_body, q->seconds, &question->result) : -EBADMSG;
     if (question->r == -EBADMSG)

@@ -65,7 +65,7 @@ with Standin() as s:
     tap.same((name, audio[:4], audio[8:12], struct.unpack("<I", audio[24:28])[0]), ("a.wav", b"RIFF", b"WAVE", 8000),
              "the audio is WAV of 8 kHz with a name that says so")
     tap.ok(KEY not in log, "the key is not in the log")
-    tap.same((status["failed"], status["unheard"]), (0, 0), "nothing failed")
+    tap.same((status["failed"], status["unheard"], call["n_steps"]), (0, 0, 0), "nothing failed")
 
 # --- it does not: each has one outcome, and the call goes on
 
@@ -96,6 +96,10 @@ with Standin() as s, concurrent.futures.ThreadPoolExecutor(len(FAULTS)) as pool:
             tap.ok(first.get("text") == "" and first.get("audio"), f"{how}: the audio is kept")
             tap.ok(re.search(f"Whisper does not answer: .*{cause}", log), f"{how}: and the log says why")
             tap.ok(status["unheard"] >= 1, f"{how}: it is counted")
+            step = (call.get("steps") or [{}])[0]
+            tap.ok((step.get("part"), step.get("from"), step.get("to")) == ("stt", "whisper", "") and
+                   re.search(cause, step.get("cause", "")) and first["start_ms"] < step["at_ms"] < call["ended_ms"],
+                   f"{how}: and shown on the call with its cause")
         tap.ok(sum(turn["who"] == "agent" for turn in call["turns"]) >= 2, f"{how}: the call goes on")
         tap.ok(KEY not in log, f"{how}: without the key in the log")
 
