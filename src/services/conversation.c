@@ -488,6 +488,10 @@ static void play(struct conversation *c)
         case PLAYOUT_MARK:
             send_control(c, FRAME_MARK, step.mark);
             break;
+        case PLAYOUT_MOVED:
+            tell(c, &(struct dialogue_event){ .kind = DIALOGUE_SAY_MOVED, .say = step.say, .heard_ms = step.heard_ms,
+                                              .total_ms = step.total_ms });
+            break;
         case PLAYOUT_ENDED:
             tell(c, &(struct dialogue_event){ .kind = DIALOGUE_SAY_ENDED, .say = step.say });
             break;

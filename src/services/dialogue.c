@@ -177,6 +177,11 @@ static void on_say_started(struct dialogue *d, const struct dialogue_event *even
     dialogue_save_caller(d);
 }
 
+static void on_say_moved(struct dialogue *d, const struct dialogue_event *event)
+{
+    says_moved(&d->says, event->say, event->heard_ms, event->total_ms, d->now_ms);
+}
+
 static void on_say_ended(struct dialogue *d, const struct dialogue_event *event)
 {
     says_ended(&d->says, event->say, d->now_ms);
@@ -269,7 +274,7 @@ static void on_hang_up(struct dialogue *d, const struct dialogue_event *event)
     d->leave_ms = d->now_ms;
 
     d->continuing = dialogue_is_speaking(d) ? dialogue_may_continue(d) : d->continuing;
-    if (event->say && event->total_ms)
+    if (event->say && (event->total_ms || event->heard_ms))
         says_stopped(&d->says, event->say, event->heard_ms, event->total_ms, d->now_ms);
     says_stopped_now(&d->says, d->now_ms);
     d->stopping = d->paused = false;
@@ -293,6 +298,7 @@ static void (*const handlers[])(struct dialogue *d, const struct dialogue_event 
     [DIALOGUE_AUDIO_KEPT] = on_audio_kept,
     [DIALOGUE_REPLY] = on_reply,
     [DIALOGUE_SAY_STARTED] = on_say_started,
+    [DIALOGUE_SAY_MOVED] = on_say_moved,
     [DIALOGUE_SAY_ENDED] = on_say_ended,
     [DIALOGUE_SAY_STOPPED] = on_say_stopped,
     [DIALOGUE_SAY_FAILED] = on_say_failed,

@@ -28,6 +28,7 @@ enum dialogue_event_kind {
     DIALOGUE_AUDIO_KEPT,     /* utterance, text = file, "" when it could not be kept */
     DIALOGUE_REPLY,          /* the agent's answer to DO_ASK_AGENT: reply */
     DIALOGUE_SAY_STARTED,    /* say, total_ms (0 unknown): its first frame left, a second ahead of the ear */
+    DIALOGUE_SAY_MOVED,      /* say, heard_ms of total_ms (0 unknown): that is where it is now, or how long, after all */
     DIALOGUE_SAY_ENDED,      /* say: all of it was heard (mark, or the play-out clock passed it) */
     DIALOGUE_SAY_STOPPED,    /* say, heard_ms of total_ms: answer to DO_STOP; heard_ms 0 when it had not started */
     DIALOGUE_SAY_FAILED,     /* say: no voice could render it */

@@ -22,7 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "services/tts.h"
+#include "services/clip.h"
 
 enum { PER_MS = 8, CHUNK = PLAYOUT_CHUNK_MS * PER_MS };
 
@@ -47,7 +47,24 @@ static uint64_t time_of(const struct playout *playout, uint64_t position)
 
 static bool is_all_sent(const struct playout_say *say)
 {
-    return say->clip && say->sent == say->clip->n;
+    enum clip_state state;
+
+    return say->clip && say->sent == clip_look(say->clip, &state) && state == CLIP_WHOLE;
+}
+
+/* 0: nobody knows yet. */
+static uint32_t total_ms(const struct playout_say *say)
+{
+    enum clip_state state;
+    size_t n = say->clip ? clip_look(say->clip, &state) : 0;
+
+    return n && state == CLIP_WHOLE ? to_ms(n) : 0;
+}
+
+/* Since it was queued, stopped or begun again. */
+static bool is_begun(const struct playout_say *say)
+{
+    return say->sent > say->from;
 }
 
 /* Of one that is all sent. */
@@ -110,6 +127,17 @@ int playout_ready(struct playout *playout, unsigned say, struct clip *clip)
     return 0;
 }
 
+int playout_redo(struct playout *playout, unsigned say)
+{
+    struct playout_say *at = find(playout, say);
+
+    if (!at || !at->clip)
+        return -ENOENT;
+    clip_unref(at->clip);
+    *at = (struct playout_say){ .say = say, .is_started = at->is_started, .is_moved = at->is_started };
+    return 0;
+}
+
 void playout_drop(struct playout *playout, unsigned say)
 {
     struct playout_say *at = find(playout, say);
@@ -132,6 +160,34 @@ static struct playout_say *next_to_send(const struct playout *playout)
     return NULL;
 }
 
+/* How much of a say was heard when the stream was heard up to a position. */
+static uint32_t heard_of(const struct playout_say *say, uint64_t position)
+{
+    uint64_t n = say->sent > say->from && position > say->start ? position - say->start : 0;
+    uint32_t n_sent = say->sent - say->from;
+
+    return say->from + (n < n_sent ? (uint32_t)n : n_sent);
+}
+
+static bool step_moved(const struct playout *playout, uint64_t now_ms, struct playout_step *step)
+{
+    for (unsigned i = 0; i < playout->n_says; i++) {
+        struct playout_say *say = (struct playout_say *)&playout->says[i];
+        uint32_t total = total_ms(say);
+
+        if (!is_begun(say) || !say->is_started || !(say->is_moved || (total && !say->is_measured)))
+            continue;
+        say->is_moved = false;
+        say->is_measured = total > 0;
+        step->kind = PLAYOUT_MOVED;
+        step->say = say->say;
+        step->heard_ms = to_ms(heard_of(say, heard_at(playout, now_ms)));
+        step->total_ms = total;
+        return true;
+    }
+    return false;
+}
+
 static bool step_ended(struct playout *playout, uint64_t now_ms, struct playout_step *step)
 {
     struct playout_say *say = &playout->says[0];
@@ -146,18 +202,40 @@ static bool step_ended(struct playout *playout, uint64_t now_ms, struct playout_
     return true;
 }
 
+/* The last of it was sent before anybody knew that it was the last. */
+static bool is_end_unmarked(const struct playout *playout)
+{
+    const struct playout_say *last = NULL;
+
+    for (unsigned i = 0; i < playout->n_says; i++)
+        if (is_begun(&playout->says[i]))
+            last = &playout->says[i];
+    return last && playout->marked < playout->sent && is_all_sent(last);
+}
+
 static bool step_mark(struct playout *playout, struct playout_step *step)
 {
-    if (!playout->is_mark_due)
+    if (!playout->is_mark_due && !is_end_unmarked(playout))
         return false;
     playout->is_mark_due = false;
     playout->marked = playout->sent;
     step->kind = PLAYOUT_MARK;
-    for (unsigned i = 0; i < playout->n_says && playout->says[i].sent > playout->says[i].from; i++)
+    for (unsigned i = 0; i < playout->n_says && is_begun(&playout->says[i]); i++)
         step->say = playout->says[i].say;
     (void)snprintf(step->mark, sizeof(step->mark), "g%" PRIu32 ".s%u.%" PRIu64, playout->generation, step->say,
                    playout->sent);
     return true;
+}
+
+/* Of what is growing whole chunks only, of what broke nothing. */
+static size_t n_to_send(const struct playout_say *say)
+{
+    enum clip_state state;
+    size_t n = clip_look(say->clip, &state) - say->sent;
+
+    if (state == CLIP_BROKEN || (state == CLIP_GROWING && n < CHUNK))
+        return 0;
+    return n < CHUNK ? n : CHUNK;
 }
 
 static bool step_audio(struct playout *playout, uint64_t now_ms, size_t n_room, struct playout_step *step)
@@ -168,16 +246,16 @@ static bool step_audio(struct playout *playout, uint64_t now_ms, size_t n_room, 
     if (!say || playout->sent - heard > PLAYOUT_AHEAD_MS * PER_MS)
         return false;
 
-    size_t n = say->clip->n - say->sent;
-    n = n < CHUNK ? n : CHUNK;
-    if (n > n_room)
+    size_t n = n_to_send(say);
+    if (n == 0 || n > n_room)
         return false;
 
     if (heard == playout->sent) { /* it begins to play at once */
         playout->anchor = heard;
         playout->anchor_ms = now_ms;
+        say->is_moved |= is_begun(say);
     }
-    if (say->sent == say->from)
+    if (!is_begun(say))
         say->start = playout->sent;
 
     step->kind = PLAYOUT_AUDIO;
@@ -185,13 +263,17 @@ static bool step_audio(struct playout *playout, uint64_t now_ms, size_t n_room, 
     step->ulaw = say->clip->ulaw + say->sent;
     step->n = n;
     step->is_first = !say->is_started;
-    step->total_ms = to_ms(say->clip->n);
+    step->total_ms = total_ms(say);
 
     bool is_fresh = playout->marked == playout->sent && playout->confirmed == playout->sent;
+    if (step->is_first) {
+        say->is_moved = false;
+        say->is_measured = step->total_ms > 0;
+    }
     say->is_started = true;
     say->sent += (uint32_t)n;
     playout->sent += n;
-    playout->is_mark_due = is_fresh || is_all_sent(say) || playout->sent - playout->marked >= PLAYOUT_MARK_MS * PER_MS;
+    playout->is_mark_due = is_fresh || playout->sent - playout->marked >= PLAYOUT_MARK_MS * PER_MS;
     return true;
 }
 
@@ -200,7 +282,8 @@ void playout_next(struct playout *playout, uint64_t now_ms, size_t n_room, struc
     *ret_step = (struct playout_step){ .kind = PLAYOUT_NOTHING };
     if (playout->is_held)
         return;
-    if (!step_mark(playout, ret_step) && !step_ended(playout, now_ms, ret_step))
+    if (!step_mark(playout, ret_step) && !step_moved(playout, now_ms, ret_step) &&
+        !step_ended(playout, now_ms, ret_step))
         (void)step_audio(playout, now_ms, n_room, ret_step);
 }
 
@@ -212,9 +295,12 @@ uint64_t playout_deadline(const struct playout *playout, uint64_t now_ms)
         return UINT64_MAX;
     if (is_all_sent(&playout->says[0]))
         deadline_ms = time_of(playout, end_of(&playout->says[0])) + PLAYOUT_MARGIN_MS;
-    if (next_to_send(playout)) {
+    const struct playout_say *next = next_to_send(playout);
+    if (next) {
         uint64_t ahead = PLAYOUT_AHEAD_MS * PER_MS;
         uint64_t send_ms = playout->sent > ahead ? time_of(playout, playout->sent - ahead) : now_ms;
+        if (!n_to_send(next) && send_ms < now_ms + PLAYOUT_GROWTH_MS)
+            send_ms = now_ms + PLAYOUT_GROWTH_MS;
         deadline_ms = send_ms < deadline_ms ? send_ms : deadline_ms;
     }
     return deadline_ms > now_ms ? deadline_ms : now_ms;
@@ -256,15 +342,6 @@ bool playout_mark(struct playout *playout, const char *name, size_t n, uint64_t 
     return true;
 }
 
-/* How much of a say was heard when the stream was heard up to a position. */
-static uint32_t heard_of(const struct playout_say *say, uint64_t position)
-{
-    uint64_t n = say->sent > say->from && position > say->start ? position - say->start : 0;
-    uint32_t n_sent = say->sent - say->from;
-
-    return say->from + (n < n_sent ? (uint32_t)n : n_sent);
-}
-
 void playout_heard(const struct playout *playout, uint64_t now_ms, struct playout_heard *ret_heard)
 {
     const struct playout_say *say = &playout->says[0];
@@ -274,7 +351,7 @@ void playout_heard(const struct playout *playout, uint64_t now_ms, struct playou
         return;
     /* when held, `from` is where it will go on */
     uint32_t heard = playout->is_held ? say->from : heard_of(say, heard_at(playout, now_ms));
-    *ret_heard = (struct playout_heard){ say->say, to_ms(heard), say->clip ? to_ms(say->clip->n) : 0 };
+    *ret_heard = (struct playout_heard){ say->say, to_ms(heard), total_ms(say) };
 }
 
 unsigned playout_passed(struct playout *playout, uint64_t now_ms)

@@ -6,6 +6,9 @@
  * plays what it has in order and tells by marks how far it is; marks make the estimate better, but nothing
  * here waits for one.
  *
+ * A clip may still be growing: what is there is sent in whole chunks, and when it runs dry the clock stands still. It
+ * ends only when it is whole.
+ *
  * Owner: keeps a reference of every clip that is queued. Thread: one.
  */
 
@@ -22,6 +25,7 @@ enum {
     PLAYOUT_MARK_MS = 400,    /* of audio between two marks */
     PLAYOUT_MARGIN_MS = 600,  /* the clock may run ahead of a mark by this before a say counts as heard without it */
     PLAYOUT_MARK_MAX = 48,    /* characters of a mark's name, with NUL */
+    PLAYOUT_GROWTH_MS = 20,   /* how often a growing clip is looked at */
 };
 
 struct playout_say {
@@ -31,6 +35,8 @@ struct playout_say {
     uint32_t sent;      /* up to where in the clip it was sent */
     uint64_t start;     /* of `from`, in the stream */
     bool is_started;    /* was told as started */
+    bool is_measured;   /* its whole length was told, too */
+    bool is_moved;      /* it ran dry, or was begun again: where it is has to be told */
 };
 
 struct playout {
@@ -58,13 +64,16 @@ void playout_done(struct playout *playout);
  */
 int playout_say(struct playout *playout, unsigned say, struct clip *clip);
 int playout_ready(struct playout *playout, unsigned say, struct clip *clip); /* -ENOENT: no longer wanted */
+/* Its clip broke: playout_ready() brings another, which is said from its start. -ENOENT: no longer wanted. */
+int playout_redo(struct playout *playout, unsigned say);
 void playout_drop(struct playout *playout, unsigned say);
 bool playout_wants(const struct playout *playout, unsigned say); /* it is queued, held or not */
 
 enum playout_step_kind {
     PLAYOUT_NOTHING,
-    PLAYOUT_AUDIO, /* one payload: ulaw, n; is_first of its say, total_ms */
+    PLAYOUT_AUDIO, /* one payload: ulaw, n; is_first of its say, total_ms (0 unknown) */
     PLAYOUT_MARK,  /* mark: to be sent behind the audio so far */
+    PLAYOUT_MOVED, /* say, which was told as started: heard_ms of total_ms (0 unknown) it is now */
     PLAYOUT_ENDED, /* say was heard to its end, and is forgotten */
 };
 
@@ -74,7 +83,7 @@ struct playout_step {
     const uint8_t *ulaw; /* lives until the next call */
     size_t n;
     bool is_first;
-    uint32_t total_ms;
+    uint32_t heard_ms, total_ms;
     char mark[PLAYOUT_MARK_MAX]; /* g<generation>.s<say>.<position> */
 };
 
@@ -91,7 +100,7 @@ bool playout_mark(struct playout *playout, const char *name, size_t n, uint64_t 
 
 struct playout_heard {
     unsigned say; /* 0: none */
-    uint32_t heard_ms, total_ms; /* total 0: not rendered yet */
+    uint32_t heard_ms, total_ms; /* total 0: not rendered yet, or not to its end */
 };
 
 /* The say that is being heard, else the next one, and how much of it was. */

@@ -113,6 +113,17 @@ const struct say *says_started(struct says *says, unsigned number, uint32_t tota
     return say;
 }
 
+void says_moved(struct says *says, unsigned number, uint32_t heard_ms, uint32_t total_ms, uint64_t now_ms)
+{
+    struct say *say = find(says, number);
+
+    if (!say || say->state != SAY_PLAYING)
+        return;
+    say->total_ms = total_ms;
+    if (say == says_current(says)) /* others are ahead of the ear */
+        say->started_ms = now_ms > heard_ms ? now_ms - heard_ms : 0;
+}
+
 /* Nobody told us when it began, but for how long it was heard. */
 static void began_by(struct says *says, uint64_t now_ms, uint32_t heard_ms)
 {

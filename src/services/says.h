@@ -42,6 +42,8 @@ void says_clear(struct says *says);
  */
 const struct say *says_started(struct says *says, unsigned number, uint32_t total_ms,
                                uint64_t now_ms);
+/* Where the current one is now, and how long: its voice faltered, or its length (0 unknown) is only known now. */
+void says_moved(struct says *says, unsigned number, uint32_t heard_ms, uint32_t total_ms, uint64_t now_ms);
 void says_ended(struct says *says, unsigned number, uint64_t now_ms);
 void says_failed(struct says *says, unsigned number);
 /* heard_ms > total_ms is taken as total_ms. */

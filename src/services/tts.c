@@ -45,29 +45,6 @@ struct tts {
     _Atomic uint64_t rest_until_ms[ELEMENTSOF(engines)];
 };
 
-struct clip *clip_new(size_t n)
-{
-    struct clip *clip = malloc(sizeof(*clip) + n);
-
-    if (clip) {
-        clip->n = n;
-        atomic_init(&clip->n_refs, 1);
-    }
-    return clip;
-}
-
-struct clip *clip_ref(struct clip *clip)
-{
-    atomic_fetch_add_explicit(&clip->n_refs, 1, memory_order_relaxed);
-    return clip;
-}
-
-void clip_unref(struct clip *clip)
-{
-    if (clip && atomic_fetch_sub_explicit(&clip->n_refs, 1, memory_order_acq_rel) == 1)
-        free(clip);
-}
-
 static int clip_from(const int16_t *pcm, size_t n, struct clip **ret_clip)
 {
     if (n > CLIP_MAX)

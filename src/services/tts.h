@@ -7,27 +7,15 @@
  * language, text). Blocking: called on engine threads only.
  */
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "services/clip.h"
 #include "utils/scoped.h"
 
 struct config;
 struct tts;
-
-/* Immutable audio, shared by calls. */
-struct clip {
-    _Atomic unsigned n_refs;
-    size_t n;       /* bytes = samples */
-    uint8_t ulaw[]; /* 8000 Hz */
-};
-
-struct clip *clip_new(size_t n); /* one reference; NULL when out of memory */
-struct clip *clip_ref(struct clip *clip);
-void clip_unref(struct clip *clip); /* NULL is fine */
-SCOPED_PTR(struct clip, clip_unref)
 
 /* profile: its name, below which PROMPTS_DIR holds the recordings; NULL none. */
 int tts_open(const struct config *config, const char *profile, unsigned n_threads,

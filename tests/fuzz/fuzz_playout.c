@@ -15,6 +15,7 @@ struct play {
     struct playout playout;
     uint64_t now_ms;
     unsigned n_says;
+    struct clip *growing; /* the last that was queued growing; NULL none */
     char last_mark[PLAYOUT_MARK_MAX];
 };
 
@@ -30,7 +31,7 @@ static void check(const struct playout *playout, uint64_t now_ms)
     playout_heard(playout, now_ms, &heard);
     if (playout->n_says > PLAYOUT_SAYS || playout->confirmed > playout->sent || playout->anchor > playout->sent)
         abort();
-    if (heard.heard_ms > heard.total_ms || (heard.say == 0) != (playout->n_says == 0))
+    if ((heard.total_ms && heard.heard_ms > heard.total_ms) || (heard.say == 0) != (playout->n_says == 0))
         abort();
 }
 
@@ -71,6 +72,40 @@ static void ready(struct play *play)
     (void)playout_ready(&play->playout, number, clip);
 }
 
+static void leave(struct play *play, enum clip_state state)
+{
+    if (play->growing)
+        clip_end(play->growing, state);
+    clip_unref(steal(&play->growing));
+}
+
+static void begin(struct play *play)
+{
+    unsigned number = byte(play);
+
+    leave(play, CLIP_BROKEN);
+    play->growing = clip_new_growing(4096);
+    (void)playout_ready(&play->playout, number, play->growing);
+}
+
+static void grow(struct play *play)
+{
+    size_t n = byte(play) * 16u;
+
+    if (play->growing && play->growing->n + n <= play->growing->room)
+        clip_publish(play->growing, play->growing->n + n);
+}
+
+static void whole(struct play *play)
+{
+    leave(play, CLIP_WHOLE);
+}
+
+static void redo(struct play *play)
+{
+    (void)playout_redo(&play->playout, byte(play));
+}
+
 static void drop(struct play *play)
 {
     playout_drop(&play->playout, byte(play));
@@ -109,7 +144,7 @@ static void block(struct play *play)
     pump(play, byte(play) * 16u);
 }
 
-static void (*const acts[])(struct play *play) = { say, order, ready, drop, mark, echo, stop, resume, block };
+static void (*const acts[])(struct play *play) = { say, order, ready, drop, mark, echo, stop, resume, block, begin, grow, whole, redo };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -128,6 +163,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     }
 
     /* without another mark it comes to its end, but for what is not rendered */
+    leave(&play, CLIP_BROKEN);
+    for (unsigned i = 0; i < play.playout.n_says; i++)
+        if (play.playout.says[i].clip && play.playout.says[i].clip->state == CLIP_BROKEN)
+            (void)playout_redo(&play.playout, play.playout.says[i].say);
     for (unsigned number = 1; number <= play.n_says; number++) {
         scoped(clip_unref) struct clip *clip = clip_new(8);
         (void)playout_ready(&play.playout, number, clip);

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "services/tts.h"
+#include "services/clip.h"
 
 static _Atomic int n_clips; /* that live */
 
@@ -28,7 +28,16 @@ struct clip *clip_new(size_t n)
     if (!clip)
         abort();
     clip->n_refs = 1;
-    clip->n = n;
+    clip->n = clip->room = n;
     n_clips++;
+    return clip;
+}
+
+__attribute__((unused)) struct clip *clip_new_growing(size_t room)
+{
+    struct clip *clip = clip_new(room);
+
+    clip->n = 0;
+    clip->state = CLIP_GROWING;
     return clip;
 }

@@ -9,6 +9,7 @@
 
 #include "services/fake_clip.h"
 #include "services/stt.h"
+#include "services/tts.h"
 
 enum { CLIP_MS_PER_CHARACTER = 60 };
 

@@ -26,6 +26,10 @@ enum op {
     SAY,    /* say, ms */
     ORDER,  /* say: its clip comes later */
     READY,  /* say, ms */
+    GROW,   /* say, ms: so much of its clip is there, which is queued at the first time */
+    WHOLE,  /* say: and that is all of it */
+    BREAK,  /* say: and no more will come */
+    REDO,   /* say: its clip is let go of */
     DROP,   /* say */
     MARK,   /* text; ms: 1 when it counts */
     WAIT,   /* nothing but time */
@@ -183,6 +187,77 @@ static const struct row blocked[] = {
     { 890, WAIT,     0, 0, 0, "", "e1 e2" },
 };
 
+/*
+ * A voice that is played while it comes, "w1:300/0" is where it is of what length: whole chunks, an end only when it is
+ * whole, and a clock that stands still while it is dry.
+ */
+static const struct row growing[] = {
+    { 0,    ORDER,    1, 0, 0, "", "" },
+    { 0,    GROW,     1, 100, 0, "", "" },
+    { 0,    DEADLINE, 0, PLAYOUT_GROWTH_MS, 0, "", "" },
+    { 20,   GROW,     1, 300, 0, "", "1>200 m200" },
+    { 20,   SAY,      2, 200, 0, "", "" },
+    { 120,  HEARD,    1, 100, 0, "", "" },
+    { 140,  GROW,     1, 450, 0, "", "1-200" },
+    { 240,  MARK,     0, 1, 0, "g1.s1.1600", "" },
+    { 250,  HEARD,    1, 210, 0, "", "" },
+    { 900,  WAIT,     0, 0, 0, "", "" }, /* dry since 420 */
+    { 900,  HEARD,    1, 400, 0, "", "" },
+    { 900,  PASSED,   0, 0, 0, "", "" },
+    { 2000, HEARD,    1, 400, 0, "", "" },
+    { 3000, GROW,     1, 700, 0, "", "1-200 m600 w1:400/0" },
+    { 3100, HEARD,    1, 500, 0, "", "" },
+    { 3100, WHOLE,    1, 0, 0, "", "w1:500/700 1-100 m700 2>200 m900" },
+    { 3100, DEADLINE, 0, 200 + PLAYOUT_MARGIN_MS, 0, "", "" },
+    { 3350, MARK,     0, 1, 0, "g1.s1.5600", "e1" },
+    { 3600, MARK,     0, 1, 0, "g1.s2.7200", "e2" },
+};
+
+/* All of it was sent before it was known to be all: it has its mark at the end nevertheless. */
+static const struct row tail[] = {
+    { 0,   ORDER, 1, 0, 0, "", "" },
+    { 0,   GROW,  1, 400, 0, "", "1>200 m200 1-200" },
+    { 100, WHOLE, 1, 0, 0, "", "m400 w1:100/400" },
+    { 450, MARK,  0, 1, 0, "g1.s1.3200", "e1" },
+};
+
+/* It breaks: another voice says it from its start, and nothing of that counts as heard before it is. */
+static const struct row broken[] = {
+    { 0,    ORDER, 1, 0, 0, "", "" },
+    { 0,    GROW,  1, 500, 0, "", "1>200 m200 1-200" },
+    { 0,    SAY,   2, 200, 0, "", "" },
+    { 100,  BREAK, 1, 0, 0, "", "" },
+    { 120,  REDO,  1, 0, 0, "", "" },
+    { 120,  HEARD, 1, 0, 0, "", "" },
+    { 200,  MARK,  0, 1, 0, "g1.s1.1600", "" },
+    { 300,  READY, 1, 300, 0, "", "1-200 m600 w1:0/300 1-100 m700 2>200 m900" },
+    { 350,  HEARD, 1, 0, 300, "", "" }, /* the end of the first attempt is heard until 400 */
+    { 500,  HEARD, 1, 100, 300, "", "" },
+    { 720,  MARK,  0, 1, 0, "g1.s1.5600", "e1" },
+    { 920,  MARK,  0, 1, 0, "g1.s2.7200", "e2" },
+    { 1000, REDO,  2, 1, 0, "", "" }, /* nobody wants it any more */
+};
+
+/* The caller falls in while it grows, and while it is begun again. */
+static const struct row cut[] = {
+    { 0,    ORDER,  1, 0, 0, "", "" },
+    { 0,    GROW,   1, 500, 0, "", "1>200 m200 1-200" },
+    { 250,  MARK,   0, 1, 0, "g1.s1.1600", "" },
+    { 300,  STOP,   1, 250, 0, "clear", "" },
+    { 400,  WHOLE,  1, 0, 0, "", "" },
+    { 900,  RESUME, 1, 1, 0, "", "1-200 m200 w1:200/500 1-100 m300" },
+    { 1300, MARK,   0, 1, 0, "g2.s1.2400", "e1" },
+    { 1300, ORDER,  2, 0, 0, "", "" },
+    { 1300, GROW,   2, 300, 0, "", "2>200 m500" },
+    { 1510, MARK,   0, 1, 0, "g2.s2.4000", "" },
+    { 1520, BREAK,  2, 0, 0, "", "" },
+    { 1530, REDO,   2, 0, 0, "", "" },
+    { 1540, STOP,   2, 0, 0, "", "" },
+    { 1550, READY,  2, 200, 0, "", "" },
+    { 1560, RESUME, 2, 1, 0, "", "2>200 m200" },
+    { 1800, MARK,   0, 1, 0, "g3.s2.1600", "e2" },
+};
+
 static const struct {
     const char *name;
     const struct row *rows;
@@ -193,6 +268,8 @@ static const struct {
     { "foreign", foreign, ELEMENTSOF(foreign) },    { "stop", stop, ELEMENTSOF(stop) },
     { "replaced", replaced, ELEMENTSOF(replaced) }, { "silent", silent, ELEMENTSOF(silent) },
     { "rendered", rendered, ELEMENTSOF(rendered) }, { "blocked", blocked, ELEMENTSOF(blocked) },
+    { "growing", growing, ELEMENTSOF(growing) },    { "tail", tail, ELEMENTSOF(tail) },
+    { "broken", broken, ELEMENTSOF(broken) },       { "cut", cut, ELEMENTSOF(cut) },
 };
 
 static unsigned clip_at[64]; /* how far each say was sent, in ms */
@@ -215,6 +292,8 @@ static void pump(struct playout *playout, uint64_t now_ms, size_t n_room, char *
             clip_at[step.say] += (unsigned)(step.n / 8);
         } else if (step.kind == PLAYOUT_MARK) {
             n += (size_t)snprintf(out + n, size - n, "%sm%d", space, dot ? atoi(dot + 1) / 8 : -1);
+        } else if (step.kind == PLAYOUT_MOVED) {
+            n += (size_t)snprintf(out + n, size - n, "%sw%u:%u/%u", space, step.say, step.heard_ms, step.total_ms);
         } else {
             n += (size_t)snprintf(out + n, size - n, "%se%u", space, step.say);
         }
@@ -227,6 +306,32 @@ static int is_heard(const struct playout_heard *heard, const struct row *row)
         return 1;
     printf("# heard %u ms of %u ms of say %u\n", heard->heard_ms, heard->total_ms, heard->say);
     return 0;
+}
+
+static struct clip *clips_growing[64]; /* of each say */
+
+/* Returns: whether it is queued. */
+static int grow(struct playout *playout, unsigned say, size_t n)
+{
+    struct clip *clip = clips_growing[say];
+    int r = 0;
+
+    if (!clip) {
+        clip = clips_growing[say] = clip_new_growing(10000 * 8);
+        r = playout_ready(playout, say, clip);
+    }
+    for (size_t i = clip->n; i < n; i++)
+        clip->ulaw[i] = (uint8_t)(i / 8 % 251);
+    clip_publish(clip, n);
+    return r == 0;
+}
+
+static void end_growth(unsigned say, enum clip_state state)
+{
+    struct clip *clip = steal(&clips_growing[say]);
+
+    clip_end(clip, state);
+    clip_unref(clip);
 }
 
 /* Returns: whether it answered as the row says. */
@@ -246,6 +351,15 @@ static int tell(struct playout *playout, const struct row *row)
     case READY:
         clip_at[row->say] = 0;
         return playout_ready(playout, row->say, clip) == (row->text[0] ? -ENOENT : 0);
+    case GROW:
+        return grow(playout, row->say, (size_t)row->ms * 8);
+    case WHOLE:
+    case BREAK:
+        end_growth(row->say, row->op == WHOLE ? CLIP_WHOLE : CLIP_BROKEN);
+        return 1;
+    case REDO:
+        clip_at[row->say] = 0;
+        return playout_redo(playout, row->say) == (row->ms ? -ENOENT : 0);
     case DROP:
         playout_drop(playout, row->say);
         return !playout_wants(playout, row->say);
@@ -293,6 +407,7 @@ int main(void)
         struct playout playout;
 
         playout_init(&playout);
+        memset(clip_at, 0, sizeof(clip_at));
         for (size_t i = 0; i < scenes[s].n_rows; i++) {
             const struct row *row = &scenes[s].rows[i];
             char got[256];

@@ -176,6 +176,27 @@ static void test_never_begun(void)
     ok(!says_to_turn(&says, &turn) && !turn.interrupted, "nothing was heard of it");
 }
 
+/* A voice that falters, or whose length is known late, is not taken as heard by the clock that ran before. */
+static void test_moved(void)
+{
+    static struct says says;
+
+    says_clear(&says);
+    add(&says, 1, "one two three");
+    add(&says, 2, "four");
+    (void)says_started(&says, 1, 0, 1000);
+    ok(says_overdue_ms(&says) < 5000, "a length nobody told is guessed");
+    says_moved(&says, 1, 0, 0, 4000);
+    ok(says_overdue_ms(&says) > 5000, "one that is begun again has as long again");
+    says_moved(&says, 1, 500, 20000, 5000);
+    ok(says_overdue_ms(&says) > 24500 && says_heard_ms(&says, 5100) == 600, "where it is is told, and how long it is");
+    says_moved(&says, 2, 0, 700, 5000);
+    says_moved(&says, 7, 0, 700, 5000);
+    says_ended(&says, 1, 24500);
+    says_moved(&says, 1, 0, 700, 25000);
+    is_int(says_current(&says)->number, 2, "nothing is told of one that did not begin, or is over");
+}
+
 int main(void)
 {
     test_cuts();
@@ -184,5 +205,6 @@ int main(void)
     test_resumed();
     test_resumed_ahead();
     test_never_begun();
+    test_moved();
     return done_testing();
 }
