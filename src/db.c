@@ -72,6 +72,7 @@ static const char *const table_names[DB_N_TABLES] = {
     [DB_MESSAGES] = "messages",
     [DB_MESSAGES_BY_CONTACT] = "messages_by_contact",
     [DB_JOBS] = "jobs",
+    [DB_JOB_LANES] = "job_lanes",
     [DB_SEEN] = "seen",
     [DB_EVENTS] = "events",
 };

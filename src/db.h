@@ -26,7 +26,8 @@ enum db_table {
     DB_CONTACT_BY_ADDRESS,  /* e164 | lid | jid -> contact id */
     DB_MESSAGES,            /* message id -> message */
     DB_MESSAGES_BY_CONTACT, /* contact id, 0, be64 ms, message id -> empty */
-    DB_JOBS,                /* be64 due_ms, id -> job */
+    DB_JOBS,                /* be64 due_ms, be64 id -> job */
+    DB_JOB_LANES,           /* lane, 0, be64 job id -> empty */
     DB_SEEN,                /* provider id -> what was answered */
     DB_EVENTS,              /* be64 seq -> change feed */
     DB_N_TABLES

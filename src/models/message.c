@@ -19,6 +19,7 @@ static const char *const statuses[MESSAGE_N_STATUS] = {
     [MESSAGE_SCHEDULED] = "scheduled",
     [MESSAGE_QUEUED] = "queued",
     [MESSAGE_SENDING] = "sending",
+    [MESSAGE_UNCERTAIN] = "uncertain",
     [MESSAGE_SENT] = "sent",
     [MESSAGE_CANCELED] = "canceled",
     [MESSAGE_UNDELIVERED] = "undelivered",
@@ -30,6 +31,10 @@ static const char *const statuses[MESSAGE_N_STATUS] = {
     [MESSAGE_RECEIVED] = "received",
 };
 
+static const char *const wordings[MESSAGE_N_WORDINGS] = {
+    [WORDING_KEPT] = "kept", [WORDING_FREE] = "free"
+};
+
 static const struct json_field fields[] = {
     JSON_FIELD(struct message, id, JSON_CHARS),
     JSON_FIELD(struct message, provider_id, JSON_CHARS),
@@ -38,6 +43,11 @@ static const struct json_field fields[] = {
     JSON_FIELD_ENUM(struct message, direction, directions),
     JSON_FIELD_ENUM(struct message, channel, channels),
     JSON_FIELD_ENUM(struct message, status, statuses),
+    JSON_FIELD_ENUM(struct message, wording, wordings),
+    JSON_FIELD(struct message, call_sid, JSON_CHARS),
+    JSON_FIELD(struct message, job_id, JSON_U64),
+    JSON_FIELD(struct message, error, JSON_CHARS),
+    JSON_FIELD(struct message, again, JSON_CHARS),
     JSON_FIELD(struct message, created_ms, JSON_U64),
     JSON_FIELD(struct message, updated_ms, JSON_U64),
     JSON_FIELD(struct message, body, JSON_STRING),
@@ -53,7 +63,16 @@ void message_release(struct message *message)
 
 int message_status_parse(const char *name, size_t n)
 {
-    return json_name_index(statuses, ELEMENTSOF(statuses), name, n);
+    int status = json_name_index(statuses, ELEMENTSOF(statuses), name, n);
+
+    return status == MESSAGE_UNCERTAIN ? -EINVAL : status;
+}
+
+bool message_has_failed(const struct message *message)
+{
+    return message->direction == MESSAGE_OUT && !message->again[0] &&
+           (message->status == MESSAGE_UNCERTAIN || message->status == MESSAGE_FAILED ||
+            message->status == MESSAGE_UNDELIVERED);
 }
 
 struct json_object *message_to_json(const struct message *message)

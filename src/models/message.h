@@ -1,6 +1,7 @@
 #pragma once
 /* message.h - a written message, in or out, on whichever channel */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "models/call.h"
@@ -14,6 +15,7 @@ enum message_status {
     MESSAGE_SCHEDULED,
     MESSAGE_QUEUED,
     MESSAGE_SENDING,
+    MESSAGE_UNCERTAIN, /* ours alone: it may have been sent, and nobody has said so */
     MESSAGE_SENT,
     MESSAGE_CANCELED,
     MESSAGE_UNDELIVERED,
@@ -26,6 +28,11 @@ enum message_status {
     MESSAGE_N_STATUS
 };
 
+/* Whether the words are to be sent as they are, or said in the way and language of whom they are for. */
+enum message_wording { WORDING_KEPT, WORDING_FREE, MESSAGE_N_WORDINGS };
+
+enum { MESSAGE_ERROR_MAX = 256 };
+
 struct message {
     char id[CONTACT_ID_MAX]; /* ours; sorts by age */
     char provider_id[ADDRESS_MAX]; /* MessageSid and the like; unique */
@@ -34,6 +41,11 @@ struct message {
     enum message_direction direction;
     enum message_channel channel;
     enum message_status status;
+    enum message_wording wording;
+    char call_sid[SID_MAX];        /* the call it came of; "" none */
+    uint64_t job_id;               /* by which it is sent; 0 not by us, or it is done */
+    char error[MESSAGE_ERROR_MAX]; /* why it was not sent, or not yet; "" nothing is wrong */
+    char again[CONTACT_ID_MAX];    /* the message that was sent in its place; "" none */
     uint64_t created_ms, updated_ms;
     char *body;                 /* owned; NULL none */
     struct json_object *media;  /* array of {"url","type"}; owned; may be NULL */
@@ -48,6 +60,7 @@ static inline void scoped_message_release(struct message *message)
 }
 
 int message_status_parse(const char *name, size_t n); /* as Twilio writes it; or -EINVAL */
+bool message_has_failed(const struct message *message); /* ours, and somebody should look at it */
 
 struct json_object *message_to_json(const struct message *message);
 /* As call_from_json(). */

@@ -21,7 +21,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include <json-c/json.h>
 
@@ -53,15 +52,6 @@ static int need_object(struct json_object **object)
 
 /* --- contacts */
 
-static void make_id(char prefix, uint64_t now_ms, char ret_id[CONTACT_ID_MAX])
-{
-    uint8_t random[ID_RANDOM];
-
-    if (getrandom(random, sizeof(random), 0) != sizeof(random))
-        abort(); /* cannot happen for so few bytes once the machine is up */
-    id_make(prefix, now_ms, random, ret_id);
-}
-
 /* address may be "". */
 static int make_contact(struct db_txn *txn, const char *address, uint64_t now_ms,
                         struct contact *ret_contact)
@@ -69,7 +59,7 @@ static int make_contact(struct db_txn *txn, const char *address, uint64_t now_ms
     scoped(contact_done) struct contact contact = { .created_ms = now_ms, .updated_ms = now_ms };
     int r;
 
-    make_id('C', now_ms, contact.id);
+    store_make_id('C', now_ms, contact.id);
     contact.addresses = json_object_new_array();
     contact.fields = json_object_new_object();
     if (!contact.addresses || !contact.fields)
@@ -572,20 +562,6 @@ static int assign_message_contact(struct db_txn *txn, struct message *message)
     return save_contact(txn, &contact, "", message->created_ms);
 }
 
-/* Returns: 0 written; 1 nothing had changed. */
-static int save_message(struct db_txn *txn, const struct message *message, const char *kind,
-                        uint64_t now_ms)
-{
-    int r = store_put_message(txn, message);
-
-    if (r)
-        return r;
-    return store_event(txn, &(struct store_event){ .kind = kind,
-                                                   .at_ms = now_ms,
-                                                   .contact = message->contact_id,
-                                                   .message = message->id });
-}
-
 /* The message itself, into one that a status callback had made. */
 static int complete_message(struct message *stored, struct message *message)
 {
@@ -613,7 +589,7 @@ int crm_message_add(struct db_txn *txn, struct message *message, const char *cou
     r = crm_message_get(txn, message->provider_id, &stored);
     was_added = r == 0 && stored.contact_id[0];
     if (r == -ENOENT) {
-        make_id('M', message->created_ms, message->id);
+        store_make_id('M', message->created_ms, message->id);
         message->updated_ms = message->created_ms;
         message->contact_id[0] = '\0';
         r = 0;
@@ -628,7 +604,7 @@ int crm_message_add(struct db_txn *txn, struct message *message, const char *cou
         return r < 0 ? r : 1;
 
     r = assign_message_contact(txn, message);
-    return r < 0 ? r : save_message(txn, message, "message.new", message->created_ms);
+    return r < 0 ? r : store_save_message(txn, message, "message.new", message->created_ms);
 }
 
 int crm_message_status(struct db_txn *txn, const char *provider_id, enum message_status status,
@@ -640,7 +616,7 @@ int crm_message_status(struct db_txn *txn, const char *provider_id, enum message
                 : -EINVAL;
 
     if (r == -ENOENT) {
-        make_id('M', now_ms, message.id);
+        store_make_id('M', now_ms, message.id);
         (void)text_set(message.provider_id, sizeof(message.provider_id), provider_id);
         message.direction = MESSAGE_OUT;
         message.created_ms = now_ms;
@@ -654,5 +630,5 @@ int crm_message_status(struct db_txn *txn, const char *provider_id, enum message
         message.status = status;
         message.updated_ms = now_ms;
     }
-    return save_message(txn, &message, "message.status", now_ms);
+    return store_save_message(txn, &message, "message.status", now_ms);
 }

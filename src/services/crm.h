@@ -96,6 +96,21 @@ int crm_message_add(struct db_txn *txn, struct message *message, const char *cou
 int crm_message_status(struct db_txn *txn, const char *provider_id, enum message_status status,
                        struct json_object *params, uint64_t now_ms);
 
+/*
+ * A message that is to be sent, and the job that sends it. One without an address is kept as failed.
+ *
+ * In: contact_id, address, channel, wording, created_ms, body; call_sid, media, params may be empty. Sets the rest.
+ */
+int crm_message_send(struct db_txn *txn, struct message *message);
+
+/*
+ * The same to the caller of a call, by WhatsApp. One who has no number cannot be written to: the message is kept as
+ * failed, with the reason.
+ *
+ * Returns: 0; 1 just that was written in this call already. Errors: -ENOENT; -EINVAL no text.
+ */
+int crm_call_message(struct db_txn *txn, const char *sid, const char *text, enum message_wording wording, uint64_t now_ms);
+
 int crm_contact_get(struct db_txn *txn, const char *id, struct contact *ret_contact);
 int crm_contact_by_address(struct db_txn *txn, const char *address, struct contact *ret_contact);
 int crm_message_get(struct db_txn *txn, const char *provider_id, struct message *ret_message);

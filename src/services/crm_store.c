@@ -10,44 +10,19 @@
  *   contact_by_address   address                          -> contact id
  *   messages             id                               -> message
  *   messages_by_contact  contact id, 0, be64 ms, id       -> nothing
- *   seen                 provider id                      -> message id
- *
- * Ids hold no zero byte and have bounded length, so keys are built in a fixed buffer.
+ *   seen                 provider id                      -> message id, once the provider has given it one
  */
 #include "services/crm_store.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
+#include "services/store_key.h"
 #include "utils/json.h"
 
 /* --- keys */
-
-struct key {
-    size_t n;
-    uint8_t bytes[CONTACT_ID_MAX + 1 + 8 + ADDRESS_MAX];
-};
-
-static void add_bytes(struct key *key, const void *bytes, size_t n)
-{
-    if (n > sizeof(key->bytes) - key->n)
-        n = sizeof(key->bytes) - key->n;
-    memcpy(key->bytes + key->n, bytes, n);
-    key->n += n;
-}
-
-static void add_number(struct key *key, uint64_t n, size_t size)
-{
-    for (size_t i = size; i-- > 0;) {
-        uint8_t byte = (uint8_t)(n >> (8 * i));
-        add_bytes(key, &byte, 1);
-    }
-}
-
-static struct db_bytes key_bytes(const struct key *key)
-{
-    return (struct db_bytes){ key->bytes, key->n };
-}
 
 static struct db_bytes text_bytes(const char *text)
 {
@@ -61,16 +36,8 @@ static struct key key_by_time(uint64_t ms, const char *id)
 {
     struct key key = { 0 };
 
-    add_number(&key, ms, 8);
-    add_bytes(&key, id, strlen(id));
-    return key;
-}
-
-static struct key key_below(const char *owner) /* owner, 0 */
-{
-    struct key key = { 0 };
-
-    add_bytes(&key, owner, strlen(owner) + 1);
+    key_add_number(&key, ms, 8);
+    key_add_bytes(&key, id, strlen(id));
     return key;
 }
 
@@ -78,8 +45,8 @@ static struct key key_by_owner(const char *owner, uint64_t ms, const char *id)
 {
     struct key key = key_below(owner);
 
-    add_number(&key, ms, 8);
-    add_bytes(&key, id, strlen(id));
+    key_add_number(&key, ms, 8);
+    key_add_bytes(&key, id, strlen(id));
     return key;
 }
 
@@ -87,7 +54,7 @@ static struct key key_turn(const char *sid, uint32_t n)
 {
     struct key key = key_below(sid);
 
-    add_number(&key, n, 4);
+    key_add_number(&key, n, 4);
     return key;
 }
 
@@ -95,8 +62,8 @@ static struct key key_open(const char *sid)
 {
     struct key key = { 0 };
 
-    add_bytes(&key, open_prefix, strlen(open_prefix));
-    add_bytes(&key, sid, strlen(sid));
+    key_add_bytes(&key, open_prefix, strlen(open_prefix));
+    key_add_bytes(&key, sid, strlen(sid));
     return key;
 }
 
@@ -277,7 +244,7 @@ int store_put_message(struct db_txn *txn, const struct message *message)
 {
     int r = put_json(txn, DB_MESSAGES, text_bytes(message->id), message_to_json(message));
 
-    if (r == 0)
+    if (r == 0 && message->provider_id[0])
         r = db_put(txn, DB_SEEN, text_bytes(message->provider_id), text_bytes(message->id));
     if (r == 0 && message->contact_id[0]) {
         struct key key = key_by_owner(message->contact_id, message->created_ms, message->id);
@@ -385,6 +352,15 @@ int store_last_turn(struct db_txn *txn, const char *sid, struct turn *ret_turn)
     return r < 0 ? r : r == 0 ? -ENOENT : 0;
 }
 
+void store_make_id(char prefix, uint64_t now_ms, char ret_id[CONTACT_ID_MAX])
+{
+    uint8_t random[ID_RANDOM];
+
+    if (getrandom(random, sizeof(random), 0) != sizeof(random))
+        abort(); /* cannot happen for so few bytes once the machine is up */
+    id_make(prefix, now_ms, random, ret_id);
+}
+
 /* --- the change feed */
 
 static int add_id(struct json_object *json, const char *key, const char *id)
@@ -410,4 +386,17 @@ int store_event(struct db_txn *txn, const struct store_event *event)
         return r;
     text = json_print(json, NULL);
     return text ? db_event(txn, text) : -ENOMEM;
+}
+
+int store_save_message(struct db_txn *txn, const struct message *message, const char *kind, uint64_t now_ms)
+{
+    int r = store_put_message(txn, message);
+
+    if (r)
+        return r;
+    return store_event(txn, &(struct store_event){ .kind = kind,
+                                                   .at_ms = now_ms,
+                                                   .call = message->call_sid,
+                                                   .contact = message->contact_id,
+                                                   .message = message->id });
 }

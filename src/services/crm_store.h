@@ -2,7 +2,7 @@
 /*
  * crm_store.h - which rows of which table a call, turn, contact or message is
  *
- * For crm.c and crm_views.c alone. Values are JSON text; a put writes the value and every index of it.
+ * For the crm_*.c alone. Values are JSON text; a put writes the value and every index of it.
  */
 
 #include "db.h"
@@ -45,3 +45,9 @@ struct store_event {
     const char *call, *contact, *message;
 };
 int store_event(struct db_txn *txn, const struct store_event *event);
+
+/* Put it, and tell the feed. Returns: 0 written; 1 nothing had changed. */
+int store_save_message(struct db_txn *txn, const struct message *message, const char *kind, uint64_t now_ms);
+
+/* A new id that sorts by age. */
+void store_make_id(char prefix, uint64_t now_ms, char ret_id[CONTACT_ID_MAX]);

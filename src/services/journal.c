@@ -30,6 +30,10 @@ struct note { /* an entry of the pool */
         struct {
             char part[STEP_PART_MAX], from[STEP_NAME_MAX], to[STEP_NAME_MAX], cause[STEP_CAUSE_MAX];
         } step;
+        struct {
+            char text[TURN_TEXT_MAX];
+            enum message_wording wording;
+        } message;
     };
 };
 
@@ -127,6 +131,13 @@ static int run_step(struct db_txn *txn, struct db_op *op)
     return crm_call_step(txn, note->entry.journal->sid, &step);
 }
 
+static int run_message(struct db_txn *txn, struct db_op *op)
+{
+    const struct note *note = (const struct note *)op;
+
+    return crm_call_message(txn, note->entry.journal->sid, note->message.text, note->message.wording, note->entry.unix_ms);
+}
+
 static int run_end(struct db_txn *txn, struct db_op *op)
 {
     const struct journal_entry *entry = (const struct journal_entry *)op;
@@ -210,6 +221,17 @@ void journal_step(struct journal *journal, const struct call_step *step)
     (void)text_set(note->step.to, sizeof(note->step.to), step->to ?: "");
     (void)text_set(note->step.cause, sizeof(note->step.cause), cause);
     add(journal, &note->entry, "a step of the ladder", run_step, step->at_ms);
+}
+
+void journal_whatsapp(struct journal *journal, const char *text, enum message_wording wording, uint64_t unix_ms)
+{
+    struct note *note = note_get(journal, "a message");
+
+    if (!note)
+        return;
+    (void)text_set(note->message.text, sizeof(note->message.text), text);
+    note->message.wording = wording;
+    add(journal, &note->entry, "a message", run_message, unix_ms);
 }
 
 void journal_end(struct journal *journal, enum call_end end, uint64_t unix_ms)

@@ -11,6 +11,7 @@
 
 #include "db.h"
 #include "models/call.h"
+#include "models/message.h"
 #include "models/turn.h"
 #include "utils/inbox.h"
 
@@ -54,7 +55,11 @@ bool journal_has_room(const struct journal_pool *pool);
 void journal_turn(struct journal *journal, const struct turn *turn); /* times are unix time */
 void journal_learn(struct journal *journal, const char *field, const char *value, uint64_t unix_ms);
 void journal_step(struct journal *journal, const struct call_step *step); /* logs it, too; keeps nothing of it */
-void journal_whatsapp(struct journal *journal, const char *text, uint64_t unix_ms); /* to the caller, once, durably */
+/*
+ * To the caller, durably, once: the same text a second time in a call is not sent again. WORDING_FREE: the business's
+ * fixed words, which may be said in the caller's language and way.
+ */
+void journal_whatsapp(struct journal *journal, const char *text, enum message_wording wording, uint64_t unix_ms);
 void journal_end(struct journal *journal, enum call_end end, uint64_t unix_ms); /* once, last */
 
 /*

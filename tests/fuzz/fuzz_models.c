@@ -10,6 +10,7 @@
 
 #include "models/call.h"
 #include "models/contact.h"
+#include "models/job.h"
 #include "models/message.h"
 #include "models/turn.h"
 #include "utils/json.h"
@@ -49,6 +50,12 @@ static struct json_object *turn_again(struct json_object *json)
 {
     struct turn turn;
     return turn_from_json(json, &turn) < 0 ? NULL : turn_to_json(&turn);
+}
+
+static struct json_object *job_again(struct json_object *json)
+{
+    struct job job;
+    return job_from_json(json, &job) < 0 ? NULL : job_to_json(&job);
 }
 
 static struct json_object *parse(const char *text, size_t n)
@@ -119,6 +126,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         break;
     case 'm':
         round_trip(rest, n, message_again);
+        break;
+    case 'j':
+        round_trip(rest, n, job_again);
         break;
     case 't':
         round_trip(rest, n, turn_again);

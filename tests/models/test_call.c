@@ -1,10 +1,11 @@
 /*
- * test_call.c - a call's, a turn's and a message's names and JSON
+ * test_call.c - a call's, a turn's, a message's and a job's names and JSON
  */
 #include "models/call.h"
 
 #include <errno.h>
 
+#include "models/job.h"
 #include "models/message.h"
 #include "models/turn.h"
 #include "tap.h"
@@ -33,6 +34,7 @@ static void test_names(void)
     is_int(answer_kind_parse("digits"), ANSWER_DIGITS, "a kind of answer");
     is_int(answer_kind_parse("essay"), -EINVAL, "an unknown kind of answer");
     is_int(message_status_parse("undelivered", 11), MESSAGE_UNDELIVERED, "a message status");
+    is_int(message_status_parse("uncertain", 9), -EINVAL, "a message status that is ours alone");
     is_int(message_status_parse("gone", 4), -EINVAL, "an unknown message status");
 }
 
@@ -75,6 +77,16 @@ static int message_round(struct json_object *json, struct json_object **ret_agai
     "\"steps\":[{\"at_ms\":1,\"part\":\"stt\",\"from\":\"whisper\",\"to\":\"\",\"cause\":\"it was slow\"}],\"learnt\":{\"name\":\"Dana\"},"  \
     "\"recordings\":[{\"RecordingSid\":\"RE1\"}],\"params\":{\"Weird\":\"x\"},\"param_order\":{\"Weird\":2}"
 
+static int job_round(struct json_object *json, struct json_object **ret_again)
+{
+    struct job job;
+    int r = job_from_json(json, &job);
+
+    if (r == 0)
+        *ret_again = job_to_json(&job);
+    return r;
+}
+
 static const struct {
     int (*round)(struct json_object *json, struct json_object **ret_again);
     const char *text;
@@ -106,13 +118,21 @@ static const struct {
     { turn_round, "{\"who\":\"agent\",\"times\":{\"decided\":\"now\"}}", NULL, "a milestone in words" },
     { message_round,
       "{\"id\":\"M1\",\"provider_id\":\"SM1\",\"contact_id\":\"C1\",\"address\":\"+972501234567\",\"direction\":\"in\","
-      "\"channel\":\"whatsapp\",\"status\":\"received\",\"created_ms\":1,\"updated_ms\":2,"
+      "\"channel\":\"whatsapp\",\"status\":\"received\",\"wording\":\"kept\",\"call_sid\":\"CA1\",\"job_id\":7,"
+      "\"error\":\"63016: too late\",\"again\":\"M2\",\"created_ms\":1,\"updated_ms\":2,"
       "\"body\":\"\u05e9\u05dc\u05d5\u05dd\",\"media\":[{\"url\":\"https://x\",\"type\":\"audio/ogg\"}],"
       "\"params\":{\"WaId\":\"972\"}}",
       "", "a whole message" },
     { message_round, "{\"provider_id\":\"SM1\"}", NULL, "a message without an id" },
     { message_round, "{\"id\":\"M1\",\"body\":7}", NULL, "a body that is a number" },
     { message_round, "{\"id\":\"M1\",\"body\":\"x\",\"channel\":\"pigeon\"}", NULL, "an unknown channel" },
+    { job_round,
+      "{\"id\":7,\"kind\":\"message\",\"state\":\"behind\",\"doubt\":\"unheard\",\"due_ms\":5,\"created_ms\":1,"
+      "\"tried_ms\":2,\"n_tried\":3,\"lane\":\"whatsapp C1\",\"message_id\":\"M1\",\"call_sid\":\"CA1\","
+      "\"contact_id\":\"C1\",\"error\":\"nobody takes the connection\"}",
+      "", "a whole job" },
+    { job_round, "{\"kind\":\"message\"}", NULL, "a job without an id" },
+    { job_round, "{\"id\":1,\"kind\":\"dance\"}", NULL, "an unknown kind of job" },
 };
 
 static void test_rounds(void)

@@ -22,6 +22,9 @@ static struct fake_store {
     char fields[FAKE_TURNS_MAX][64], values[FAKE_TURNS_MAX][256];
     unsigned n_steps;
     char steps[FAKE_TURNS_MAX][256]; /* "part: from -> to: cause" */
+    unsigned n_messages;
+    enum message_wording wording;
+    char message[TURN_TEXT_MAX];
     enum call_end end;
     uint64_t end_ms;
     char sid[SID_MAX], learnt_of[SID_MAX];
@@ -70,6 +73,14 @@ int crm_call_step(struct db_txn *txn, const char *sid, const struct call_step *s
     if (n < FAKE_TURNS_MAX)
         (void)snprintf(fake_store.steps[n], sizeof(fake_store.steps[n]), "%s: %s -> %s: %s", step->part, step->from, step->to,
                        step->cause);
+    return 0;
+}
+
+int crm_call_message(struct db_txn *txn, const char *sid, const char *text, enum message_wording wording, uint64_t now_ms)
+{
+    fake_store.n_messages++;
+    fake_store.wording = wording;
+    (void)snprintf(fake_store.message, sizeof(fake_store.message), "%s", text);
     return 0;
 }
 

@@ -25,6 +25,7 @@ static void test_order(struct inbox *inbox, struct journal_pool *pool)
     journal_turn(&journal, &turn);
     journal_learn(&journal, "name", "Ada", 1000);
     journal_step(&journal, &(struct call_step){ "chat", "gpt-4o-mini", NULL, NULL, 1500 });
+    journal_whatsapp(&journal, "Our address is 5 Long Street.", WORDING_FREE, 1500);
     journal_end(&journal, CALL_END_AGENT, 2000);
     is_int(fake_store.n_turns, 0, "nothing is written before the flush");
 
@@ -39,6 +40,8 @@ static void test_order(struct inbox *inbox, struct journal_pool *pool)
     is_str(fake_store.values[0], "Ada", "what was learnt");
     is_str(fake_store.learnt_of, "CA1", "in which call");
     is_str(fake_store.steps[0], "chat: gpt-4o-mini -> : ", "a step of the ladder, to nobody and without a cause");
+    ok(fake_store.n_messages == 1 && fake_store.wording == WORDING_FREE, "a message to the caller");
+    is_str(fake_store.message, "Our address is 5 Long Street.", "in its words");
     ok(fake_store.n_ends == 1 && fake_store.end == CALL_END_AGENT && fake_store.end_ms == 2000, "and the end");
     ok(!journal_at_rest(&journal), "it is not at rest before the answers came home");
     settle(inbox);
