@@ -1,524 +1,58 @@
 /*
- * agent.c - the scripted receptionist
- *
- * A walk through the profile's questions. Each question has a ladder: ask, ask in other words, ask by
- * keypad, give up and go on; what was not understood or not answered climbs one rung. When nobody can
- * transcribe a kind of answer, its questions are asked by keypad from the first rung on. Silence at the
- * top of the ladder ends the call, anything else goes on with the question's `next`.
- *
- * Every walk ends, within AGENT_TURNS_MAX replies: a visit to a question climbs its ladder once and repeats
- * it REPEATS_MAX times on request, and a question is visited VISITS_MAX times; one visit more is goodbye.
+ * agent.c - decides what to say: who answers
  */
 #include "services/agent.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "models/contact.h"
-#include "utils/spoken.h"
-#include "utils/text.h"
-
-enum rung { RUNG_ASK, RUNG_AGAIN, RUNG_KEYPAD, RUNG_GIVE_UP };
-
-enum {
-    VISITS_MAX = 3,
-    REPEATS_MAX = 2,
-    PHONE_DIGITS_MIN = 5,
-    NAME_WORDS_MAX = 5,
-    COUNTRY_MAX = 4,
-};
-
-_Static_assert(2 + PHRASE_MAX <= AGENT_SENTENCES_MAX, "two greetings and a question make a reply");
-enum { VISIT_TURNS_MAX = (int)RUNG_GIVE_UP + REPEATS_MAX };
-_Static_assert(PROFILE_QUESTIONS_MAX * VISITS_MAX * VISIT_TURNS_MAX < AGENT_TURNS_MAX, "walks end");
-
-/* Of one answer, which may come in two halves: AGENT_CONTINUED adds to it. */
-struct answer {
-    const struct question *question; /* NULL: none that could be continued */
-    char text[AGENT_VALUE_MAX];
-    char audio[AGENT_VALUE_MAX];
-};
+#include "services/agent_script.h"
 
 struct agent {
-    const struct profile *profile;
-    char from[ADDRESS_MAX], name[CONTACT_NAME_MAX], country[COUNTRY_MAX];
-    unsigned deaf_to;
-
-    const struct question *question; /* NULL: not begun, or ended */
-    bool ended;
-    enum rung rung;
-    unsigned n_repeats;
-    unsigned n_visits[PROFILE_QUESTIONS_MAX];
-
-    const struct question *pending; /* whose number is waiting to be confirmed */
-    char number[AGENT_FIELD_MAX];
-    char unclear[TURN_AUDIO_MAX]; /* the last answer to this question that nobody understood */
-    bool reachable;               /* there is something to call back on */
-    struct answer last;
+    struct agent_script *script;
 };
 
-/* --- what comes out --- */
-
-static void learn(struct agent_reply *reply, const struct question *question, const char *suffix,
-                  const char *value)
+int agent_new(const struct profile *profile, const struct agent_caller *caller, struct agent **ret_agent)
 {
-    if (!question || !question->field || !value[0])
-        return;
-    assert(reply->n_learnt < AGENT_LEARNT_MAX);
-    (void)snprintf(reply->learnt[reply->n_learnt].field, AGENT_FIELD_MAX, "%s%s", question->field,
-                   suffix);
-    (void)text_set(reply->learnt[reply->n_learnt].value, AGENT_VALUE_MAX, value);
-    reply->n_learnt++;
-}
-
-static void value_of(const struct agent *agent, const char *placeholder, size_t n, char *value,
-                     size_t size)
-{
-    const char *language = agent->profile->language;
-    bool cardinal = agent->pending && agent->pending->expect == ANSWER_NUMBER;
-
-    value[0] = '\0';
-    if (strncmp(placeholder, "{name}", n) == 0)
-        (void)text_set(value, size, agent->name);
-    else if (strncmp(placeholder, "{number}", n) == 0)
-        spoken_phone(language, agent->from, agent->country, value, size);
-    else if (strncmp(placeholder, "{digits}", n) == 0 && cardinal)
-        spoken_cardinal(language, strtoul(agent->number, NULL, 10), value, size);
-    else if (strncmp(placeholder, "{digits}", n) == 0)
-        spoken_phone(language, agent->number, agent->country, value, size);
-}
-
-static void say(const struct agent *agent, struct agent_reply *reply, const char *id)
-{
-    const struct prompt *prompt = profile_prompt(agent->profile, id);
-
-    assert(prompt && reply->n_sentences < AGENT_SENTENCES_MAX); /* profile.c has seen to it */
-    struct agent_sentence *sentence = &reply->sentences[reply->n_sentences++];
-    sentence->prompt = prompt->fixed ? prompt->id : NULL;
-
-    size_t n_used = 0;
-    sentence->text[0] = '\0';
-    for (const char *p = prompt->text; *p;) {
-        size_t n = *p == '{' && !prompt->fixed ? strcspn(p, "}") + 1 : strcspn(p + 1, "{") + 1;
-        char value[TURN_TEXT_MAX];
-        const char *put = p;
-        size_t n_put = n;
-
-        if (*p == '{' && !prompt->fixed) {
-            value_of(agent, p, n, value, sizeof(value));
-            put = value;
-            n_put = strlen(value);
-        }
-        text_add(sentence->text, sizeof(sentence->text), &n_used, put, n_put);
-        p += n;
-    }
-}
-
-static void finish(struct agent *agent, struct agent_reply *reply, const char *goodbye)
-{
-    agent->question = NULL;
-    agent->ended = true;
-    reply->expect = ANSWER_FREE;
-    reply->end = true;
-    say(agent, reply, goodbye);
-}
-
-static void goodbye(struct agent *agent, struct agent_reply *reply)
-{
-    bool stranded = !agent->reachable && profile_prompt(agent->profile, "goodbye_unreachable");
-    finish(agent, reply, stranded ? "goodbye_unreachable" : "goodbye");
-}
-
-/* --- asking --- */
-
-static bool is_confirmation(const struct question *question)
-{
-    return question && question->expect == ANSWER_YESNO && !question->field;
-}
-
-static bool is_offer(const struct question *question)
-{
-    return question->expect == ANSWER_YESNO && question->field;
-}
-
-static bool by_keypad(const struct agent *agent)
-{
-    enum answer_kind expect = agent->question->expect;
-    return expect != ANSWER_FREE && (agent->rung >= RUNG_KEYPAD || agent->deaf_to & 1U << expect);
-}
-
-static const struct phrase *phrase_of(const struct agent *agent)
-{
-    if (agent->rung >= RUNG_KEYPAD || by_keypad(agent))
-        return &agent->question->keypad;
-    return agent->rung == RUNG_AGAIN ? &agent->question->again : &agent->question->ask;
-}
-
-static void ask(struct agent *agent, struct agent_reply *reply)
-{
-    const struct question *question = agent->question;
-    const struct phrase *phrase = phrase_of(agent);
-
-    reply->expect = question->expect;
-    reply->keypad = by_keypad(agent);
-    reply->digits_min = question->digits_min;
-    reply->digits_max = question->digits_max;
-    for (size_t i = 0; i < phrase->n_prompts; i++)
-        say(agent, reply, phrase->prompts[i]);
-}
-
-static void enter(struct agent *agent, struct agent_reply *reply, const char *id)
-{
-    const struct question *question = profile_question(agent->profile, id);
-
-    /* skip what need not be asked; a profile that goes in circles runs out of visits */
-    for (;;) {
-        unsigned *n_visits =
-            question ? &agent->n_visits[question - agent->profile->questions] : NULL;
-        if (!question || ++*n_visits > VISITS_MAX) {
-            goodbye(agent, reply);
-            return;
-        }
-        if (is_offer(question) && !agent->from[0])
-            question = profile_question(agent->profile, question->on_no);
-        else if (is_confirmation(question) && !agent->pending)
-            question = profile_question(agent->profile, question->next);
-        else if (question->expect == ANSWER_FREE && strcmp(question->field, "name") == 0 &&
-                 agent->name[0])
-            question = profile_question(agent->profile, question->next);
-        else
-            break;
-    }
-
-    unsigned n_before = agent->n_visits[question - agent->profile->questions] - 1;
-    agent->question = question;
-    agent->n_repeats = 0;
-    agent->unclear[0] = '\0';
-    agent->rung = is_confirmation(question) ? RUNG_ASK
-                  : n_before < RUNG_KEYPAD  ? (enum rung)n_before
-                                            : RUNG_KEYPAD;
-    if (by_keypad(agent) && agent->rung < RUNG_AGAIN)
-        agent->rung = RUNG_AGAIN; /* two tries by keypad, not three */
-    ask(agent, reply);
-}
-
-static void climb(struct agent *agent, struct agent_reply *reply, bool silence)
-{
-    const struct question *question = agent->question;
-
-    if (++agent->rung < RUNG_GIVE_UP) {
-        ask(agent, reply);
-        return;
-    }
-    if (agent->unclear[0]) {
-        agent->reachable |= question->expect != ANSWER_FREE;
-        learn(reply, question->field ? question : agent->pending, "_audio", agent->unclear);
-    }
-    if (!is_confirmation(question))
-        agent->pending = NULL; /* a number that was refused is not asked about again */
-    if (silence)
-        finish(agent, reply, "goodbye_silence");
-    else
-        enter(agent, reply, question->next);
-}
-
-/* Spoken, and not understood: should this be the last try, the audio is what remains. */
-static void miss(struct agent *agent, struct agent_reply *reply, const struct agent_input *input)
-{
-    if (input->audio[0])
-        (void)text_set(agent->unclear, sizeof(agent->unclear), input->audio);
-    climb(agent, reply, false);
-}
-
-/* --- answers --- */
-
-static bool is_name(const char *text)
-{
-    size_t n_words = 1;
-
-    for (; *text; text++)
-        n_words += *text == ' ';
-    return n_words <= NAME_WORDS_MAX;
-}
-
-/* Nobody is to be greeted with a sentence the next time: what is no name counts as heard only. */
-static void learn_answer(struct agent *agent, struct agent_reply *reply)
-{
-    const struct answer *last = &agent->last;
-    const char *suffix = "";
-    char name[CONTACT_NAME_MAX] = "";
-
-    if (strcmp(last->question->field, "name") == 0) {
-        spoken_name(agent->profile->language, last->text, name, sizeof(name));
-        suffix = is_name(name) ? "" : "_heard";
-        (void)text_set(agent->name, sizeof(agent->name), is_name(name) ? name : "");
-    }
-    learn(reply, last->question, suffix, name[0] ? name : last->text);
-    learn(reply, last->question, "_audio", last->audio);
-}
-
-static void take_free(struct agent *agent, struct agent_reply *reply, const char *text,
-                      const char *audio)
-{
-    struct answer *last = &agent->last;
-    const struct question *question = agent->question;
-
-    last->question = question;
-    (void)text_set(last->text, sizeof(last->text), text);
-    (void)text_set(last->audio, sizeof(last->audio), audio);
-    learn_answer(agent, reply);
-    enter(agent, reply, question->next);
-}
-
-/* agent->number is certain: a telephone number is kept as the rest of the world writes it, when it can be. */
-static void learn_number(const struct agent *agent, struct agent_reply *reply,
-                         const struct question *question)
-{
-    char e164[ADDRESS_MAX];
-    bool is_phone = question && question->expect == ANSWER_DIGITS &&
-                    phone_normalise(agent->number, agent->country, e164) == 0;
-
-    learn(reply, question, "", is_phone ? e164 : agent->number);
-}
-
-/* A number for that question; false when it cannot be one. */
-static bool take_number(struct agent *agent, struct agent_reply *reply,
-                        const struct question *question, const char *digits, size_t n_digits)
-{
-    if (n_digits < question->digits_min || n_digits > question->digits_max)
-        return false;
-
-    bool confirm = is_confirmation(profile_question(agent->profile, question->next));
-    agent->pending = question;
-    agent->reachable |= question->expect == ANSWER_DIGITS;
-    (void)text_set(agent->number, sizeof(agent->number), digits);
-    if (confirm)
-        learn(reply, question, "_heard", digits);
-    else
-        learn_number(agent, reply, question);
-    enter(agent, reply, question->next);
-    return true;
-}
-
-static bool take_spoken_number(struct agent *agent, struct agent_reply *reply,
-                               const struct question *question, const char *text)
-{
-    const char *language = agent->profile->language;
-    char digits[AGENT_FIELD_MAX];
-    unsigned long value;
-
-    if (question->expect == ANSWER_DIGITS) {
-        size_t n_digits = spoken_digits(language, text, digits, sizeof(digits));
-        return take_number(agent, reply, question, digits, n_digits);
-    }
-    if (!spoken_number(language, text, &value))
-        return false;
-    int n = snprintf(digits, sizeof(digits), "%lu", value);
-    return take_number(agent, reply, question, digits, (size_t)n);
-}
-
-static void take_yes(struct agent *agent, struct agent_reply *reply)
-{
-    const struct question *question = agent->question;
-
-    if (is_offer(question))
-        learn(reply, question, "", agent->from);
-    else
-        learn_number(agent, reply, agent->pending);
-    enter(agent, reply, question->on_yes);
-}
-
-/* "no, it is oh five two ...": the number is asked for next anyway. */
-static bool take_correction(struct agent *agent, struct agent_reply *reply, const char *text)
-{
-    const struct question *question = profile_question(agent->profile, agent->question->on_no);
-    return question && question->expect == ANSWER_DIGITS &&
-           take_spoken_number(agent, reply, question, text);
-}
-
-static bool take_yesno(struct agent *agent, struct agent_reply *reply, const char *text)
-{
-    int yes = spoken_yesno(agent->profile->language, text);
-
-    if (yes > 0) {
-        take_yes(agent, reply);
-        return true;
-    }
-    if (take_correction(agent, reply, text))
-        return true;
-    if (yes == 0)
-        enter(agent, reply, agent->question->on_no);
-    return yes == 0;
-}
-
-static bool take_words(struct agent *agent, struct agent_reply *reply,
-                       const struct agent_input *input)
-{
-    switch (agent->question->expect) {
-    case ANSWER_FREE:
-        take_free(agent, reply, input->text, input->audio);
-        return true;
-    case ANSWER_YESNO:
-        return take_yesno(agent, reply, input->text);
-    default:
-        return take_spoken_number(agent, reply, agent->question, input->text);
-    }
-}
-
-static bool take_keys(struct agent *agent, struct agent_reply *reply, const char *keys)
-{
-    const struct question *question = agent->question;
-
-    switch (question->expect) {
-    case ANSWER_FREE:
-        if (keys[0])
-            return false;
-        enter(agent, reply, question->next); /* hash alone: go on */
-        return true;
-    case ANSWER_YESNO:
-        if (strcmp(keys, "1") == 0)
-            take_yes(agent, reply);
-        else if (strcmp(keys, "2") == 0)
-            enter(agent, reply, question->on_no);
-        else
-            return take_correction(agent, reply, keys);
-        return true;
-    default:
-        return take_number(agent, reply, question, keys, strlen(keys));
-    }
-}
-
-static void take_more(struct agent *agent, struct agent_reply *reply,
-                      const struct agent_input *input)
-{
-    struct answer *last = &agent->last;
-    size_t n_text = strlen(last->text), n_audio = strlen(last->audio);
-
-    text_add(last->text, sizeof(last->text), &n_text, " ", n_text && input->text[0]);
-    text_add(last->text, sizeof(last->text), &n_text, input->text, strlen(input->text));
-    text_add(last->audio, sizeof(last->audio), &n_audio, " ", n_audio && input->audio[0]);
-    text_add(last->audio, sizeof(last->audio), &n_audio, input->audio, strlen(input->audio));
-
-    learn_answer(agent, reply);
-    if (agent->n_repeats++ < REPEATS_MAX)
-        ask(agent, reply);
-    else
-        climb(agent, reply, false);
-}
-
-/* --- what comes in --- */
-
-static bool is_phone(const char *from)
-{
-    char digits[ADDRESS_MAX];
-
-    return !phone_is_withheld(from) && !from[strspn(from, "+0123456789 -()")] &&
-           spoken_digits("", from, digits, sizeof(digits)) >= PHONE_DIGITS_MIN;
-}
-
-static void begin(struct agent *agent, struct agent_reply *reply)
-{
-    say(agent, reply, "greeting");
-    if (agent->name[0] && profile_prompt(agent->profile, "greeting_known"))
-        say(agent, reply, "greeting_known");
-    enter(agent, reply, agent->profile->questions[0].id);
-}
-
-static void heard(struct agent *agent, struct agent_reply *reply, const struct agent_input *input)
-{
-    if (spoken_repeat(agent->profile->language, input->text) && agent->n_repeats < REPEATS_MAX) {
-        agent->n_repeats++;
-        ask(agent, reply);
-        return;
-    }
-    if (input->text[0] && take_words(agent, reply, input))
-        return;
-    miss(agent, reply, input);
-}
-
-static void unheard(struct agent *agent, struct agent_reply *reply, const struct agent_input *input)
-{
-    if (agent->question->expect == ANSWER_FREE) {
-        take_free(agent, reply, "", input->audio);
-        return;
-    }
-    agent->deaf_to |= 1U << agent->question->expect;
-    miss(agent, reply, input);
-}
-
-void agent_turn(struct agent *agent, const struct agent_input *input, struct agent_reply *ret_reply)
-{
-    struct agent_reply *reply = ret_reply;
-    bool begun = agent->question || agent->ended;
-    struct agent_input safe = *input;
-
-    safe.text = input->text ? input->text : "";
-    safe.audio = input->audio ? input->audio : "";
-    *reply = (struct agent_reply){ 0 };
-
-    if (!begun) {
-        begin(agent, reply);
-        return;
-    }
-    if (agent->ended) {
-        goodbye(agent, reply);
-        return;
-    }
-    if (safe.kind == AGENT_CONTINUED && agent->last.question) {
-        take_more(agent, reply, &safe);
-        return;
-    }
-    agent->last.question = NULL;
-    switch (safe.kind) {
-    case AGENT_BEGIN:
-        ask(agent, reply);
-        break;
-    case AGENT_HEARD:
-    case AGENT_UNCLEAR:
-        heard(agent, reply, &safe);
-        break;
-    case AGENT_CONTINUED:
-        if (safe.text[0])
-            heard(agent, reply, &safe);
-        else
-            unheard(agent, reply, &safe);
-        break;
-    case AGENT_UNHEARD:
-        unheard(agent, reply, &safe);
-        break;
-    case AGENT_KEYED:
-        if (!take_keys(agent, reply, safe.text))
-            climb(agent, reply, false);
-        break;
-    case AGENT_SILENCE:
-        climb(agent, reply, true);
-        break;
-    }
-}
-
-int agent_new(const struct profile *profile, const struct agent_caller *caller,
-              struct agent **ret_agent)
-{
-    struct agent *agent = calloc(1, sizeof(*agent));
+    scoped(agent_free) struct agent *agent = calloc(1, sizeof(*agent));
 
     if (!agent)
         return -ENOMEM;
-    assert(profile->mode == PROFILE_SCRIPT && profile->n_questions <= PROFILE_QUESTIONS_MAX);
-    agent->profile = profile;
-    agent->deaf_to = caller->deaf_to;
-    if (caller->from && is_phone(caller->from))
-        (void)text_set(agent->from, sizeof(agent->from), caller->from);
-    (void)text_set(agent->name, sizeof(agent->name), caller->name ? caller->name : "");
-    (void)text_set(agent->country, sizeof(agent->country), caller->country ? caller->country : "");
-    agent->reachable = agent->from[0] != '\0';
-    *ret_agent = agent;
+    int r = agent_script_new(profile, caller, &agent->script);
+    if (r < 0)
+        return r;
+    *ret_agent = steal(&agent);
     return 0;
 }
 
 void agent_free(struct agent *agent)
 {
+    if (!agent)
+        return;
+    agent_script_free(agent->script);
     free(agent);
+}
+
+bool agent_turn(struct agent *agent, const struct agent_input *input, struct agent_reply *ret_reply)
+{
+    agent_script_turn(agent->script, input, ret_reply);
+    return true;
+}
+
+bool agent_take(struct agent *agent, struct agent_reply *ret_reply)
+{
+    return false;
+}
+
+void agent_cancel(struct agent *agent)
+{
+}
+
+void agent_said(struct agent *agent, const struct turn *turn)
+{
+}
+
+bool agent_is_at_rest(const struct agent *agent)
+{
+    return true;
 }

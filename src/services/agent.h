@@ -2,9 +2,9 @@
 /*
  * agent.h - decides what to say
  *
- * The scripted receptionist: greet, ask what is needed, name, call-back number, read back, confirm, save,
- * goodbye. Sans-IO: what was heard goes in, sentences and what was learnt come out. A chat model
- * answers through the same two structs.
+ * What was heard goes in, sentences and what was learnt come out. The scripted receptionist (greet, ask what is
+ * needed, name, call-back number, read back, confirm, save, goodbye) answers at once; a chat model is thought of as
+ * somebody who needs a while, and whose reply comes in parts.
  *
  * What is learnt goes by the question's field: FIELD the answer (a number once it is confirmed; a telephone
  * number as E.164 when it can be), FIELD_heard the digits before it is confirmed, FIELD_audio the file of an
@@ -34,6 +34,7 @@ enum agent_input_kind {
     AGENT_KEYED,    /* DTMF, complete */
     AGENT_SILENCE,  /* nothing came */
     AGENT_CONTINUED, /* more of the last answer (text or audio): the reply to its first half was not heard */
+    AGENT_FAILED,   /* the last reply could not be spoken, or did not come: say something simpler, at once */
 };
 
 struct agent_input {
@@ -41,6 +42,8 @@ struct agent_input {
     const char *text;  /* words or keys; "" otherwise */
     const char *audio; /* where the answer's audio is kept; "" nowhere */
     double confidence;
+    bool is_last;      /* the caller left: nobody hears a reply, only what is learnt counts */
+    uint64_t unix_ms;  /* when; 0 unknown */
 };
 
 struct agent_sentence {
@@ -68,8 +71,21 @@ struct agent_reply {
 };
 
 int agent_new(const struct profile *profile, const struct agent_caller *caller, struct agent **ret_agent);
-void agent_free(struct agent *agent);
+void agent_free(struct agent *agent); /* when it is at rest */
 SCOPED_PTR(struct agent, agent_free)
 
-/* Thread: the call's worker. Allocates nothing. Every conversation ends: AGENT_TURNS_MAX replies at most. */
-void agent_turn(struct agent *agent, const struct agent_input *input, struct agent_reply *ret_reply);
+/* Thread: the call's worker, as for all below. Nothing is allocated. A script ends within AGENT_TURNS_MAX replies. */
+
+/*
+ * Returns: true and the reply, all of it; false: it is being thought of, its parts come by agent_take(). A reply
+ *          that is still under way is given up.
+ */
+bool agent_turn(struct agent *agent, const struct agent_input *input, struct agent_reply *ret_reply);
+/* The next part of the reply, when there is one. */
+bool agent_take(struct agent *agent, struct agent_reply *ret_reply);
+/* The reply under way is not wanted any more: no part of it comes after this. */
+void agent_cancel(struct agent *agent);
+/* A turn that is kept: what the caller heard of a reply, and nothing else, is what was said to him. */
+void agent_said(struct agent *agent, const struct turn *turn);
+/* No reply is under way. */
+bool agent_is_at_rest(const struct agent *agent);
