@@ -44,6 +44,8 @@ struct conversation {
     uint64_t first_audio_ms, first_frame_ms; /* of the present reply; 0: not yet */
     uint64_t stt_asked_ms, stt_answered_ms;  /* of the latest transcript that no turn was saved with; 0: none */
     unsigned n_turns, n_barge_ins;
+    unsigned ask; /* the reply that is under way, or was */
+    bool has_parts;
     bool is_hung_up, is_over;
     enum call_end end;
 };
@@ -217,7 +219,7 @@ static void do_recognise(struct conversation *c, const struct dialogue_action *a
 }
 
 /* The utterances named are let go of, those with audio once the errand (NULL: none) has read them. */
-static void take_parts(struct conversation *c, const struct dialogue_action *action, struct errand *errand)
+static void take_held(struct conversation *c, const struct dialogue_action *action, struct errand *errand)
 {
     unsigned number = action->utterance;
 
@@ -236,7 +238,7 @@ static void do_keep_audio(struct conversation *c, const struct dialogue_action *
 {
     struct errand *errand = errand_get(c->env->errands, ERRAND_KEEP, action->utterance);
 
-    take_parts(c, action, errand);
+    take_held(c, action, errand);
     if (errand && errand->n_parts) {
         (void)snprintf(errand->keep.sid, sizeof(errand->keep.sid), "%s", c->journal->sid);
         if (errand_go(c, errand) == 0)
@@ -256,18 +258,27 @@ static void do_drop_audio(struct conversation *c, const struct dialogue_action *
         listener_dismiss(&c->listener, held);
 }
 
-static void do_ask_agent(struct conversation *c, const struct dialogue_action *action)
-{
-    struct agent_reply *reply = &c->env->scratch->reply;
-
-    c->first_audio_ms = c->first_frame_ms = 0;
-    agent_turn(c->agent, action->input, reply);
-    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_REPLY, .reply = reply });
-}
-
 static uint64_t to_unix(const struct conversation *c, uint64_t ms)
 {
     return ms ? ms + c->unix_offset_ms : 0;
+}
+
+static void do_ask_agent(struct conversation *c, const struct dialogue_action *action)
+{
+    struct agent_reply *reply = &c->env->scratch->reply;
+    struct agent_input input = *action->input;
+
+    c->first_audio_ms = c->first_frame_ms = 0;
+    c->ask = action->ask;
+    input.unix_ms = to_unix(c, c->now_ms);
+    if (agent_turn(c->agent, &input, reply))
+        tell(c, &(struct dialogue_event){ .kind = DIALOGUE_REPLY, .ask = c->ask, .reply = reply });
+}
+
+static void do_cancel_agent(struct conversation *c, const struct dialogue_action *action)
+{
+    agent_cancel(c->agent);
+    c->has_parts = false;
 }
 
 static void do_save_turn(struct conversation *c, const struct dialogue_action *action)
@@ -292,6 +303,7 @@ static void do_save_turn(struct conversation *c, const struct dialogue_action *a
     for (size_t i = 0; i < ELEMENTSOF(all); i++)
         *all[i] = to_unix(c, *all[i]);
     c->n_turns++;
+    agent_said(c->agent, turn);
     journal_turn(c->journal, turn);
 }
 
@@ -314,6 +326,7 @@ static void (*const doers[])(struct conversation *c, const struct dialogue_actio
     [DO_KEEP_AUDIO] = do_keep_audio,
     [DO_DROP_AUDIO] = do_drop_audio,
     [DO_ASK_AGENT] = do_ask_agent,
+    [DO_CANCEL_AGENT] = do_cancel_agent,
     [DO_SAVE_TURN] = do_save_turn,
     [DO_LEARN] = do_learn,
     [DO_HANG_UP] = do_hang_up,
@@ -447,6 +460,18 @@ static void take_came(struct conversation *c)
         c->came = errand->next;
         takers[errand->kind](c, errand);
         errand_drop(c, errand);
+    }
+}
+
+/* The parts of a reply: one at a time, since each brings its own entries of the journal. */
+static void take_parts(struct conversation *c)
+{
+    struct agent_reply *reply = &c->env->scratch->reply;
+
+    while (c->has_parts && journal_has_room(c->env->journal)) {
+        c->has_parts = agent_take(c->agent, reply);
+        if (c->has_parts)
+            tell(c, &(struct dialogue_event){ .kind = DIALOGUE_REPLY, .ask = c->ask, .reply = reply });
     }
 }
 
@@ -594,6 +619,7 @@ uint64_t conversation_run(struct conversation *c, uint64_t now_ms)
 {
     c->now_ms = now_ms;
     take_came(c);
+    take_parts(c);
     if (!c->is_over && dialogue_deadline(c->dialogue) <= now_ms)
         tell(c, &(struct dialogue_event){ .kind = DIALOGUE_TICK });
     play(c);
@@ -622,7 +648,7 @@ bool conversation_is_over(const struct conversation *c, enum call_end *ret_end)
 
 bool conversation_is_at_rest(const struct conversation *c)
 {
-    return !c->out && !c->came;
+    return !c->out && !c->came && agent_is_at_rest(c->agent);
 }
 
 void conversation_sums(const struct conversation *c, struct conversation_sums *ret_sums)

@@ -5,7 +5,7 @@
  * IDLE      the stream has not begun                    GREETING (through THINKING)
  * GREETING  the first reply is being said               LISTENING when all of it was heard, or at a barge-in
  * LISTENING the caller's turn: utterances, keys         THINKING when it is over, or nothing came
- * THINKING  an audio file or the agent is awaited       SPEAKING, CLOSING
+ * THINKING  an audio file or the agent is awaited       SPEAKING, CLOSING; LISTENING when the caller goes on
  * SPEAKING  a reply is being said                       as GREETING
  * CLOSING   the last words are being said               ENDED
  * ENDED     DO_HANG_UP is out, nothing follows
@@ -20,6 +20,10 @@
  * was heard (cut()). A key is always one. After BARGE_FALSE_MAX false ones a reply is said to its end. What
  * comes within CONTINUE_MS of a reply to a free answer is taken as the rest of that answer (`continuing`),
  * since the new question cannot have been heard.
+ *
+ * A reply may come in parts: each is said as it comes, and it is over when the last one came and all was heard. In
+ * between nothing may be left to be said (`stalled`): then "one moment" is, as in THINKING. A barge-in works the same
+ * in all three; what comes while it is undecided is held, and said or forgotten with the rest.
  *
  * The goodbye is never cut: nothing hangs on an answer to it. What is said over it is still written
  * down, and it may be finished for LINGER_MS before the line goes down.
@@ -119,51 +123,46 @@ static void learn_from(struct dialogue *d, const struct agent_reply *reply)
     }
 }
 
-/* What was said while we were thinking is no answer to what will be asked; what is still being said may be. */
-static void drop_ended(struct dialogue *d)
+/* Parts that came while it was not known whether anybody will hear them: the last one tells how the reply ends. */
+static void hold(struct dialogue *d, const struct agent_reply *reply)
 {
-    for (size_t i = d->hearing.n; i-- > 0;)
-        if (!d->hearing.list[i].open) {
-            dialogue_drop(d, d->hearing.list[i].number);
-            hearing_remove(&d->hearing, &d->hearing.list[i]);
-        }
+    struct agent_reply *held = &d->held;
+    size_t n = d->is_held ? held->n_sentences : 0;
+
+    held->n_sentences = n;
+    for (size_t i = 0; i < reply->n_sentences && held->n_sentences < AGENT_SENTENCES_MAX; i++)
+        held->sentences[held->n_sentences++] = reply->sentences[i];
+    held->expect = reply->expect;
+    held->keypad = reply->keypad;
+    held->digits_min = reply->digits_min;
+    held->digits_max = reply->digits_max;
+    held->more = reply->more;
+    held->end = reply->end;
+    held->end_as = reply->end_as;
+    d->is_held = true;
 }
 
 static void on_reply(struct dialogue *d, const struct dialogue_event *event)
 {
     const struct agent_reply *reply = event->reply;
-    bool first = d->input.kind == AGENT_BEGIN;
+    bool was_thinking = d->state == THINKING;
 
-    if (!d->awaiting || !reply)
+    if (!d->awaiting || !reply || event->ask != d->n_asks)
         return;
-    d->awaiting = false;
+    d->awaiting = reply->more;
     learn_from(d, reply);
-    if (d->leaving)
+    if (d->leaving && !reply->more)
         dialogue_finish(d);
-    if (d->state != THINKING) /* too late to be said */
+    if (d->leaving) /* too late to be said */
         return;
-    if (d->caller)
+    if (d->caller && !d->caller->turn.times.first_sentence && reply->n_sentences)
         d->caller->turn.times.first_sentence = d->now_ms;
-    d->expect = reply->expect;
-    d->keypad = reply->keypad;
-    d->digits_min = reply->digits_min;
-    d->digits_max = reply->digits_max;
-    d->n_false = 0;
-    drop_ended(d);
-    for (size_t i = 0; i < reply->n_sentences; i++)
-        dialogue_say(d, &reply->sentences[i], false);
-
-    if (reply->end) {
-        d->end = d->input.kind == AGENT_SILENCE ? CALL_END_SILENCE : CALL_END_AGENT;
-        d->state = CLOSING;
-        d->closing_ms = d->now_ms;
-    } else if (reply->n_sentences) {
-        d->state = first ? GREETING : SPEAKING;
-        if (hearing_open(&d->hearing) && dialogue_may_barge(d))
-            d->barge_ms = d->now_ms + BARGE_MS;
-    } else {
-        dialogue_listen(d);
-    }
+    if (d->paused)
+        hold(d, reply);
+    else
+        dialogue_reply(d, reply);
+    if (was_thinking && dialogue_is_speaking(d) && hearing_open(&d->hearing) && dialogue_may_barge(d))
+        d->barge_ms = d->now_ms + BARGE_MS;
 }
 
 static void on_say_started(struct dialogue *d, const struct dialogue_event *event)
@@ -239,7 +238,7 @@ static void on_key(struct dialogue *d, const struct dialogue_event *event)
 
     if (!figure && key != '#' && key != '*')
         return;
-    if (dialogue_is_speaking(d) && figure) /* the hash that ends a number may come late: it stops nothing */
+    if ((dialogue_is_speaking(d) || dialogue_is_waiting(d)) && figure) /* the hash that ends a number may come late: it stops nothing */
         dialogue_stop(d, true);
     if (d->state != LISTENING || d->leaving)
         return;
@@ -277,7 +276,8 @@ static void on_hang_up(struct dialogue *d, const struct dialogue_event *event)
     if (event->say && (event->total_ms || event->heard_ms))
         says_stopped(&d->says, event->say, event->heard_ms, event->total_ms, d->now_ms);
     says_stopped_now(&d->says, d->now_ms);
-    d->stopping = d->paused = false;
+    dialogue_cancel_agent(d);
+    d->stopping = d->paused = d->is_held = false;
     if (!d->hearing.n || d->says.first_ms <= d->hearing.list[0].began_ms)
         dialogue_save_agent(d);
     if (dialogue_is_speaking(d))
@@ -286,7 +286,7 @@ static void on_hang_up(struct dialogue *d, const struct dialogue_event *event)
     if (d->n_keys)
         d->keys_done = true;
     if (d->state == IDLE || (d->state == LISTENING && !d->n_keys && !d->hearing.n) ||
-        (d->state == THINKING && !d->keeping && !d->awaiting))
+        (d->state == THINKING && !d->keeping))
         dialogue_finish(d);
 }
 

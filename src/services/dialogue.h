@@ -26,7 +26,7 @@ enum dialogue_event_kind {
     DIALOGUE_SPEECH_ENDED,   /* utterance, speech_ms, at_ms */
     DIALOGUE_TRANSCRIPT,     /* utterance, text, confidence, understood (false: none), unheard */
     DIALOGUE_AUDIO_KEPT,     /* utterance, text = file, "" when it could not be kept */
-    DIALOGUE_REPLY,          /* the agent's answer to DO_ASK_AGENT: reply */
+    DIALOGUE_REPLY,          /* ask, reply: the agent's answer to that DO_ASK_AGENT, or the next part of it */
     DIALOGUE_SAY_STARTED,    /* say, total_ms (0 unknown): its first frame left, a second ahead of the ear */
     DIALOGUE_SAY_MOVED,      /* say, heard_ms of total_ms (0 unknown): that is where it is now, or how long, after all */
     DIALOGUE_SAY_ENDED,      /* say: all of it was heard (mark, or the play-out clock passed it) */
@@ -41,7 +41,7 @@ struct dialogue_event {
     enum dialogue_event_kind kind;
     uint64_t now_ms; /* one clock for all events of a call; never goes back */
     uint64_t at_ms;  /* when speech really began or ended, before the detector was sure; 0: now_ms */
-    unsigned utterance, say;
+    unsigned utterance, say, ask;
     uint32_t speech_ms, heard_ms, total_ms;
     const char *text;
     double confidence;
@@ -61,7 +61,8 @@ enum dialogue_action_kind {
     DO_KEEP_AUDIO, /* utterance..last_utterance, those still held: write them in order to one file;
                       DIALOGUE_AUDIO_KEPT answers with `utterance` */
     DO_DROP_AUDIO, /* utterance: not needed any more */
-    DO_ASK_AGENT, /* input: DIALOGUE_REPLY answers */
+    DO_ASK_AGENT, /* ask, input: DIALOGUE_REPLY answers */
+    DO_CANCEL_AGENT, /* the rest of its reply is not wanted: what still comes of it changes nothing */
     DO_SAVE_TURN, /* turn; times in the event's clock, the worker maps them to unix time */
     DO_LEARN,     /* field, value */
     DO_HANG_UP,   /* end: the last action */
@@ -69,7 +70,7 @@ enum dialogue_action_kind {
 
 struct dialogue_action {
     enum dialogue_action_kind kind;
-    unsigned utterance, last_utterance, say;
+    unsigned utterance, last_utterance, say, ask;
     enum answer_kind expect;
     int end; /* enum call_end */
     union { /* what the kind names; pointers live until the next dialogue_push() */

@@ -39,6 +39,11 @@ bool dialogue_is_speaking(const struct dialogue *d)
     return d->state == GREETING || d->state == SPEAKING;
 }
 
+bool dialogue_is_waiting(const struct dialogue *d)
+{
+    return d->state == THINKING && d->awaiting && !d->leaving;
+}
+
 enum answer_kind dialogue_listening_for(const struct dialogue *d)
 {
     return d->continuing || d->state == CLOSING ? ANSWER_FREE : d->expect;
@@ -46,6 +51,8 @@ enum answer_kind dialogue_listening_for(const struct dialogue *d)
 
 void dialogue_say(struct dialogue *d, const struct agent_sentence *sentence, bool filler)
 {
+    if (d->says.n == SAYS_MAX)
+        return; /* no agent says so much */
     unsigned number = ++d->n_says;
     const struct agent_sentence *kept = says_add(&d->says, number, sentence, filler, d->now_ms);
     struct dialogue_action *action = dialogue_act(d, DO_SAY);
@@ -123,6 +130,7 @@ static struct turn *hold_caller(struct dialogue *d, uint64_t start_ms)
     dialogue_save_caller(d);
     d->caller = turn_hold(d, TURN_CALLER);
     d->caller->turn.start_ms = start_ms;
+    d->caller->turn.times.listened = d->due_ms;
     d->caller->turn.times.decided = d->decided_ms = d->now_ms;
     return &d->caller->turn;
 }
@@ -192,6 +200,7 @@ void dialogue_listen(struct dialogue *d)
 
 void dialogue_finish(struct dialogue *d)
 {
+    dialogue_cancel_agent(d);
     dialogue_save_agent(d);
     dialogue_save_caller(d);
     drop_hearing(d);
@@ -201,6 +210,7 @@ void dialogue_finish(struct dialogue *d)
 
 void dialogue_close_with(struct dialogue *d, const char *prompt, int end)
 {
+    dialogue_cancel_agent(d);
     d->n_keys = 0;
     d->end = end;
     d->state = CLOSING;
@@ -216,11 +226,22 @@ static void ask_agent(struct dialogue *d, enum agent_input_kind kind)
     d->input.kind = d->continuing && answer ? AGENT_CONTINUED : kind;
     d->input.text = d->input_text;
     d->input.audio = d->input_audio;
-    d->continuing = false;
+    d->input.is_last = d->leaving;
+    d->continuing = d->in_parts = d->stalled = d->is_held = false;
+    d->n_false = 0;
     d->awaiting = true;
-    d->asked_ms = d->now_ms;
+    d->awaited_ms = d->now_ms;
     d->state = THINKING;
-    dialogue_act(d, DO_ASK_AGENT)->input = &d->input;
+    struct dialogue_action *action = dialogue_act(d, DO_ASK_AGENT);
+    action->ask = ++d->n_asks;
+    action->input = &d->input;
+}
+
+void dialogue_cancel_agent(struct dialogue *d)
+{
+    if (d->awaiting)
+        dialogue_act(d, DO_CANCEL_AGENT);
+    d->awaiting = d->stalled = false;
 }
 
 void dialogue_ask_agent_plainly(struct dialogue *d, enum agent_input_kind kind)
@@ -246,27 +267,35 @@ bool dialogue_may_barge(const struct dialogue *d)
 {
     bool wanted =
         d->expect == ANSWER_FREE || dialogue_hears(d, d->expect) || dialogue_may_continue(d);
-    return dialogue_is_speaking(d) && d->n_false < BARGE_FALSE_MAX && wanted;
+    bool ours = dialogue_is_speaking(d) || dialogue_is_waiting(d); /* the turn is */
+    return ours && d->n_false < BARGE_FALSE_MAX && wanted;
+}
+
+/* The barge-in is true: the rest was not heard. */
+void dialogue_cut(struct dialogue *d)
+{
+    d->paused = d->is_held = false;
+    dialogue_cancel_agent(d);
+    dialogue_save_agent(d);
+    d->listening_ms = d->now_ms;
 }
 
 void dialogue_stop(struct dialogue *d, bool keyed)
 {
-    dialogue_act(d, DO_STOP);
-    d->paused = d->stopping = true;
+    bool sounds = says_current(&d->says);
+
+    if (sounds)
+        dialogue_act(d, DO_STOP);
+    d->paused = true;
+    d->stopping = sounds;
     d->keyed = keyed;
     d->paused_state = d->state;
     d->continuing = !keyed && dialogue_may_continue(d);
     d->stopped_ms = d->now_ms;
     d->barge_ms = UINT64_MAX;
     dialogue_listen(d);
-}
-
-/* The barge-in is true: the rest was not heard. */
-void dialogue_cut(struct dialogue *d)
-{
-    d->paused = false;
-    dialogue_save_agent(d);
-    d->listening_ms = d->now_ms;
+    if (!sounds && keyed)
+        dialogue_cut(d);
 }
 
 void dialogue_fill(struct dialogue *d)
@@ -279,13 +308,13 @@ void dialogue_fill(struct dialogue *d)
 static void reply_failed(struct dialogue *d, bool late)
 {
     if (++d->n_failed >= FAILED_MAX) {
-        dialogue_close_with(d, "trouble", CALL_END_AGENT);
+        dialogue_close_with(d, "trouble", CALL_END_TROUBLE);
         return;
     }
     if (late)
         dialogue_fill(d);
     d->expect = ANSWER_FREE;
-    dialogue_ask_agent_plainly(d, AGENT_UNCLEAR);
+    dialogue_ask_agent_plainly(d, AGENT_FAILED);
 }
 
 /*
@@ -294,8 +323,8 @@ static void reply_failed(struct dialogue *d, bool late)
  */
 static bool was_asked(const struct dialogue *d)
 {
-    bool keyed = d->input.kind == AGENT_KEYED && says_last_heard(&d->says);
-    return keyed || !says_any_failed(&d->says);
+    bool known = d->input.kind == AGENT_KEYED || d->in_parts; /* of many sentences, the last one asks */
+    return (known && says_last_heard(&d->says)) || !says_any_failed(&d->says);
 }
 
 /* After anything that settled a sentence. */
@@ -308,6 +337,11 @@ void dialogue_check_said(struct dialogue *d, bool late)
         d->closing_ms = d->now_ms;
     if (!dialogue_is_speaking(d))
         return;
+    if (d->awaiting) {
+        d->awaited_ms = d->stalled ? d->awaited_ms : d->now_ms;
+        d->stalled = true;
+        return;
+    }
 
     bool asked = was_asked(d);
     dialogue_save_agent(d);
@@ -316,6 +350,51 @@ void dialogue_check_said(struct dialogue *d, bool late)
         d->n_failed = 0;
     else
         reply_failed(d, late);
+}
+
+/* What was said while we were thinking is no answer to what will be asked; what is still being said may be. */
+static void drop_ended(struct dialogue *d)
+{
+    for (size_t i = d->hearing.n; i-- > 0;)
+        if (!d->hearing.list[i].open) {
+            dialogue_drop(d, d->hearing.list[i].number);
+            hearing_remove(&d->hearing, &d->hearing.list[i]);
+        }
+}
+
+/* Nothing more will come of the reply. */
+static void reply_is_whole(struct dialogue *d, const struct agent_reply *reply)
+{
+    if (reply->end) {
+        d->end = reply->end_as                      ? reply->end_as
+                 : d->input.kind == AGENT_SILENCE ? CALL_END_SILENCE
+                                                  : CALL_END_AGENT;
+        d->state = CLOSING;
+        d->closing_ms = d->now_ms;
+    } else if (d->state == THINKING) {
+        dialogue_listen(d);
+    } else {
+        dialogue_check_said(d, false); /* all of it may have been heard before */
+    }
+}
+
+void dialogue_reply(struct dialogue *d, const struct agent_reply *reply)
+{
+    d->expect = reply->expect;
+    d->keypad = reply->keypad;
+    d->digits_min = reply->digits_min;
+    d->digits_max = reply->digits_max;
+    d->in_parts |= reply->more;
+    d->awaited_ms = d->now_ms;
+    d->stalled &= !reply->n_sentences;
+    if (d->state == THINKING && (reply->n_sentences || !reply->more))
+        drop_ended(d);
+    for (size_t i = 0; i < reply->n_sentences; i++)
+        dialogue_say(d, &reply->sentences[i], false);
+    if (d->state == THINKING && reply->n_sentences)
+        d->state = d->input.kind == AGENT_BEGIN ? GREETING : SPEAKING;
+    if (!reply->more)
+        reply_is_whole(d, reply);
 }
 
 static void resume(struct dialogue *d)
@@ -327,14 +406,20 @@ static void resume(struct dialogue *d)
     const struct say *current = says_current(&d->says);
     if (current)
         dialogue_act(d, DO_RESUME)->say = current->number;
-    else
+    if (d->is_held) {
+        d->is_held = false;
+        dialogue_reply(d, &d->held);
+    } else if (!current) {
         dialogue_check_said(d, false);
+    }
 }
 
 void dialogue_stopped(struct dialogue *d)
 {
+    bool over = !says_current(&d->says) && !d->awaiting && !d->is_held; /* at the very end: nothing was cut */
+
     d->stopping = false;
-    if (d->keyed || !says_current(&d->says)) /* at the very end: nothing was cut */
+    if (d->keyed || over)
         dialogue_cut(d);
 }
 

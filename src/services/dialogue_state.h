@@ -8,7 +8,7 @@
 enum {
     BARGE_UNHEARD_MS = 700, /* speech that nobody can transcribe interrupts from this length on */
     KEYS_MAX = 32,
-    ACTIONS_MAX = 48,
+    ACTIONS_MAX = 64,
     TURNS_MAX = 4,
 };
 
@@ -39,6 +39,10 @@ struct dialogue {
     bool stopping;   /* DIALOGUE_SAY_STOPPED is awaited */
     bool keyed;      /* the barge-in was a key */
     bool continuing;
+    bool stalled;    /* all that came of a reply was said, and the rest is awaited */
+    bool in_parts;   /* the reply did not come at once */
+    bool is_held;
+    struct agent_reply held; /* parts that came while paused */
     enum state paused_state;
     unsigned n_false, n_fillers, n_failed;
     uint64_t stopped_ms, barge_ms, quiet_ms, closing_ms; /* UINT64_MAX: not */
@@ -55,9 +59,12 @@ struct dialogue {
     struct agent_input input;
     char input_text[TURN_TEXT_MAX], input_audio[TURN_AUDIO_MAX];
     enum answer_kind answered; /* what kind of answer the last input was */
-    bool awaiting;             /* a reply */
+    bool awaiting;             /* a reply, or the rest of it */
+    unsigned n_asks;           /* ever */
     unsigned keeping;          /* the utterance whose file is awaited; 0 none */
-    uint64_t decided_ms, asked_ms, keep_ms, leave_ms;
+    uint64_t decided_ms, keep_ms, leave_ms;
+    uint64_t awaited_ms; /* since when nothing came of the reply, and nothing was left to be heard */
+    uint64_t due_ms;     /* when the timer that fires had to */
 
     struct turn_slot turns[TURNS_MAX];
     struct turn_slot *caller; /* held until the first sound of the reply */
@@ -71,6 +78,7 @@ struct dialogue {
 
 bool dialogue_hears(const struct dialogue *d, enum answer_kind expect); /* somebody can transcribe it */
 bool dialogue_is_speaking(const struct dialogue *d);                    /* a reply, and not the last */
+bool dialogue_is_waiting(const struct dialogue *d);                     /* for the first word of a reply */
 enum answer_kind dialogue_listening_for(const struct dialogue *d);
 bool dialogue_may_barge(const struct dialogue *d);
 bool dialogue_may_continue(const struct dialogue *d);
@@ -85,6 +93,8 @@ void dialogue_stop(struct dialogue *d, bool keyed);      /* until it is known wh
 void dialogue_stopped(struct dialogue *d);               /* what was heard is in the says */
 void dialogue_cut(struct dialogue *d);                   /* it was one: the rest was not heard */
 void dialogue_check_said(struct dialogue *d, bool late); /* after anything that settled a sentence */
+void dialogue_reply(struct dialogue *d, const struct agent_reply *reply); /* say it, or the next part of it */
+void dialogue_cancel_agent(struct dialogue *d);                           /* what is still awaited of a reply */
 
 /* --- the caller's turn */
 

@@ -19,6 +19,7 @@ enum {
     AFTERTHOUGHT_MS = 250,
     PAUSED_MAX_MS = 2500,   /* for the transcript of a barge-in: the voice is hanging in mid-word */
     REPLY_MAX_MS = 8000,
+    SIMPLE_REPLY_MAX_MS = 500, /* to AGENT_FAILED */
     TURN_MAX_MS = 60000,    /* an answer without end is an open radio */
     KEY_MS = 3000,          /* the pause that ends a number */
     KEYPAD_SILENCE_MS = 10000,
@@ -96,7 +97,7 @@ static uint64_t say_overdue_at(const struct dialogue *d)
 static void barge(struct dialogue *d)
 {
     d->barge_ms = UINT64_MAX;
-    if (dialogue_may_barge(d) && hearing_open(&d->hearing) && says_current(&d->says))
+    if (dialogue_may_barge(d) && hearing_open(&d->hearing) && (d->awaiting || says_current(&d->says)))
         dialogue_stop(d, false);
 }
 
@@ -159,9 +160,10 @@ static uint64_t turn_endless_at(const struct dialogue *d)
 
 static uint64_t fill_at(const struct dialogue *d)
 {
-    bool waiting =
-        d->state == THINKING || (d->state == LISTENING && !d->n_keys &&
-                                 hearing_waiting(&d->hearing) && !hearing_open(&d->hearing));
+    bool stalled = dialogue_is_speaking(d) && d->stalled;
+    bool waiting = stalled || d->state == THINKING ||
+                   (d->state == LISTENING && !d->n_keys && hearing_waiting(&d->hearing) &&
+                    !hearing_open(&d->hearing));
 
     if (!waiting || d->paused || d->leaving || d->n_fillers >= FILLERS_MAX ||
         says_current(&d->says))
@@ -180,15 +182,25 @@ static uint64_t not_kept_at(const struct dialogue *d)
     return d->keeping ? d->keep_ms : UINT64_MAX;
 }
 
+/* What came of it, if anything, is the reply. */
 static void no_reply(struct dialogue *d)
 {
-    dialogue_close_with(d, "trouble", CALL_END_AGENT);
+    dialogue_cancel_agent(d);
+    if (dialogue_is_speaking(d))
+        dialogue_check_said(d, false);
+    else if (d->input.kind == AGENT_FAILED)
+        dialogue_close_with(d, "trouble", CALL_END_TROUBLE);
+    else
+        dialogue_ask_agent_plainly(d, AGENT_FAILED);
 }
 
 static uint64_t no_reply_at(const struct dialogue *d)
 {
-    return d->awaiting && d->state == THINKING && !d->leaving ? d->asked_ms + REPLY_MAX_MS
-                                                              : UINT64_MAX;
+    bool stalled = dialogue_is_speaking(d) && d->stalled;
+
+    if (!d->awaiting || !(stalled || dialogue_is_waiting(d)))
+        return UINT64_MAX;
+    return d->awaited_ms + (d->input.kind == AGENT_FAILED ? SIMPLE_REPLY_MAX_MS : REPLY_MAX_MS);
 }
 
 static uint64_t keys_over_at(const struct dialogue *d)
@@ -262,6 +274,8 @@ void dialogue_run(struct dialogue *d)
     const struct timer *timer;
     uint64_t at_ms;
 
-    while ((timer = next_timer(d, &at_ms)) && at_ms <= d->now_ms)
+    while ((timer = next_timer(d, &at_ms)) && at_ms <= d->now_ms) {
+        d->due_ms = at_ms;
         timer->fire(d);
+    }
 }

@@ -2,7 +2,8 @@
 /*
  * fake_call.h - a worker for the dialogue in virtual time
  *
- * Plays what is said at PER_CHAR_MS a character, hears what a script says, asks the real agent. Writes
+ * Plays what is said at PER_CHAR_MS a character, hears what a script says, asks the real agent, or one whose replies
+ * are a table and come in parts. Writes
  * down what a store would keep, one line each, and checks what must hold in every call whatever happens:
  * each utterance is recognised at most once and then kept or dropped exactly once; sentences are numbered
  * in order; the last action is the one DO_HANG_UP; a deadline never lies in the past.
@@ -84,6 +85,12 @@ struct fake_call {
     uint64_t last_start_ms, first_frame_ms;
     char log[FAKE_LOG_MAX];
     size_t n_log;
+
+    /*
+     * NULL: the agent is asked. Else a reply each, parts separated by '|': milliseconds after the part before, and a
+     * sentence, or "" none. The last part ends the reply, "..." at the end leaves it open, "END" is said to be the end.
+     */
+    const char *const *replies;
 
     bool recording;
     uint64_t digest;
@@ -282,12 +289,53 @@ static void fake_recognise(struct fake_call *call, const struct dialogue_action 
     snprintf(event->text, sizeof(event->text), "%s", call->words[u]);
 }
 
+/* A part of a reply from the table. Returns: where the next begins, NULL: there is none. */
+static const char *fake_part(struct fake_call *call, const char *part, unsigned ask, uint64_t *at_ms)
+{
+    char *text;
+    *at_ms += strtoul(part, &text, 10);
+    text += *text == ' ';
+    int n = (int)strcspn(text, "|");
+    bool more = text[n] == '|';
+
+    if (strncmp(text, "...", 3) == 0)
+        return NULL;
+    struct fake_event *event = fake_event(call, DIALOGUE_REPLY, *at_ms);
+    event->event.ask = ask;
+    event->reply = calloc(1, sizeof(*event->reply));
+    if (!event->reply)
+        exit(99);
+    event->reply->more = more;
+    event->reply->end = n == 3 && strncmp(text, "END", 3) == 0;
+    event->reply->n_sentences = n && !event->reply->end;
+    (void)snprintf(event->reply->sentences[0].text, AGENT_SENTENCE_MAX, "%.*s", n, text);
+    return more ? text + n + 1 : NULL;
+}
+
+static void fake_ask_table(struct fake_call *call, const struct dialogue_action *action)
+{
+    static const char *const kinds[] = { "begin", "heard", "unheard", "unclear", "keyed", "silence", "continued", "failed" };
+    uint64_t at_ms = call->now_ms;
+
+    if (action->input->kind != AGENT_BEGIN)
+        fake_log(call, "asked: %s %s\n", kinds[action->input->kind], action->input->text);
+    for (const char *part = *call->replies; part; part = fake_part(call, part, action->ask, &at_ms))
+        ;
+    call->replies += *call->replies != NULL;
+}
+
 static void fake_ask(struct fake_call *call, const struct dialogue_action *action)
 {
+    if (call->replies) {
+        call->prompted = action->input->kind == AGENT_SILENCE;
+        fake_ask_table(call, action);
+        return;
+    }
     if (call->n_replies++ && call->faults & FAKE_NO_REPLIES)
         return;
     call->prompted = action->input->kind == AGENT_SILENCE;
     struct fake_event *event = fake_event(call, DIALOGUE_REPLY, call->now_ms);
+    event->event.ask = action->ask;
     event->reply = malloc(sizeof(*event->reply));
     if (event->reply)
         agent_turn(call->agent, action->input, event->reply);
@@ -324,6 +372,12 @@ static void fake_perform(struct fake_call *call, const struct dialogue_action *a
         break;
     case DO_ASK_AGENT:
         fake_ask(call, action);
+        break;
+    case DO_CANCEL_AGENT: /* what was under way comes all the same */
+        if (call->replies)
+            fake_log(call, "(cancelled)\n");
+        else
+            agent_cancel(call->agent);
         break;
     case DO_SAVE_TURN:
         fake_log_turn(call, action->turn);

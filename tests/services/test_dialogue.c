@@ -34,7 +34,13 @@ struct script {
     const char *from, *name;
     struct op ops[OPS_MAX];
     const char *want;
+    const char *const *replies; /* see fake_call.h */
 };
+
+#define REPLIES(...) (const char *const[]){ __VA_ARGS__, NULL }
+#define HELLO "0 Hello, how can I help you?"
+#define HELLO_SAID "agent: Hello, how can I help you?\n"
+#define ROOM_ASKED "asked: heard a room\n"
 
 #define A_ROOM { HEAR }, { SPEAK, 700, "a room", 900 }
 
@@ -69,6 +75,7 @@ struct script {
 #define END_CALLER "end: 1\n"
 #define END_AGENT "end: 2\n"
 #define END_SILENCE "end: 3\n"
+#define END_TROUBLE "end: 11\n"
 
 static const struct script scripts[] = {
     {
@@ -297,10 +304,10 @@ static const struct script scripts[] = {
         "the agent stops answering: one moment, and again, then sorry", FAKE_NO_REPLIES, 0, "+972501234567", "Dana",
         { A_ROOM },
         GREET_KNOWN "caller: a room\n" "agent: One moment, please. One moment, please. I am sorry, we have a technical"
-            " problem. Please call again later. Goodbye.\n" END_AGENT,
+            " problem. Please call again later. Goodbye.\n" END_TROUBLE,
     },
     { "no voice at all", FAKE_NO_VOICE, 0, "+972501234567", "", { { OP_NONE } },
-        END_AGENT,
+        END_TROUBLE,
     },
     {
         "no voice for what is not a fixed prompt", FAKE_NO_NUMBERS, 0, "+972501234567", "",
@@ -329,6 +336,120 @@ static const struct script scripts[] = {
             "agent: One moment, please. Sorry, yes or no: shall we call you back on the number you are calling from?\n"
             "agent: One moment, please. To be called back on the number you are calling from, press 1."
             " For another number, press 2.\n" BYE_SILENCE END_SILENCE,
+    },
+    /* replies in parts */
+    {
+        "sentences are said as they come, and make one turn", 0, 0, "", "",
+        { A_ROOM, { HEAR }, { HANG_UP, 100 } },
+        HELLO_SAID ROOM_ASKED "caller: a room\n" "agent: We have one. It is quiet. For when?\n" END_CALLER,
+        REPLIES(HELLO, "600 We have one.|300 It is quiet.|200 For when?|100"),
+    },
+    {
+        "the turn is the caller's when the last part came, not before", 0, 0, "", "",
+        { A_ROOM, { PASS, 5200 }, { SPEAK, 0, "tomorrow", 600 }, { HANG_UP, 1500 } },
+        HELLO_SAID ROOM_ASKED "caller: a room\n" "agent: We have one. For when?\n" "asked: heard tomorrow\n"
+            "caller: tomorrow\n" "agent: Fine.\n" END_CALLER,
+        REPLIES(HELLO, "600 We have one.|1900 For when?|0", "0 Fine."),
+    },
+    {
+        "a stall in the middle is filled", 0, 0, "", "",
+        { A_ROOM, { PASS, 8500 }, { HANG_UP, 1000 } },
+        HELLO_SAID ROOM_ASKED "caller: a room\n" "agent: We have one. One moment, please. For when?\n" END_CALLER,
+        REPLIES(HELLO, "600 We have one.|6000 For when?|0"),
+    },
+    {
+        "a stall without end: what came is the reply", 0, 0, "", "",
+        { A_ROOM, { HEAR }, { PASS, 9000 }, { SPEAK, 1000, "tomorrow", 600 }, { HANG_UP, 1500 } },
+        HELLO_SAID ROOM_ASKED "caller: a room\n" "(cancelled)\n"
+            "agent: We have one. One moment, please. One moment, please.\n" "asked: heard tomorrow\n" "caller: tomorrow\n"
+            "agent: Fine.\n" END_CALLER,
+        REPLIES(HELLO, "600 We have one.|0 ...", "0 Fine."),
+    },
+    {
+        "a reply that never begins: something simpler is asked for", 0, 0, "", "",
+        { A_ROOM, { PASS, 9000 }, { HEAR }, { HANG_UP, 100 } },
+        HELLO_SAID ROOM_ASKED "(cancelled)\n" "asked: failed \n" "caller: a room\n"
+            "agent: One moment, please. One moment, please. Your name?\n" END_CALLER,
+        REPLIES(HELLO, "0 ...", "0 Your name?"),
+    },
+    {
+        "nor does that: trouble", 0, 0, "", "", { A_ROOM },
+        HELLO_SAID ROOM_ASKED "(cancelled)\n" "asked: failed \n" "(cancelled)\n" "caller: a room\n" "agent: One moment, please."
+            " One moment, please. I am sorry, we have a technical problem. Please call again later. Goodbye.\n" END_TROUBLE,
+        REPLIES(HELLO, "0 ...", "0 ..."),
+    },
+    {
+        "a barge-in cancels the rest; parts that come late change nothing", 0, 0, "", "",
+        { A_ROOM, { PASS, 2000 }, { SPEAK, 0, "no, a house", 900 }, { HEAR }, { HANG_UP, 2000 } },
+        HELLO_SAID ROOM_ASKED "caller: a room\n" "(cancelled)\n" "agent: We have one, and it is--\n"
+            "asked: heard no, a house\n" "caller: no, a house\n" "agent: A house, then.\n" END_CALLER,
+        REPLIES(HELLO, "300 We have one, and it is quiet and has a view of the sea.|2200 For when is it?|9000 Late.",
+                "300 A house, then."),
+    },
+    {
+        "parts that come while a barge-in is undecided are said after it proves false", 0, 0, "", "",
+        { A_ROOM, { PASS, 1700 }, { SPEAK, 0, "", 900 }, { PASS, 4500 }, { HANG_UP, 100 } },
+        HELLO_SAID ROOM_ASKED "caller: a room\n" RESUMED
+            "agent: We have one, and it is quiet. For when? And for how many?\n" END_CALLER,
+        REPLIES(HELLO, "300 We have one, and it is quiet.|1500 For when?|100 And for how many?|0"),
+    },
+    {
+        "and dropped when it proves true", 0, 0, "", "",
+        { A_ROOM, { PASS, 2000 }, { SPEAK, 0, "stop", 900 }, { HEAR }, { HANG_UP, 100 } },
+        HELLO_SAID ROOM_ASKED "caller: a room\n" "agent: We have one, and it is--\n"
+            "asked: heard stop\n" "caller: stop\n" "agent: Yes?\n" END_CALLER,
+        REPLIES(HELLO, "300 We have one, and it is quiet.|2300 For when?|0", "0 Yes?"),
+    },
+    {
+        "who goes on before the reply began is listened to", 0, 0, "", "",
+        { A_ROOM, { SPEAK, 1200, "for two nights", 900 }, { HEAR }, { HANG_UP, 100 } },
+        HELLO_SAID ROOM_ASKED "(cancelled)\n" "caller: a room\n" "asked: continued for two nights\n" "caller: for two nights\n"
+            "agent: Two nights. For when?\n" END_CALLER,
+        REPLIES(HELLO, "2500 A room.|0", "700 Two nights.|100 For when?|0"),
+    },
+    {
+        "who coughs before the reply began is not", 0, 0, "", "",
+        { A_ROOM, { SPEAK, 1200, "", 500 }, { HEAR }, { HANG_UP, 100 } },
+        HELLO_SAID ROOM_ASKED "caller: a room\n" "agent: A room. For when?\n" END_CALLER,
+        REPLIES(HELLO, "1300 A room.|400 For when?|0"),
+    },
+    {
+        "a key before the reply began, or in a stall, is listened to", 0, 0, "", "",
+        { A_ROOM, { KEYS, 900, "12#" }, { PASS, 2500 }, { KEYS, 0, "3#" }, { HEAR }, { HANG_UP, 100 } },
+        HELLO_SAID ROOM_ASKED "(cancelled)\n" "caller: a room\n" "asked: keyed 12\n" "caller keys: 12\n" "(cancelled)\n"
+            "agent: Twelve.\n" "asked: keyed 3\n" "caller keys: 3\n" "agent: Three.\n" END_CALLER,
+        REPLIES(HELLO, "2500 A room.|0", "200 Twelve.|9000 Nights?|0", "0 Three."),
+    },
+    {
+        "the end comes with the last part", 0, 0, "", "", { A_ROOM },
+        HELLO_SAID ROOM_ASKED "caller: a room\n" "agent: It is noted. Goodbye.\n" END_AGENT,
+        REPLIES(HELLO, "300 It is noted.|300 Goodbye.|100 END"),
+    },
+    {
+        "a barge-in over the goodbye before its last part: there is no end", 0, 0, "", "",
+        { A_ROOM, { PASS, 2200 }, { SPEAK, 0, "wait", 600 }, { HEAR }, { HANG_UP, 100 } },
+        HELLO_SAID ROOM_ASKED "caller: a room\n" "agent: It is noted, and we will call--\n" "asked: heard wait\n"
+            "caller: wait\n" "agent: Yes?\n" END_CALLER,
+        REPLIES(HELLO, "300 It is noted, and we will call you back. Goodbye.|2100 END", "0 Yes?"),
+    },
+    {
+        "a hang-up cancels the rest", 0, 0, "", "",
+        { A_ROOM, { HANG_UP, 2200 } },
+        HELLO_SAID ROOM_ASKED "caller: a room\n" "(cancelled)\n" "agent: We have one, and it is--\n" END_CALLER,
+        REPLIES(HELLO, "300 We have one, and it is quiet.|2300 For when?|0"),
+    },
+    {
+        "a hang-up while it is thought of", 0, 0, "", "",
+        { A_ROOM, { HANG_UP, 1000 } },
+        HELLO_SAID ROOM_ASKED "(cancelled)\n" "caller: a room\n" END_CALLER,
+        REPLIES(HELLO, "2300 For when?|0"),
+    },
+    {
+        "no voice says the reply: something simpler is asked for", FAKE_NO_NUMBERS, 0, "", "",
+        { { HANG_UP, 3000 } },
+        "asked: failed \n" "asked: failed \n" "asked: failed \n"
+            "agent: I am sorry, we have a technical--\n" END_CALLER,
+        REPLIES(HELLO, "200 Hello?|0", "0 One?", "0 Two?"),
     },
 };
 
@@ -417,6 +538,7 @@ static void test_script(const struct script *script)
     struct fake_call *call = new_call(&caller, script->faults, script->deaf_to);
 
     call->recording = true;
+    call->replies = script->replies;
     fake_answer(call);
     play(call, script->ops);
     fake_finish(call);
