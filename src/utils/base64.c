@@ -185,3 +185,15 @@ void base64_encode(const uint8_t *bytes, size_t n, char *text)
         text[3] = '=';
     }
 }
+
+size_t base64_encode_url(const uint8_t *bytes, size_t n, char *text)
+{
+    size_t n_text = BASE64_SIZE(n);
+
+    base64_encode(bytes, n, text);
+    while (n_text && text[n_text - 1] == '=')
+        n_text--;
+    for (size_t i = 0; i < n_text; i++)
+        text[i] = text[i] == '+' ? '-' : text[i] == '/' ? '_' : text[i];
+    return n_text;
+}

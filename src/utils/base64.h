@@ -17,3 +17,6 @@ ssize_t base64_decode(const char *text, size_t n, uint8_t *bytes, size_t max);
 
 /* Writes BASE64_SIZE(n) characters, no NUL. */
 void base64_encode(const uint8_t *bytes, size_t n, char *text);
+
+/* The same with RFC 4648's letters for URLs and without padding. Takes BASE64_SIZE(n). Returns: characters, no NUL. */
+size_t base64_encode_url(const uint8_t *bytes, size_t n, char *text);

@@ -103,6 +103,20 @@ static void every_letter_everywhere(void)
     is_int(n_bad, 0, "at every place the alphabet is taken and nothing else");
 }
 
+static void letters_for_urls(void)
+{
+    static const struct {
+        const char *bytes, *want;
+    } urls[] = { { "", "" }, { "f", "Zg" }, { "fo", "Zm8" }, { "foo", "Zm9v" }, { "\xfb\xff", "-_8" } };
+    char text[16];
+
+    for (size_t i = 0; i < ELEMENTSOF(urls); i++) {
+        size_t n = base64_encode_url((const uint8_t *)urls[i].bytes, strlen(urls[i].bytes), text);
+        text[n] = '\0';
+        is_str(text, urls[i].want, "letters for URLs, no padding");
+    }
+}
+
 int main(void)
 {
     for (size_t i = 0; i < ELEMENTSOF(pairs); i++) {
@@ -122,5 +136,6 @@ int main(void)
     }
     round_trips();
     every_letter_everywhere();
+    letters_for_urls();
     return done_testing();
 }
