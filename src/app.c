@@ -19,6 +19,7 @@
 #include "server.h"
 #include "services/api_token.h"
 #include "services/crm.h"
+#include "services/google_token.h"
 #include "services/http_client.h"
 #include "services/logging.h"
 #include "services/profile.h"
@@ -47,7 +48,8 @@ struct app {
     struct listener listeners[LISTENERS_MAX]; /* the server's once it is built */
     size_t n_listeners;
     struct profile *profile;
-    struct http_client *client; /* these three: not on the echo line */
+    struct http_client *client; /* these: not on the echo line */
+    struct google_token *google_token; /* NULL: Google is not set up */
     struct tts *tts;
     struct router *router;
     struct server *server;
@@ -153,11 +155,16 @@ static void free_profile(struct app *app)
 
 enum { CLIENT_CALLS_MAX = 256 }; /* at once; a call has seldom more than one under way */
 
+static bool is_google_set(const struct config *config)
+{
+    return config->google_tts_sa_json || config->google_application_credentials;
+}
+
 static int build_client(struct app *app)
 {
     struct http_client_options options = { .calls_max = CLIENT_CALLS_MAX, .ca_file = app->config->provider_ca_file };
 
-    if (app->profile->mode == PROFILE_ECHO || !config_stt_url(app->config))
+    if (app->profile->mode == PROFILE_ECHO || (!config_stt_url(app->config) && !is_google_set(app->config)))
         return 0;
     int r = http_client_new(&options, &app->client);
     return r < 0 ? log_err(r, "cannot start the http client") : 0;
@@ -166,6 +173,20 @@ static int build_client(struct app *app)
 static void free_client(struct app *app)
 {
     http_client_free(app->client);
+}
+
+/* --- what is shown to Google, where it speaks */
+
+static int build_google_token(struct app *app)
+{
+    if (!app->client || !is_google_set(app->config))
+        return 0;
+    return google_token_open(app->config, app->client, &app->google_token);
+}
+
+static void free_google_token(struct app *app)
+{
+    google_token_close(app->google_token);
 }
 
 /* --- ears and voice; the echo line has neither */
@@ -291,6 +312,7 @@ static const struct part {
     { "security",  build_security,  NULL,        free_security },
     { "profile",   build_profile,   NULL,        free_profile },
     { "client",    build_client,    NULL,        free_client },
+    { "google token", build_google_token, NULL,  free_google_token },
     { "stt",       build_stt,       NULL,        free_stt },
     { "tts",       build_tts,       NULL,        free_tts },
     { "speech",    build_speech,    NULL,        free_speech },

@@ -40,6 +40,9 @@ static void print_domain(const struct row *row, FILE *out)
     case PATH:
         fputs("an absolute path", out);
         break;
+    case LETTER:
+        fputs("a secret of several lines; best a credential", out);
+        break;
     case SECRET:
         fputs("a secret; better a credential than a variable; ", out);
         __attribute__((fallthrough));

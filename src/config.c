@@ -292,8 +292,9 @@ static void parse_text(struct loading *loading, size_t i, const char *text, void
     size_t n = strlen(text);
 
     for (const char *c = text; *c; c++)
-        if (iscntrl((unsigned char)*c)) {
-            problem(loading, i, "holds a control character; write it on one line, without tabs");
+        if (iscntrl((unsigned char)*c) && !(row->type == LETTER && strchr("\t\r\n", *c))) {
+            problem(loading, i, "holds a control character; %s",
+                    row->type == LETTER ? "give it as it was made" : "write it on one line, without tabs");
             return;
         }
     if (n >= row->min && n <= row->max)
@@ -331,7 +332,7 @@ static void parse_all(struct loading *loading)
 {
     static void (*const parsers[])(struct loading *, size_t, const char *, void *) = {
         [UINT] = parse_uint, [BOOL] = parse_bool,   [TEXT] = parse_text,
-        [PATH] = parse_path, [SECRET] = parse_text, [CHOICE] = parse_choice,
+        [PATH] = parse_path, [SECRET] = parse_text, [LETTER] = parse_text, [CHOICE] = parse_choice,
     };
 
     for (size_t i = 0; i < N_ROWS; i++) {
@@ -425,6 +426,13 @@ static bool stt_url_malformed(const struct config *config)
     return url_malformed(config->stt_base_url);
 }
 
+static bool google_json_malformed(const struct config *config)
+{
+    const char *json = config->google_tts_sa_json;
+
+    return json && json[strspn(json, " \t\r\n")] != '{';
+}
+
 static const struct rule {
     const char *name;
     bool (*broken)(const struct config *config);
@@ -455,6 +463,8 @@ static const struct rule {
       "is no URL; write https://HOST/v1, or http:// for a server on this machine" },
     { "STT_BASE_URL", stt_url_malformed, false,
       "is no URL; write https://HOST/v1, or http:// for a server on this machine" },
+    { "GOOGLE_TTS_SA_JSON", google_json_malformed, false,
+      "is no JSON; give it the content of the key file (its path goes into GOOGLE_APPLICATION_CREDENTIALS)" },
 };
 
 static void hold_to_rules(struct loading *loading)
@@ -556,7 +566,7 @@ bool config_setting(const struct config *config, size_t i, struct config_setting
     const struct text *text = &storage->texts[i];
     *ret_setting = (struct config_setting){
         .name = rows[i].name,
-        .value = text->value && rows[i].type == SECRET ? masked : text->value,
+        .value = text->value && (rows[i].type == SECRET || rows[i].type == LETTER) ? masked : text->value,
         .source = text->source,
     };
     return true;

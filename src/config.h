@@ -14,13 +14,14 @@
 
 #include "utils/scoped.h"
 
-enum config_type { UINT, BOOL, TEXT, PATH, SECRET, CHOICE };
+enum config_type { UINT, BOOL, TEXT, PATH, SECRET, LETTER, CHOICE };
 
 typedef uint64_t config_UINT;
 typedef bool config_BOOL;
 typedef const char *config_TEXT; /* NULL when unset and without default; lives as long as the config */
 typedef const char *config_PATH;
 typedef const char *config_SECRET;
+typedef const char *config_LETTER; /* a secret of several lines */
 typedef const char *config_CHOICE; /* always one of the row's words */
 
 struct config {

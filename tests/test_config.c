@@ -90,6 +90,13 @@ static const struct {
                                          "absolute path, e.g. lmdb:///var/lib/agentlocator/store\n" },
     { DEV "\nDEFAULT_COUNTRY=IL", "DEFAULT_COUNTRY: is no country code; write its digits alone, e.g. 972\n" },
     { DEV "\nDEFAULT_COUNTRY=+97", "DEFAULT_COUNTRY: is no country code; write its digits alone, e.g. 972\n" },
+    { DEV "\nGOOGLE_TTS_SA_JSON={\"type\":\"service_account\"}", NULL },
+    { DEV "\nGOOGLE_APPLICATION_CREDENTIALS=/key.json", NULL },
+    { DEV "\nGOOGLE_TTS_SA_JSON=/key.json", "GOOGLE_TTS_SA_JSON: is no JSON; give it the content of the key file (its path "
+                                            "goes into GOOGLE_APPLICATION_CREDENTIALS)\n" },
+    { DEV "\nGOOGLE_TTS_SA_JSON={\001}", "GOOGLE_TTS_SA_JSON: holds a control character; give it as it was made\n" },
+    { DEV "\nGOOGLE_APPLICATION_CREDENTIALS=key.json",
+      "GOOGLE_APPLICATION_CREDENTIALS: 'key.json' is no absolute path; begin it with '/'\n" },
     { DEV "\nMAX_CALLS=many\nSTATE_DIR=.\nTTS_VOICE=kal\nDEFAULT_COUNTRY=00",
       "STATE_DIR: '.' is no absolute path; begin it with '/'\n"
       "MAX_CALLS: 'many' is no whole number; give one from 1 to 100000\n"
@@ -140,12 +147,13 @@ static void the_nearest_source_wins(void)
 {
     static const char file_text[] = DEV "\nMAX_CALLS=1\nMAX_CALLS=2\nAPI_TOKEN=from-the-env-file\nBUSINESS_NAME='A & B'\n"
                                         "LOOP_THREADS=3\n";
-    static const char credential[] = "from-a-credential\n";
+    static const char credential[] = "from-a-credential\n", letter[] = "{\n\t\"type\": 1\r\n}\n";
     scoped(config_free) struct config *config = NULL;
     scoped(free) char *problems = NULL, *environment = NULL, *want = NULL;
     scoped(free) char *env_file = write_file("env", file_text, strlen(file_text));
     scoped(free) char *secret = write_file("API_TOKEN", credential, strlen(credential));
     scoped(free) char *empty = write_file("TWILIO_AUTH_TOKEN", "", 0);
+    scoped(free) char *lines = write_file("GOOGLE_TTS_SA_JSON", letter, strlen(letter));
     const char *value;
 
     if (asprintf(&environment, "CREDENTIALS_DIRECTORY=%s\nAPI_TOKEN=from-the-environment\nLOOP_THREADS=4", scratch()) < 0 ||
@@ -161,6 +169,9 @@ static void the_nearest_source_wins(void)
     is_str(config->twilio_auth_token, NULL, "an empty credential is none");
     is_str(source_of(config, "API_TOKEN", &value), "credential", "API_TOKEN's source");
     is_str(value, "********", "its value is masked");
+    is_str(config->google_tts_sa_json, "{\n\t\"type\": 1\r\n}", "a secret may have several lines");
+    is_str(source_of(config, "GOOGLE_TTS_SA_JSON", &value), "credential", "its source");
+    is_str(value, "********", "it is masked, too");
     is_str(source_of(config, "LOOP_THREADS", &value), "environment", "LOOP_THREADS' source");
     is_str(source_of(config, "MAX_CALLS", &value), want, "MAX_CALLS' source is a line of the file");
     is_str(source_of(config, "RING_MS", &value), "default", "RING_MS' source");
@@ -172,6 +183,7 @@ static void the_nearest_source_wins(void)
     unlink(env_file);
     unlink(secret);
     unlink(empty);
+    unlink(lines);
 }
 
 static void files_are_judged(void)
