@@ -9,32 +9,51 @@
  * A call is waiting for its next attempt (easy is NULL, due_ms says when) or has one under way. Handles are removed
  * outside curl's callbacks only. Our own deadlines are looked at each round, so that there is one clock for all of
  * them; curl has only that of connecting. The sooner of both ends an attempt.
+ *
+ * A warm-up is a call of the provider's own, a HEAD without its key: it goes the way of all calls, but what becomes of
+ * it says nothing about the provider's health. It holds a reference to the provider, whose owner may let go of it.
+ *
+ * Keys are in memory of ours only in authorization and in the headers of an attempt, and wiped with them.
  */
 #include "services/http_client.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include <curl/curl.h>
 #include <openssl/rand.h>
 
 #include "services/http_policy.h"
+#include "utils/base64.h"
 #include "utils/clock.h"
+#include "utils/log.h"
 
-enum { URL_MAX_BYTES = 2048, CONNECTIONS_KEPT = 64, BODY_FIRST = 4 * KIB, POLL_MAX_MS = 60000 };
+enum {
+    URL_MAX_BYTES = 2048,
+    CONNECTIONS_KEPT = 64,
+    BODY_FIRST = 4 * KIB,
+    POLL_MAX_MS = 60000,
+    RETRY_AFTER_MAX_S = 24 * 3600,
+    WARM_MS = 5000,       /* for a warm-up */
+    WARM_FRESH_MS = 5000, /* a connection that was used so lately is there still */
+};
 
 struct http_provider {
     struct http_client *client;
     struct http_breaker breaker; /* the client's thread, as all but the counters */
     char url[URL_MAX_BYTES];
-    struct curl_slist *headers;
+    char *authorization; /* NULL none */
     unsigned connect_ms;
-    _Atomic uint64_t n_calls, n_failed, n_retries, n_refused, n_connections;
+    _Atomic unsigned n_refs; /* its owner's, and the warm-up's */
+    _Atomic uint64_t n_calls, n_failed, n_retries, n_refused, n_connections, n_warmed;
     _Atomic bool is_open;
+    struct http_call warm; /* whose is_warming is */
+    _Atomic bool is_warming;
+    _Atomic uint64_t used_ms; /* when it answered last; 0 never */
 };
 
 struct http_transfer {
@@ -42,10 +61,11 @@ struct http_transfer {
     struct http_transfer *next;
     CURL *easy; /* NULL: between two attempts */
     curl_mime *mime;
+    struct curl_slist *headers;
     uint64_t started_ms, attempt_ms, last_byte_ms, due_ms; /* last_byte 0: none yet */
     unsigned n_tried;
-    size_t body_size;
-    bool is_too_big;
+    size_t body_size, n_streamed;
+    int refused_r; /* by us, in the middle of the answer: too long, or on_bytes() said so */
     struct http_failure failure; /* what the headers said */
 };
 
@@ -91,26 +111,56 @@ static struct outcome outcome_of(CURLcode code)
     return (struct outcome){ code, -EIO, "the answer is no HTTP, or the request cannot be made" };
 }
 
+static void wipe(char *text)
+{
+    if (text)
+        explicit_bzero(text, strlen(text));
+    free(text);
+}
+
 /* --- what comes in; inside curl */
 
 static size_t on_header(char *line, size_t size, size_t n, void *user)
 {
     struct http_transfer *transfer = user;
-    struct http_failure *failure = &transfer->failure;
-    char text[64];
-    int n_text = (int)(n < sizeof(text) - 1 ? n : sizeof(text) - 1);
 
     transfer->last_byte_ms = clock_mono_ms();
-    (void)snprintf(text, sizeof(text), "%.*s", n_text, line);
-    if (strncasecmp(text, "HTTP/", 5) == 0)
-        *failure = (struct http_failure){ .retry_after_ms = HTTP_NO_DELAY }; /* what came before was a 100 or the proxy's */
-    else if (strncasecmp(text, "retry-after-ms:", 15) == 0)
-        failure->retry_after_ms = (int64_t)strtoul(text + 15, NULL, 10);
-    else if (strncasecmp(text, "x-should-retry:", 15) == 0) {
-        failure->may_retry_said = true;
-        failure->may_retry = strstr(text + 15, "true") != NULL;
-    }
+    http_failure_header(&transfer->failure, line, n);
     return n;
+}
+
+/* What the headers said, for whoever reads the body. */
+static void describe(struct http_transfer *transfer)
+{
+    struct http_call *call = transfer->call;
+    long status = 0;
+    char *type = NULL;
+
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
+    call->status = (unsigned)status;
+    (void)snprintf(call->type, sizeof(call->type), "%.*s", type ? (int)strcspn(type, "; ") : 0, type ?: "");
+    for (char *c = call->type; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    call->is_json = strstr(call->type, "json");
+}
+
+static int gather(struct http_transfer *transfer, const char *bytes, size_t n)
+{
+    struct http_call *call = transfer->call;
+
+    if (call->n_body + n + 1 > transfer->body_size) {
+        size_t body_size = 2 * (call->n_body + n) + BODY_FIRST;
+        char *body = realloc(call->body, body_size);
+        if (!body)
+            return -ENOMEM;
+        call->body = body;
+        transfer->body_size = body_size;
+    }
+    memcpy(call->body + call->n_body, bytes, n);
+    call->n_body += n;
+    call->body[call->n_body] = '\0';
+    return 0;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *user)
@@ -119,27 +169,61 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *user)
     struct http_call *call = transfer->call;
 
     transfer->last_byte_ms = clock_mono_ms();
-    if (call->n_body + n > call->body_max) {
-        transfer->is_too_big = true;
+    if (call->is_unwanted)
         return 0;
+    if (!call->first_ms) {
+        call->first_ms = transfer->last_byte_ms;
+        describe(transfer);
     }
-    if (call->n_body + n + 1 > transfer->body_size) {
-        size_t body_size = 2 * (call->n_body + n) + BODY_FIRST;
-        char *body = realloc(call->body, body_size);
-        if (!body)
-            return 0;
-        call->body = body;
-        transfer->body_size = body_size;
+    if (call->n_body + transfer->n_streamed + n > call->body_max) {
+        transfer->refused_r = -EFBIG;
+    } else if (call->on_bytes && call->status / 100 == 2) {
+        transfer->n_streamed += n;
+        transfer->refused_r = call->on_bytes(call, bytes, n);
+    } else {
+        transfer->refused_r = gather(transfer, bytes, n);
     }
-    memcpy(call->body + call->n_body, bytes, n);
-    call->n_body += n;
-    call->body[call->n_body] = '\0';
-    return n;
+    return transfer->refused_r < 0 ? 0 : n;
 }
 
 /* --- attempts */
 
-static int compose(struct http_transfer *transfer)
+static bool is_warm_up(const struct http_call *call)
+{
+    return call == &call->provider->warm;
+}
+
+/* Errors: -EINVAL it would end the line and begin another. */
+static int add_header(struct http_transfer *transfer, const char *name, const char *value)
+{
+    char *line = NULL;
+
+    if (!http_is_line(value))
+        return -EINVAL;
+    if (asprintf(&line, "%s:%s%s", name, *value ? " " : "", value) < 0)
+        return -ENOMEM;
+    struct curl_slist *headers = curl_slist_append(transfer->headers, line);
+    wipe(line);
+    if (headers)
+        transfer->headers = headers;
+    return headers ? 0 : -ENOMEM;
+}
+
+static int authorize(struct http_transfer *transfer)
+{
+    const struct http_call *call = transfer->call;
+    char *bearer = NULL;
+
+    if (!call->bearer)
+        return call->provider->authorization ? add_header(transfer, "Authorization", call->provider->authorization) : 0;
+    if (asprintf(&bearer, "Bearer %s", call->bearer) < 0)
+        return -ENOMEM;
+    int r = add_header(transfer, "Authorization", bearer);
+    wipe(bearer);
+    return r;
+}
+
+static int compose_form(struct http_transfer *transfer)
 {
     const struct http_call *call = transfer->call;
     CURLcode code = CURLE_OK;
@@ -156,7 +240,28 @@ static int compose(struct http_transfer *transfer)
         if (part->type)
             code |= curl_mime_type(made, part->type);
     }
+    code |= curl_easy_setopt(transfer->easy, CURLOPT_MIMEPOST, transfer->mime);
     return transfer->mime && code == CURLE_OK ? 0 : -ENOMEM;
+}
+
+static int compose(struct http_transfer *transfer)
+{
+    const struct http_call *call = transfer->call;
+    int r = add_header(transfer, "Expect", "");
+
+    if (is_warm_up(call))
+        curl_easy_setopt(transfer->easy, CURLOPT_NOBODY, 1L);
+    else if (r == 0)
+        r = authorize(transfer);
+    if (r == 0 && call->content_type)
+        r = add_header(transfer, "Content-Type", call->content_type);
+    if (r == 0 && call->n_parts)
+        return compose_form(transfer);
+    if (r == 0 && !is_warm_up(call)) {
+        curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->n_content);
+        curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, call->content ?: "");
+    }
+    return r;
 }
 
 static int prepare(struct http_client *client, struct http_transfer *transfer)
@@ -167,7 +272,6 @@ static int prepare(struct http_client *client, struct http_transfer *transfer)
     if (!easy)
         return -ENOMEM;
     curl_easy_setopt(easy, CURLOPT_URL, provider->url);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, provider->headers);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
@@ -179,6 +283,7 @@ static int prepare(struct http_client *client, struct http_transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* what a proxy says is no answer */
 #if LIBCURL_VERSION_NUM >= 0x075500
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
@@ -190,9 +295,8 @@ static int prepare(struct http_client *client, struct http_transfer *transfer)
     if (client->ca_file)
         curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
     int r = compose(transfer);
-    if (r < 0)
-        return r;
-    return curl_easy_setopt(easy, CURLOPT_MIMEPOST, transfer->mime) == CURLE_OK ? 0 : -ENOMEM;
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+    return r;
 }
 
 static void detach(struct http_client *client, struct http_transfer *transfer)
@@ -201,15 +305,25 @@ static void detach(struct http_client *client, struct http_transfer *transfer)
         curl_multi_remove_handle(client->multi, transfer->easy);
         curl_easy_cleanup(transfer->easy);
     }
-    curl_mime_free(transfer->mime);
+    curl_mime_free(steal(&transfer->mime));
+    for (struct curl_slist *header = transfer->headers; header; header = header->next)
+        explicit_bzero(header->data, strlen(header->data));
+    curl_slist_free_all(steal(&transfer->headers));
     transfer->easy = NULL;
-    transfer->mime = NULL;
 }
 
 static void drop_body(struct http_transfer *transfer)
 {
     free(steal(&transfer->call->body));
     transfer->call->n_body = transfer->body_size = 0;
+}
+
+static void answer(struct http_call *call, int r, const char *why)
+{
+    call->r = r;
+    call->why = why;
+    call->done_ms = clock_mono_ms();
+    call->done(call);
 }
 
 /* The call is over; the transfer is not there any more afterwards. */
@@ -226,13 +340,15 @@ static void finish(struct http_client *client, struct http_transfer *transfer, i
     if (r < 0 && r != -EREMOTEIO) /* that has something to say */
         drop_body(transfer);
     free(transfer);
-    call->r = r;
-    call->why = why;
-    call->done(call);
+    answer(call, r, why);
 }
 
-static void note(struct http_provider *provider, const struct http_failure *failure, bool good)
+static void note(struct http_call *call, const struct http_failure *failure, bool good)
 {
+    struct http_provider *provider = call->provider;
+
+    if (is_warm_up(call))
+        return;
     if (good || !http_failure_counts(failure))
         failure->r == -ECANCELED || failure->r == -ENOMEM ? http_breaker_unknown(&provider->breaker)
                                                           : http_breaker_good(&provider->breaker);
@@ -248,12 +364,17 @@ static void attempt(struct http_client *client, struct http_transfer *transfer, 
     transfer->failure = (struct http_failure){ .retry_after_ms = HTTP_NO_DELAY };
     transfer->n_tried++;
     transfer->call->status = 0;
-    transfer->is_too_big = false;
+    transfer->call->first_ms = 0;
+    transfer->refused_r = 0;
     drop_body(transfer);
-    if (prepare(client, transfer) == 0 && curl_multi_add_handle(client->multi, transfer->easy) == CURLM_OK)
+    int r = prepare(client, transfer);
+    if (r == 0 && curl_multi_add_handle(client->multi, transfer->easy) == CURLM_OK)
         return;
-    note(transfer->call->provider, &(struct http_failure){ .r = -ENOMEM }, false);
-    finish(client, transfer, -ENOMEM, "out of memory");
+    note(transfer->call, &(struct http_failure){ .r = -ENOMEM }, false);
+    if (r == -EINVAL)
+        finish(client, transfer, r, "a header of it would be two");
+    else
+        finish(client, transfer, -ENOMEM, "out of memory");
 }
 
 /* An attempt failed: another one, or the end. */
@@ -269,7 +390,7 @@ static void failed(struct http_client *client, struct http_transfer *transfer, i
     failure->is_spent = call->body && strstr(call->body, "insufficient_quota");
     (void)RAND_bytes((unsigned char *)&random, sizeof(random));
     int64_t delay_ms = HTTP_NO_DELAY;
-    if (call->is_repeatable && spent_ms < call->total_ms)
+    if (call->is_repeatable && !transfer->n_streamed && spent_ms < call->total_ms)
         delay_ms = http_retry_delay(failure, transfer->n_tried, call->total_ms - spent_ms, random);
     if (delay_ms >= 0) {
         detach(client, transfer);
@@ -277,49 +398,69 @@ static void failed(struct http_client *client, struct http_transfer *transfer, i
         call->provider->n_retries++;
         return;
     }
-    if (http_failure_counts(failure))
+    if (http_failure_counts(failure) && !is_warm_up(call))
         call->provider->n_failed++;
-    note(call->provider, failure, false);
+    note(call, failure, false);
     finish(client, transfer, r, why);
+}
+
+static void given_up(struct http_client *client, struct http_transfer *transfer)
+{
+    note(transfer->call, &(struct http_failure){ .r = -ECANCELED }, false);
+    finish(client, transfer, -ECANCELED, "it is not wanted any more");
+}
+
+/* Ours in the middle of it: that is nothing to try again. */
+static void refused(struct http_client *client, struct http_transfer *transfer)
+{
+    int r = transfer->refused_r;
+
+    if (r == -EFBIG) {
+        failed(client, transfer, r, "the answer is too long");
+        return;
+    }
+    note(transfer->call, &(struct http_failure){ .r = -ECANCELED }, false);
+    finish(client, transfer, r, r == -ENOMEM ? "out of memory" : "its answer was refused");
 }
 
 static void completed(struct http_client *client, struct http_transfer *transfer, CURLcode code)
 {
     struct http_call *call = transfer->call;
     struct outcome outcome = outcome_of(code);
-    long status = 0, n_connections = 0;
+    long n_connections = 0;
     curl_off_t retry_after_s = 0;
-    char *type = NULL;
 
-    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    describe(transfer);
     curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &n_connections);
-    curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
     curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
-    call->status = (unsigned)status;
-    call->is_json = type && strstr(type, "json");
     call->provider->n_connections += (uint64_t)n_connections;
+    if (call->status)
+        call->provider->used_ms = clock_mono_ms();
     if (transfer->failure.retry_after_ms < 0 && retry_after_s > 0)
-        transfer->failure.retry_after_ms = retry_after_s * 1000;
+        transfer->failure.retry_after_ms = (retry_after_s < RETRY_AFTER_MAX_S ? retry_after_s : RETRY_AFTER_MAX_S) * 1000;
 
-    if (transfer->is_too_big)
-        failed(client, transfer, -EFBIG, "the answer is too long");
+    if (call->is_unwanted)
+        given_up(client, transfer);
+    else if (transfer->refused_r < 0)
+        refused(client, transfer);
     else if (code != CURLE_OK)
         failed(client, transfer, outcome.r, outcome.why);
-    else if (status / 100 != 2)
+    else if (call->status / 100 != 2)
         failed(client, transfer, -EREMOTEIO, "it answers with an error");
     else {
-        note(call->provider, &transfer->failure, true);
+        note(call, &transfer->failure, true);
         finish(client, transfer, 0, "");
     }
 }
 
 /* --- the round */
 
-static void refuse(struct http_call *call, int r, const char *why)
+static bool is_admitted(struct http_provider *provider, const struct http_call *call, uint64_t now_ms)
 {
-    call->r = r;
-    call->why = why;
-    call->done(call);
+    bool admitted = is_warm_up(call) || http_breaker_admit(&provider->breaker, now_ms);
+
+    *(is_warm_up(call) ? &provider->n_warmed : admitted ? &provider->n_calls : &provider->n_refused) += 1;
+    return admitted;
 }
 
 static void start(struct inbox_item *item)
@@ -330,28 +471,27 @@ static void start(struct inbox_item *item)
     uint64_t now_ms = clock_mono_ms();
 
     if (client->is_stopping || call->is_unwanted) {
-        refuse(call, -ECANCELED, "it is not wanted any more");
+        answer(call, -ECANCELED, "it is not wanted any more");
         return;
     }
     if (client->n_calls >= client->calls_max) {
-        refuse(call, -EAGAIN, "too many requests are under way");
+        answer(call, -EAGAIN, "too many requests are under way");
         return;
     }
     struct http_transfer *transfer = malloc(sizeof(*transfer));
     if (!transfer) {
-        refuse(call, -ENOMEM, "out of memory");
+        answer(call, -ENOMEM, "out of memory");
         return;
     }
-    if (!http_breaker_admit(&provider->breaker, now_ms)) {
+    if (!is_admitted(provider, call, now_ms)) {
         free(transfer);
-        provider->n_refused++;
-        refuse(call, -EHOSTDOWN, "it failed too often and is left alone for a while");
+        answer(call, -EHOSTDOWN, "it failed too often and is left alone for a while");
         return;
     }
     *transfer = (struct http_transfer){ .call = call, .started_ms = now_ms, .next = client->transfers };
     client->transfers = transfer;
     client->n_calls++;
-    provider->n_calls++;
+    call->asked_ms = now_ms;
     attempt(client, transfer, now_ms);
 }
 
@@ -385,8 +525,7 @@ static uint64_t look_at_transfers(struct http_client *client, uint64_t now_ms)
 
         next = transfer->next; /* done() does not end others */
         if (client->is_stopping || transfer->call->is_unwanted) {
-            note(transfer->call->provider, &(struct http_failure){ .r = -ECANCELED }, false);
-            finish(client, transfer, -ECANCELED, "it is not wanted any more");
+            given_up(client, transfer);
         } else if (deadline_ms <= now_ms && !transfer->easy && now_ms < transfer->started_ms + transfer->call->total_ms) {
             attempt(client, transfer, now_ms);
             next_ms = now_ms;
@@ -477,47 +616,70 @@ void http_client_free(struct http_client *client)
     free(client);
 }
 
-static int add_header(struct http_provider *provider, const char *line)
+/* Returns: what the provider is to know us by; NULL out of memory. */
+static char *credentials(const char *user, const char *key)
 {
-    struct curl_slist *headers = curl_slist_append(provider->headers, line);
+    char *pair = NULL, *basic;
 
-    if (headers)
-        provider->headers = headers;
-    return headers ? 0 : -ENOMEM;
+    if (!user)
+        return asprintf(&pair, "Bearer %s", key) < 0 ? NULL : pair;
+    int n = asprintf(&pair, "%s:%s", user, key);
+    if (n < 0)
+        return NULL;
+    basic = calloc(1, strlen("Basic ") + BASE64_SIZE((size_t)n) + 1);
+    if (basic)
+        base64_encode((const uint8_t *)pair, (size_t)n, stpcpy(basic, "Basic "));
+    wipe(pair);
+    return basic;
+}
+
+static void provider_unref(struct http_provider *provider)
+{
+    if (--provider->n_refs > 0)
+        return;
+    wipe(provider->authorization);
+    free(provider);
+}
+
+static void warmed(struct http_call *call)
+{
+    struct http_provider *provider = call->provider;
+
+    if (!call->status)
+        log_debug("no connection could be opened ahead: %s", call->why);
+    free(steal(&call->body));
+    provider->is_warming = false;
+    provider_unref(provider);
 }
 
 int http_provider_new(struct http_client *client, const struct http_provider_options *options,
                       struct http_provider **ret_provider)
 {
     scoped(http_provider_free) struct http_provider *provider = calloc(1, sizeof(*provider));
-    char *bearer = NULL;
+    const char *user = options->user, *key = options->key;
 
     if (!provider)
         return -ENOMEM;
+    provider->n_refs = 1;
     provider->client = client;
     provider->connect_ms = options->connect_ms;
+    provider->warm = (struct http_call){ .provider = provider, .first_byte_ms = WARM_MS, .stall_ms = WARM_MS,
+                                         .total_ms = WARM_MS, .done = warmed };
     int r = http_join(options->base_url, options->path, provider->url, sizeof(provider->url));
-    if (r == 0)
-        r = add_header(provider, "Expect:");
-    if (r == 0 && options->key) {
-        r = asprintf(&bearer, "Authorization: Bearer %s", options->key) < 0 ? -ENOMEM : add_header(provider, bearer);
-        if (r == 0)
-            explicit_bzero(bearer, strlen(bearer));
-        free(bearer);
-    }
-    if (r == 0)
-        *ret_provider = steal(&provider);
-    return r;
+    if (r < 0)
+        return r;
+    if (key && (!http_is_line(key) || (user && (!http_is_line(user) || strchr(user, ':')))))
+        return -EINVAL;
+    if (key && !(provider->authorization = credentials(user, key)))
+        return -ENOMEM;
+    *ret_provider = steal(&provider);
+    return 0;
 }
 
 void http_provider_free(struct http_provider *provider)
 {
-    if (!provider)
-        return;
-    for (struct curl_slist *header = provider->headers; header; header = header->next)
-        explicit_bzero(header->data, strlen(header->data));
-    curl_slist_free_all(provider->headers);
-    free(provider);
+    if (provider)
+        provider_unref(provider);
 }
 
 void http_provider_stats(struct http_provider *provider, struct http_provider_stats *ret_stats)
@@ -528,6 +690,7 @@ void http_provider_stats(struct http_provider *provider, struct http_provider_st
         .n_retries = provider->n_retries,
         .n_refused = provider->n_refused,
         .n_connections = provider->n_connections,
+        .n_warmed = provider->n_warmed,
         .is_open = provider->is_open,
     };
 }
@@ -538,6 +701,8 @@ void http_start(struct http_call *call)
     call->r = 0;
     call->why = "";
     call->status = 0;
+    call->asked_ms = call->first_ms = call->done_ms = 0;
+    call->type[0] = '\0';
     call->is_json = false;
     call->body = NULL;
     call->n_body = 0;
@@ -548,4 +713,15 @@ void http_abort(struct http_call *call)
 {
     call->is_unwanted = true;
     inbox_ring(call->provider->client->inbox);
+}
+
+void http_warm(struct http_provider *provider)
+{
+    uint64_t used_ms = provider->used_ms;
+    bool is_fresh = used_ms && clock_mono_ms() - used_ms < WARM_FRESH_MS;
+
+    if (is_fresh || provider->is_open || atomic_exchange(&provider->is_warming, true))
+        return;
+    provider->n_refs++;
+    http_start(&provider->warm);
 }

@@ -36,23 +36,26 @@ struct http_provider_options {
     unsigned connect_ms;
 };
 
-/* Copies the texts. Errors: -EINVAL the URL; -EMSGSIZE; -ENOMEM. */
+/* Copies the texts. Errors: -EINVAL the URL, or a key or user that is not one line; -EMSGSIZE; -ENOMEM. */
 int http_provider_new(struct http_client *client, const struct http_provider_options *options,
                       struct http_provider **ret_provider);
 void http_provider_free(struct http_provider *provider); /* when no call of it is under way */
 SCOPED_PTR(struct http_provider, http_provider_free)
 
 /*
- * Have a connection open, with its handshakes done, for whoever asks next; nothing when one was used a moment ago.
+ * Have a connection open, with its handshakes done, for whoever asks next; nothing when one was used a moment ago, is
+ * being opened or the breaker is open. What becomes of it is counted and logged at debug, and is no failure.
  * Thread: any; never blocks, never allocates.
  */
 void http_warm(struct http_provider *provider);
 
 struct http_provider_stats {
-    uint64_t n_calls, n_failed, n_retries, n_refused, n_connections; /* refused: by the breaker, unasked */
+    uint64_t n_calls, n_failed, n_retries, n_refused, n_connections, n_warmed; /* refused: by the breaker, unasked */
     bool is_open; /* the breaker lets nothing through */
 };
 void http_provider_stats(struct http_provider *provider, struct http_provider_stats *ret_stats); /* any thread */
+
+enum { HTTP_TYPE_MAX = 48 };
 
 /* Of a multipart/form-data body; lent until done(). */
 struct http_part {
@@ -78,7 +81,8 @@ struct http_call {
     size_t body_max;
     /*
      * The body of a 2xx answer as it comes, on the client's thread, in place of gathering it: body stays NULL, and
-     * body_max is of all of it. After the first bytes nothing is tried again. NULL: it is gathered.
+     * body_max is of all of it; status and type are known. After the first bytes nothing is tried again, after
+     * http_abort() none come. NULL: it is gathered, as that of any other status.
      * Returns: 0, or a negative error with which the call ends at once (why: "its answer was refused").
      */
     int (*on_bytes)(struct http_call *call, const char *bytes, size_t n);
@@ -87,13 +91,14 @@ struct http_call {
     /*
      * Answer. r: 0 and 2xx; -EREMOTEIO any other status; -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET, -EHOSTUNREACH,
      * -EPROTO the certificate or TLS, -EFBIG over body_max, -EHOSTDOWN the breaker is open, -EAGAIN too many calls,
-     * -ECANCELED, -ENOMEM, -EIO.
+     * -ECANCELED, -EINVAL bearer or content_type is not one line, -ENOMEM, -EIO.
      */
     int r;
     const char *why; /* the same in words, without anything secret */
     unsigned status; /* 0: no answer */
     uint64_t asked_ms, first_ms, done_ms; /* clock_mono_ms(): given to the network first, first byte of the body, end; 0 never */
-    bool is_json;    /* by its content type */
+    char type[HTTP_TYPE_MAX]; /* its content type, lower case, without parameters; "" none */
+    bool is_json;    /* by its type */
     char *body;      /* NUL-terminated; the caller's, to be freed; NULL none */
     size_t n_body;
 

@@ -8,7 +8,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     TRIES_MAX = 3,
@@ -25,6 +27,21 @@ bool http_failure_counts(const struct http_failure *failure)
         return failure->r != -ECANCELED && failure->r != -ENOMEM && failure->r != -EAGAIN;
     return failure->status >= 500 || failure->status == 401 || failure->status == 403 || failure->status == 408 ||
            failure->status == 429;
+}
+
+void http_failure_header(struct http_failure *failure, const char *line, size_t n)
+{
+    char text[64];
+
+    (void)snprintf(text, sizeof(text), "%.*s", (int)(n < sizeof(text) - 1 ? n : sizeof(text) - 1), line);
+    if (strncasecmp(text, "HTTP/", 5) == 0)
+        *failure = (struct http_failure){ .retry_after_ms = HTTP_NO_DELAY }; /* what came before was a 100 */
+    else if (strncasecmp(text, "retry-after-ms:", 15) == 0)
+        failure->retry_after_ms = (int64_t)strtoul(text + 15, NULL, 10);
+    else if (strncasecmp(text, "x-should-retry:", 15) == 0) {
+        failure->may_retry_said = true;
+        failure->may_retry = strstr(text + 15, "true") != NULL;
+    }
 }
 
 /* Another attempt may end otherwise. */
@@ -104,4 +121,11 @@ int http_join(const char *base, const char *path, char *ret_url, size_t size)
     int n_url = snprintf(ret_url, size, "%.*s%s%s", (int)n, base, is_whole ? "" : is_bare ? "/v1/" : "/",
                          is_whole ? "" : path);
     return n_url < (int)size ? 0 : -EMSGSIZE;
+}
+
+bool http_is_line(const char *text)
+{
+    while (*text && (unsigned char)*text >= ' ' && *text != 0x7f)
+        text++;
+    return !*text;
 }

@@ -20,6 +20,9 @@ struct http_failure {
     bool is_spent;          /* the account has nothing left: 429 until somebody pays */
 };
 
+/* Take one line of the answer's header, status line first; not terminated. Retry-After is not read here. */
+void http_failure_header(struct http_failure *failure, const char *line, size_t n);
+
 /* Whether the provider is to blame, rather than the request or our own haste. */
 bool http_failure_counts(const struct http_failure *failure);
 
@@ -50,3 +53,6 @@ void http_breaker_unknown(struct http_breaker *breaker); /* given up by ourselve
  * Errors: -EINVAL no http(s) URL, or one with a query; -EMSGSIZE.
  */
 int http_join(const char *base, const char *path, char *ret_url, size_t size);
+
+/* What may stand in a header: no control characters, which could end it and begin another. */
+bool http_is_line(const char *text);

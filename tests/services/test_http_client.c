@@ -5,11 +5,10 @@
  */
 #include "services/http_client.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <semaphore.h>
-#include <sys/socket.h>
 
+#include "fake_provider.h"
 #include "tap.h"
 
 enum { N = 4 };
@@ -33,15 +32,7 @@ static void done(struct http_call *call)
 /* A socket that takes connections into its backlog and never says anything, or no socket any more. */
 static int deaf(char *url, size_t size)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t n = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, n) < 0 || listen(fd, 16) < 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &n) < 0)
-        return -1;
-    (void)snprintf(url, size, "http://127.0.0.1:%u", ntohs(address.sin_port));
-    return fd;
+    return fake_listen(url, size, 16);
 }
 
 static void prepare(struct asked *asked, struct http_provider *provider, sem_t *all_done, unsigned total_ms)
@@ -51,7 +42,253 @@ static void prepare(struct asked *asked, struct http_provider *provider, sem_t *
                                       .stall_ms = total_ms, .total_ms = total_ms, .body_max = KIB, .done = done };
 }
 
-int main(void)
+/* --- what is sent, and what comes back in pieces */
+
+enum { PIECES_MAX = 8 };
+
+struct streamed {
+    struct asked asked; /* first */
+    char pieces[PIECES_MAX][32];
+    unsigned n_pieces, status;
+    int refuse_r; /* what the first piece is answered with */
+    bool abort;   /* at the first piece */
+};
+
+static sem_t next; /* the server goes on */
+static char last_request[FAKE_REQUEST_MAX];
+
+#define OK "HTTP/1.1 200 OK\r\nContent-Type: text/Event-Stream; charset=utf-8\r\n"
+#define CHUNKED OK "Transfer-Encoding: chunked\r\n\r\n"
+
+static bool serve(struct fake_connection *connection)
+{
+    static const struct {
+        const char *path, *answer[3];
+        bool goes_on;
+    } rows[] = {
+        { "/ok", { OK "Content-Length: 2\r\n\r\nok" }, true },
+        { "/pieces", { CHUNKED "3\r\none\r\n", "3\r\ntwo\r\n0\r\n\r\n" }, true },
+        { "/breaks", { CHUNKED "3\r\none\r\n", "3\r\ntw" }, false },
+        { "/breaksonce", { OK "Content-Length: 2\r\n\r\n" }, false },
+        { "/error", { "HTTP/1.1 500 Oops\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\noops" }, true },
+        { "/nothing", { "HTTP/1.1 204 None\r\n\r\n" }, true },
+        { "HEAD", { "HTTP/1.1 405 No\r\nContent-Length: 9\r\n\r\n" }, true },
+    };
+    const char *request = connection->request;
+
+    memcpy(last_request, request, sizeof(last_request));
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        bool is_head = strncmp(request, "HEAD", 4) == 0, is_it = false;
+        const char *at = strstr(request, rows[i].path);
+
+        is_it = is_head ? rows[i].path[0] == 'H' : at && at[strlen(rows[i].path)] == ' ';
+        if (!is_it)
+            continue;
+        for (int part = 0; part < 3 && rows[i].answer[part]; part++) {
+            if (part > 0)
+                sem_wait(&next);
+            fake_say(connection, rows[i].answer[part]);
+        }
+        return rows[i].goes_on;
+    }
+    return false;
+}
+
+static int piece(struct http_call *call, const char *bytes, size_t n)
+{
+    struct streamed *streamed = (struct streamed *)call;
+
+    if (streamed->n_pieces < PIECES_MAX)
+        (void)snprintf(streamed->pieces[streamed->n_pieces++], sizeof(streamed->pieces[0]), "%.*s", (int)n, bytes);
+    streamed->status = call->status;
+    if (streamed->abort)
+        http_abort(call);
+    sem_post(&next); /* only now is there more */
+    return streamed->refuse_r;
+}
+
+static void bodies_come_in_pieces(struct http_client *client, struct fake_provider *server)
+{
+    static const struct {
+        const char *what, *path;
+        size_t body_max;
+        int refuse_r;
+        bool abort;
+        int r;
+        unsigned status;
+        const char *pieces[PIECES_MAX], *body; /* body NULL: none */
+        uint64_t n_retries;
+    } rows[] = {
+        { "each piece as it comes", "pieces", 6, 0, false, 0, 200, { "one", "two" }, NULL, 0 },
+        { "an error is gathered", "error", 6, 0, false, -EREMOTEIO, 500, { NULL }, "oops", 2 },
+        { "nothing is nothing", "nothing", 6, 0, false, 0, 204, { NULL }, NULL, 0 },
+        { "too much of all", "pieces", 5, 0, false, -EFBIG, 200, { "one" }, NULL, 0 },
+        { "what is refused ends", "pieces", 6, -EBADMSG, false, -EBADMSG, 200, { "one" }, NULL, 0 },
+        { "what is aborted within ends", "pieces", 6, 0, true, -ECANCELED, 200, { "one" }, NULL, 0 },
+        { "what breaks within is not tried again", "breaks", 6, 0, false, -ECONNRESET, 200, { "one", "tw" }, NULL, 0 },
+        { "what breaks before is", "breaksonce", 6, 0, false, -ECONNRESET, 200, { NULL }, NULL, 2 },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        scoped(http_provider_free) struct http_provider *provider = NULL;
+        struct http_provider_options options = { .base_url = server->url, .path = rows[i].path, .connect_ms = 1000 };
+        struct http_provider_stats stats;
+        struct streamed s = { .refuse_r = rows[i].refuse_r, .abort = rows[i].abort };
+        unsigned n_pieces = 0;
+        sem_t over;
+
+        sem_init(&over, 0, 0);
+        sem_init(&next, 0, 0);
+        if (!ok(http_provider_new(client, &options, &provider) == 0, "%s", rows[i].what))
+            return;
+        prepare(&s.asked, provider, &over, 60000);
+        s.asked.call.n_parts = 0;
+        s.asked.call.is_repeatable = true;
+        s.asked.call.on_bytes = piece;
+        s.asked.call.body_max = rows[i].body_max;
+        http_start(&s.asked.call);
+        sem_wait(&over);
+        sem_post(&next);
+        const struct http_call *call = &s.asked.call;
+        ok(call->r == rows[i].r && call->status == rows[i].status && s.asked.n_done == 1, "  it ends so: %d, %u", call->r, call->status);
+        is_str(call->body, rows[i].body, "  with the body");
+        for (; n_pieces < PIECES_MAX && rows[i].pieces[n_pieces]; n_pieces++)
+            is_str(s.pieces[n_pieces], rows[i].pieces[n_pieces], "  a piece");
+        ok(s.n_pieces == n_pieces && (!n_pieces || s.status == 200), "  and no more, with the status known");
+        ok(call->asked_ms && call->asked_ms <= call->done_ms && (call->first_ms != 0) == (n_pieces > 0 || rows[i].body) &&
+               call->first_ms <= call->done_ms, "  its times are in order");
+        http_provider_stats(provider, &stats);
+        is_int((long long)stats.n_retries, (long long)rows[i].n_retries, "  tries");
+        free(call->body);
+        sem_destroy(&over);
+    }
+}
+
+static void requests_say_who_we_are(struct http_client *client, struct fake_provider *server)
+{
+    static const struct {
+        const char *what, *user, *key, *bearer, *content, *type;
+        int r;
+        const char *want, *want_not; /* of the request */
+    } rows[] = {
+        { "a key", NULL, "sk-k", NULL, "{}", "application/json", 0, "\r\nAuthorization: Bearer sk-k\r\n", "Basic" },
+        { "a user and a password", "AC1", "pw", NULL, "a=b", "application/x-www-form-urlencoded", 0,
+          "\r\nAuthorization: Basic QUMxOnB3\r\n", "Bearer" },
+        { "a token of the call", NULL, "sk-k", "ya29.t", "{}", "application/json", 0, "\r\nAuthorization: Bearer ya29.t\r\n", "sk-k" },
+        { "nobody", NULL, NULL, NULL, "{}", "application/json", 0, "\r\n\r\n{}", "Authorization" },
+        { "its type", NULL, NULL, NULL, "{}", "application/json", 0, "\r\nContent-Type: application/json\r\n", "urlencoded" },
+        { "its length", NULL, NULL, NULL, "{\"a\":1}", "application/json", 0, "\r\nContent-Length: 7\r\n", "Expect" },
+        { "nothing at all", NULL, NULL, NULL, NULL, NULL, 0, "\r\nContent-Length: 0\r\n", "Expect" },
+        { "a token that ends the line", NULL, "sk-k", "t\r\nX-Evil: 1", "{}", NULL, -EINVAL, "", "Evil" },
+        { "a type that ends the line", NULL, "sk-k", NULL, "{}", "a\nX-Evil: 1", -EINVAL, "", "Evil" },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        scoped(http_provider_free) struct http_provider *provider = NULL;
+        struct http_provider_options options = { .base_url = server->url, .path = "ok", .user = rows[i].user,
+                                                 .key = rows[i].key, .connect_ms = 1000 };
+        struct asked asked;
+        sem_t over;
+
+        sem_init(&over, 0, 0);
+        last_request[0] = '\0';
+        is_int(http_provider_new(client, &options, &provider), 0, rows[i].what);
+        prepare(&asked, provider, &over, 60000);
+        asked.call.n_parts = 0;
+        asked.call.content = rows[i].content;
+        asked.call.n_content = rows[i].content ? strlen(rows[i].content) : 0;
+        asked.call.content_type = rows[i].type;
+        asked.call.bearer = rows[i].bearer;
+        http_start(&asked.call);
+        sem_wait(&over);
+        is_int(asked.call.r, rows[i].r, "  it ends so");
+        ok(strstr(last_request, rows[i].want) && !strstr(last_request, rows[i].want_not), "  and was asked so");
+        is_str(asked.call.type, rows[i].r == 0 ? "text/event-stream" : "", "  the type of the answer");
+        free(asked.call.body);
+        sem_destroy(&over);
+    }
+}
+
+static void keys_are_one_line(struct http_client *client)
+{
+    static const struct {
+        const char *user, *key;
+    } rows[] = { { NULL, "a\r\nX: 1" }, { NULL, "a\n" }, { NULL, "a\x7f" }, { "u\r\n", "a" }, { "u:v", "a" } };
+
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        struct http_provider *provider = NULL;
+        struct http_provider_options options = { .base_url = "http://127.0.0.1", .path = "a", .user = rows[i].user, .key = rows[i].key };
+
+        is_int(http_provider_new(client, &options, &provider), -EINVAL, "a key or user that is none is refused");
+    }
+}
+
+/* --- connections opened ahead */
+
+/* Its warm-up is over when the count of connections is there. */
+static void wait_for_connections(struct http_provider *provider, uint64_t n)
+{
+    struct http_provider_stats stats;
+
+    do {
+        sched_yield();
+        http_provider_stats(provider, &stats);
+    } while (stats.n_connections < n);
+}
+
+static void connections_are_opened_ahead(struct http_client *client)
+{
+    static struct fake_provider its_own;
+    struct fake_provider *server = &its_own;
+    scoped(http_provider_free) struct http_provider *provider = NULL, *nobody = NULL;
+    struct http_provider_options options = { .base_url = server->url, .path = "ok", .key = "sk-k", .connect_ms = 1000 };
+    struct http_provider_stats stats;
+    struct asked asked;
+    char url[64];
+    sem_t over;
+
+    sem_init(&over, 0, 0);
+    if (!ok(fake_provider_open(server, serve) == 0, "a server that nobody knows yet"))
+        return;
+    is_int(http_provider_new(client, &options, &provider), 0, "a provider that is not asked yet");
+    http_warm(provider);
+    http_warm(provider);
+    wait_for_connections(provider, 1);
+    prepare(&asked, provider, &over, 60000);
+    asked.call.n_parts = 0;
+    http_start(&asked.call);
+    sem_wait(&over);
+    is_int(asked.call.r, 0, "it answers");
+    free(asked.call.body);
+    http_warm(provider);
+    http_provider_stats(provider, &stats);
+    ok(stats.n_warmed == 1 && stats.n_calls == 1, "warmed once, not twice at once, and not a moment after an answer");
+    is_int((long long)stats.n_connections, 1, "the call took the connection that was there");
+    ok(!strstr(last_request, "HEAD") && stats.n_failed == 0 && !stats.is_open, "that it takes no HEAD is no failure");
+
+    close(fake_listen(url, sizeof(url), 1));
+    options.base_url = url;
+    is_int(http_provider_new(client, &options, &nobody), 0, "a provider that is not there");
+    for (unsigned i = 1; i <= 5; i++) {
+        do {
+            http_warm(nobody);
+            sched_yield();
+            http_provider_stats(nobody, &stats);
+        } while (stats.n_warmed < i);
+    }
+    ok(!stats.is_open && stats.n_failed == 0 && stats.n_calls == 0, "warm-ups that fail leave the breaker closed");
+    prepare(&asked, nobody, &over, 60000);
+    http_start(&asked.call);
+    sem_wait(&over);
+    is_int(asked.call.r, -ECONNREFUSED, "so a call is made all the same");
+    http_warm(nobody);
+    http_provider_free(steal(&nobody));
+    ok(true, "a provider may go while it is being warmed");
+    fake_provider_close(server);
+    sem_destroy(&over);
+}
+
+static void calls_end(void)
 {
     scoped(http_client_free) struct http_client *client = NULL;
     scoped(http_provider_free) struct http_provider *provider = NULL, *other = NULL;
@@ -64,7 +301,7 @@ int main(void)
 
     sem_init(&all_done, 0, 0);
     if (!ok(fd >= 0 && http_client_new(&(struct http_client_options){ .calls_max = N - 1 }, &client) == 0, "a client"))
-        return done_testing();
+        return;
     is_int(http_provider_new(client, &(struct http_provider_options){ .base_url = "gopher://x", .path = "a" }, &provider), -EINVAL,
            "a provider needs a URL");
     is_int(http_provider_new(client, &options, &provider), 0, "a provider");
@@ -110,5 +347,22 @@ int main(void)
        "the end of the client ends what is under way");
     sem_destroy(&all_done);
     close(fd);
+}
+
+int main(void)
+{
+    scoped(http_client_free) struct http_client *client = NULL;
+    static struct fake_provider server;
+
+    calls_end();
+    if (ok(fake_provider_open(&server, serve) == 0 && http_client_new(&(struct http_client_options){ .calls_max = 64 }, &client) == 0,
+           "a server, and a client")) {
+        bodies_come_in_pieces(client, &server);
+        requests_say_who_we_are(client, &server);
+        keys_are_one_line(client);
+        connections_are_opened_ahead(client);
+        http_client_free(steal(&client));
+        fake_provider_close(&server);
+    }
     return done_testing();
 }

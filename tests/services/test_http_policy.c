@@ -4,6 +4,7 @@
 #include "services/http_policy.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "tap.h"
 #include "utils/scoped.h"
@@ -38,6 +39,43 @@ static void test_retry(void)
     for (size_t i = 0; i < ELEMENTSOF(rows); i++)
         is_int(http_retry_delay(&rows[i].failure, rows[i].n_tried, rows[i].left_ms, rows[i].random), rows[i].want_ms,
                rows[i].what);
+}
+
+static void test_headers(void)
+{
+    static const struct {
+        const char *lines[3];
+        int64_t retry_after_ms;
+        bool said, may;
+    } rows[] = {
+        { { "HTTP/1.1 429 Busy\r\n", "Retry-After-Ms: 150\r\n" }, 150, false, false },
+        { { "HTTP/2 500\r\n", "x-should-retry: false\r\n" }, HTTP_NO_DELAY, true, false },
+        { { "HTTP/2 500\r\n", "X-Should-Retry:true\r\n" }, HTTP_NO_DELAY, true, true },
+        { { "HTTP/1.1 100 Go\r\n", "x-should-retry: true\r\n", "HTTP/1.1 200 OK\r\n" }, HTTP_NO_DELAY, false, false },
+        { { "HTTP/1.1 429 Busy\r\n", "retry-after-ms: 99999999999999999999999999\r\n" }, HTTP_NO_DELAY, false, false },
+        { { "HTTP/1.1 429 Busy\r\n", "retry-after-ms: soon\r\n" }, 0, false, false },
+        { { "HTTP/1.1 200 OK\r\n", "\r\n", "" }, HTTP_NO_DELAY, false, false },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        struct http_failure failure = { 0 };
+
+        for (int line = 0; line < 3 && rows[i].lines[line]; line++)
+            http_failure_header(&failure, rows[i].lines[line], strlen(rows[i].lines[line]));
+        ok(failure.retry_after_ms == rows[i].retry_after_ms && failure.may_retry_said == rows[i].said &&
+               failure.may_retry == rows[i].may, "header %zu", i);
+    }
+}
+
+static void test_lines(void)
+{
+    static const struct {
+        const char *text;
+        bool want;
+    } rows[] = { { "sk-a b", true }, { "", true }, { "שלום", true }, { "a\n", false }, { "\ra", false }, { "a\tb", false }, { "\x7f", false } };
+
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+        ok(http_is_line(rows[i].text) == rows[i].want, "line %zu", i);
 }
 
 static void test_breaker(void)
@@ -94,6 +132,8 @@ static void test_join(void)
 int main(void)
 {
     test_retry();
+    test_headers();
+    test_lines();
     test_breaker();
     test_join();
     return done_testing();
