@@ -143,6 +143,7 @@ static int build_profile(struct app *app)
     char problems[4 * KIB];
     int r = profile_load(config->agent_profile, config->business_name, problems, sizeof(problems), &app->profile);
 
+    app->services.profile = app->profile;
     return r < 0 ? log_err(r, "AGENT_PROFILE %s cannot be used:\n%s", config->agent_profile, problems) : 0;
 }
 

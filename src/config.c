@@ -411,6 +411,13 @@ static bool country_malformed(const struct config *config)
     return country && (*country == '0' || country[strspn(country, "0123456789")]);
 }
 
+static bool human_malformed(const struct config *config)
+{
+    const char *number = config->human_number;
+
+    return number && (number[0] != '+' || number[1] == '0' || number[1 + strspn(number + 1, "0123456789")]);
+}
+
 static bool url_malformed(const char *url)
 {
     return url && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0;
@@ -459,6 +466,8 @@ static const struct rule {
       "lmdb:///var/lib/agentlocator/store" },
     { "DEFAULT_COUNTRY", country_malformed, false,
       "is no country code; write its digits alone, e.g. 972" },
+    { "HUMAN_NUMBER", human_malformed, false,
+      "is no telephone number; write + and the country code in front, without blanks, e.g. +97231234567" },
     { "OPENAI_BASE_URL", openai_url_malformed, false,
       "is no URL; write https://HOST/v1, or http:// for a server on this machine" },
     { "STT_BASE_URL", stt_url_malformed, false,

@@ -85,8 +85,8 @@ post /webhook/whatsapp/status 204 AccountSid="$account" From=whatsapp:+972300000
 sid=$(random_sid CA)
 post /webhook/incoming_call 200 AccountSid="$account" ApiVersion=2010-04-01 CallSid="$sid" CallStatus=ringing \
     Direction=inbound From=+972500000000 To=+97230000000
-head -n 1 "$scratch/body" | grep -q '<Connect><Stream'
-verdict $? "incoming_call: <Connect><Stream in its first line"
+head -n 1 "$scratch/body" | grep -q '<Connect action=.*><Stream'
+verdict $? "incoming_call: <Connect> with a <Stream> in its first line"
 post /webhook/call_status 204 AccountSid="$account" ApiVersion=2010-04-01 CallSid="$sid" CallStatus=canceled \
     Direction=inbound From=+972500000000 SequenceNumber=0 To=+97230000000
 

@@ -97,6 +97,14 @@ static const struct {
     { DEV "\nGOOGLE_TTS_SA_JSON={\001}", "GOOGLE_TTS_SA_JSON: holds a control character; give it as it was made\n" },
     { DEV "\nGOOGLE_APPLICATION_CREDENTIALS=key.json",
       "GOOGLE_APPLICATION_CREDENTIALS: 'key.json' is no absolute path; begin it with '/'\n" },
+    { DEV "\nHUMAN_NUMBER=+97231234567", NULL },
+    { DEV "\nHUMAN_NUMBER=031234567", "HUMAN_NUMBER: is no telephone number; write + and the country code in front, "
+                                      "without blanks, e.g. +97231234567\n" },
+    { DEV "\nHUMAN_NUMBER=+972-3123456", "HUMAN_NUMBER: is no telephone number; write + and the country code in "
+                                         "front, without blanks, e.g. +97231234567\n" },
+    { DEV "\nHUMAN_NUMBER=+0723123456", "HUMAN_NUMBER: is no telephone number; write + and the country code in "
+                                        "front, without blanks, e.g. +97231234567\n" },
+    { DEV "\nHUMAN_NUMBER=+972312", "HUMAN_NUMBER: is too short; give 8 to 16 characters\n" },
     { DEV "\nMAX_CALLS=many\nSTATE_DIR=.\nTTS_VOICE=kal\nDEFAULT_COUNTRY=00",
       "STATE_DIR: '.' is no absolute path; begin it with '/'\n"
       "MAX_CALLS: 'many' is no whole number; give one from 1 to 100000\n"

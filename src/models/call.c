@@ -32,6 +32,13 @@ static const char *const ends[CALL_N_END] = {
     [CALL_END_TROUBLE] = "trouble",
 };
 
+static const char *const afters[CALL_N_AFTER] = {
+    [CALL_AFTER_NONE] = "",
+    [CALL_AFTER_HANG_UP] = "hang up",
+    [CALL_AFTER_DIAL] = "dial",
+    [CALL_AFTER_RECORD] = "record",
+};
+
 static const struct json_field fields[] = {
     JSON_FIELD(struct call, sid, JSON_CHARS),
     JSON_FIELD(struct call, account_sid, JSON_CHARS),
@@ -42,6 +49,8 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct call, stream_token, JSON_CHARS),
     JSON_FIELD_ENUM(struct call, status, statuses),
     JSON_FIELD_ENUM(struct call, end, ends),
+    JSON_FIELD_ENUM(struct call, after, afters),
+    JSON_FIELD(struct call, forwarded, JSON_BOOL),
     JSON_FIELD(struct call, started_ms, JSON_U64),
     JSON_FIELD(struct call, answered_ms, JSON_U64),
     JSON_FIELD(struct call, ended_ms, JSON_U64),
@@ -50,6 +59,7 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct call, n_steps, JSON_U32),
     JSON_FIELD(struct call, steps, JSON_ARRAY),
     JSON_FIELD(struct call, learnt, JSON_OBJECT),
+    JSON_FIELD(struct call, dial, JSON_OBJECT),
     JSON_FIELD(struct call, recordings, JSON_ARRAY),
     JSON_FIELD(struct call, params, JSON_OBJECT),
     JSON_FIELD(struct call, param_order, JSON_OBJECT),

@@ -38,6 +38,15 @@ enum call_end {
     CALL_N_END
 };
 
+/* What Twilio was told to do once the stream was over, or could not be opened; kept as text. */
+enum call_after {
+    CALL_AFTER_NONE,    /* it did not ask */
+    CALL_AFTER_HANG_UP,
+    CALL_AFTER_DIAL,    /* a human */
+    CALL_AFTER_RECORD,  /* a message */
+    CALL_N_AFTER
+};
+
 enum { CALL_STEPS_MAX = 32, STEP_PART_MAX = 16, STEP_NAME_MAX = 64, STEP_CAUSE_MAX = 160 };
 
 /* Somebody else took over, since one failed. Neither secrets nor what a caller said go in; what is too long is cut. */
@@ -58,6 +67,8 @@ struct call {
     char stream_token[STREAM_TOKEN_MAX]; /* what <Parameter> token must bring back */
     enum call_status status;
     enum call_end end;
+    enum call_after after;
+    bool forwarded; /* all lines were taken: no stream, `after` at once */
     uint64_t started_ms, answered_ms, ended_ms; /* unix time; 0 not yet */
     int64_t sequence;                           /* highest status callback seen; -1 none */
     uint32_t n_turns;
@@ -65,6 +76,7 @@ struct call {
     struct json_object *steps;   /* array of {at_ms, part, from, to, cause}; owned; may be NULL */
     struct json_object *params; /* every field of the webhooks, known or not; owned; may be NULL */
     struct json_object *param_order; /* object: param -> order of the callback that brought it; owned; may be NULL */
+    struct json_object *dial;       /* object: how it went with the human: DialCallStatus ...; owned; may be NULL */
     struct json_object *recordings; /* array of what handle_recording brought; owned; may be NULL */
     struct json_object *learnt; /* object: field -> value, of this call; owned; may be NULL */
 };

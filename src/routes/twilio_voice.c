@@ -1,27 +1,25 @@
 /*
- * twilio_voice.c - /webhook: a call comes in, changes its state, has been recorded
+ * twilio_voice.c - /webhook: a call comes in, its stream ends, it changes its state, has been recorded
  *
- * incoming_call is answered with one line of TwiML that hands the call over to a
- * media stream, with a token that only this call's stream may bring back:
+ * incoming_call is answered with one line of TwiML (voice_twiml.c) that hands the call over to a media stream, with a
+ * token that only this call's stream may bring back. The call, its token and its contact are kept in one write. A
+ * redelivery finds them and is answered from them, i.e. in the same bytes; the new token is thrown away.
  *
- *   <Response><Connect><Stream url="wss://PUBLIC_HOST/ws/twilio-media">
- *   <Parameter name="token" value="..."/></Stream></Connect></Response>
+ * When all lines are taken, or we are about to stop, the call is forwarded to HUMAN_NUMBER. Without one the caller hears
+ * the busy tone, and the call is kept as busy, so that a redelivery does not get through either, and the business sees
+ * who tried.
  *
- * Connect has no action and nothing follows it: when the stream ends, by our close
- * or because it could not be opened, the call is over and Twilio hangs up. A verb
- * behind it would run after every good conversation, too. What has to be said when
- * we cannot be reached is the fallback URL's business, which Twilio asks for every
- * answer but 2xx, 503 included.
+ * after_stream is asked when the stream is over, or could not be opened, and the caller is still there. What follows is
+ * decided by why it ended (after_end[]): a conversation that came to its end is hung up; all else goes to a human, or
+ * to a message where there is none. speech writes a call's end before it closes the stream, so the end is known here;
+ * an end that is not known (the store was full, the daemon died, there never was a stream) is one of the latter: a
+ * caller is rather connected once too often than hung up on. The decision is kept, and with it the answer.
  *
- * The call, its token and its contact are kept in one write. A redelivery finds
- * them and is answered from them, i.e. in the same bytes; the new token is thrown
- * away. When all lines are taken the caller hears the busy tone, and the call is
- * kept as busy, so that a redelivery does not get through either, and the business
- * sees who tried.
+ * after_dial is asked when the human did not answer, or has hung up. It keeps how it went, and has a message recorded if
+ * nobody was spoken to.
  *
- * call_status and handle_recording keep whatever arrives, known or not, in any
- * order; the store sorts them out (crm.h). handle_recording may be the action of a
- * <Record>, which needs TwiML: an empty document, after which Twilio hangs up.
+ * call_status and handle_recording keep whatever arrives, known or not, in any order; the store sorts them out (crm.h).
+ * handle_recording may be the action of a <Record>, which needs TwiML: an empty document, after which Twilio hangs up.
  */
 #include "routes/routes.h"
 
@@ -33,13 +31,98 @@
 
 #include "config.h"
 #include "routes/twilio_webhook.h"
+#include "routes/voice_twiml.h"
 #include "services/crm.h"
+#include "services/profile.h"
 #include "services/speech.h"
 #include "utils/base64.h"
+#include "utils/json.h"
 #include "utils/log.h"
 #include "utils/text.h"
 
 enum { TOKEN_BYTES = 32, TOKEN_LEN = 43 };
+
+/* --- what a caller gets instead of a stream, or after it */
+
+static int find_host(struct webhook *webhook, const struct http_request *request)
+{
+    const struct services *services = webhook->services;
+    char buffer[TWILIO_HOST_MAX];
+    const char *host = twilio_security_host(services->security, request, buffer);
+
+    if (!host) {
+        log_limited(LOG_ERR, NULL, "a call cannot be answered: PUBLIC_HOST is not set");
+        return -EDESTADDRREQ;
+    }
+    (void)snprintf(webhook->host, sizeof(webhook->host), "%s", host);
+    return 0;
+}
+
+/* A human who can be dialled: neither the caller himself nor the number he called. */
+static bool has_human(const struct webhook *webhook)
+{
+    const char *human = webhook->services->config->human_number;
+
+    return human && strcmp(human, webhook_field(webhook, "From")) != 0 && strcmp(human, webhook_field(webhook, "To")) != 0;
+}
+
+static enum call_after human_or_message(const struct webhook *webhook)
+{
+    return has_human(webhook) ? CALL_AFTER_DIAL : CALL_AFTER_RECORD;
+}
+
+/* The call is over: nobody hears what is answered. */
+static bool is_gone(const struct webhook *webhook)
+{
+    const char *name = webhook_field(webhook, "CallStatus");
+    int status = call_status_parse(name, strlen(name));
+
+    return status >= 0 && call_status_is_final((enum call_status)status);
+}
+
+static void dial(struct webhook *webhook)
+{
+    const struct config *config = webhook->services->config;
+    const char *from = webhook_field(webhook, "From"), *to = webhook_field(webhook, "To");
+    char number[ADDRESS_MAX];
+    bool is_hidden = phone_normalise(from, config->default_country, number) < 0; /* Twilio takes telephone numbers only */
+
+    voice_twiml_dial(webhook->text, webhook->host, config->human_number,
+                     is_hidden && phone_normalise(to, "", number) == 0 ? number : NULL);
+}
+
+static void record(struct webhook *webhook)
+{
+    const struct profile *profile = webhook->services->profile;
+    const struct prompt *prompt = profile ? profile_prompt(profile, "leave_message") : NULL;
+
+    voice_twiml_record(webhook->text, webhook->host, prompt ? prompt->text : NULL, profile ? profile->language : "");
+}
+
+static void hang_up(struct webhook *webhook)
+{
+    (void)text_set(webhook->text, sizeof(webhook->text), TWIML_HANG_UP);
+}
+
+static void connect_stream(struct webhook *webhook)
+{
+    voice_twiml_connect(webhook->text, webhook->host, webhook->token);
+}
+
+static void answer_after(struct webhook *webhook, struct http_response *response)
+{
+    static void (*const writers[CALL_N_AFTER])(struct webhook *webhook) = {
+        [CALL_AFTER_NONE] = connect_stream,
+        [CALL_AFTER_HANG_UP] = hang_up,
+        [CALL_AFTER_DIAL] = dial,
+        [CALL_AFTER_RECORD] = record,
+    };
+
+    if (webhook->after == CALL_AFTER_DIAL && !webhook->services->config->human_number)
+        webhook->after = CALL_AFTER_RECORD; /* it was decided before the setting was taken away */
+    writers[webhook->after](webhook);
+    webhook_twiml(response, webhook->text);
+}
 
 /* --- incoming_call */
 
@@ -68,17 +151,19 @@ static bool all_lines_taken(const struct services *services)
 
 static int prepare_call(struct webhook *webhook, const struct http_request *request)
 {
-    const struct services *services = webhook->services;
-    char buffer[TWILIO_HOST_MAX];
-    const char *host = twilio_security_host(services->security, request, buffer);
+    int r = find_host(webhook, request);
 
-    if (!host) {
-        log_limited(LOG_ERR, NULL, "a call cannot be answered: PUBLIC_HOST is not set");
-        return -EDESTADDRREQ;
-    }
-    (void)snprintf(webhook->host, sizeof(webhook->host), "%s", host);
-    webhook->busy = all_lines_taken(services);
-    return make_token(webhook->token);
+    webhook->busy = all_lines_taken(webhook->services);
+    return r < 0 ? r : make_token(webhook->token);
+}
+
+/* Nobody of us can take it. */
+static int turn_away(struct db_txn *txn, struct webhook *webhook, const char *sid)
+{
+    if (!has_human(webhook))
+        return crm_call_status(txn, sid, CALL_BUSY, -1, NULL, webhook->now_ms);
+    webhook->after = CALL_AFTER_DIAL;
+    return crm_call_after(txn, sid, &webhook->after, true, webhook->now_ms);
 }
 
 static int keep_call(struct db_txn *txn, struct webhook *webhook)
@@ -93,6 +178,7 @@ static int keep_call(struct db_txn *txn, struct webhook *webhook)
     text_set(call.to, sizeof(call.to), webhook_field(webhook, "To"));
     text_set(call.stream_token, sizeof(call.stream_token), webhook->token);
     call.params = json_object_get(webhook->params);
+    webhook->after = CALL_AFTER_NONE;
 
     int r = crm_call_open(txn, &call, webhook->services->config->default_country);
     if (r < 0)
@@ -100,46 +186,18 @@ static int keep_call(struct db_txn *txn, struct webhook *webhook)
     if (r == 1) {
         text_set(webhook->token, sizeof(webhook->token), call.stream_token);
         webhook->busy = call.status == CALL_BUSY;
+        webhook->after = call.forwarded ? call.after : CALL_AFTER_NONE;
         return 0;
     }
-    return webhook->busy ? crm_call_status(txn, call.sid, CALL_BUSY, -1, NULL, webhook->now_ms) : 0;
-}
-
-static void add_escaped(char *text, size_t size, size_t *n_used, const char *raw)
-{
-    static const struct {
-        char letter;
-        const char *entity;
-    } entities[] = {
-        { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" }, { '\'', "&apos;" },
-    };
-
-    for (; *raw; raw++) {
-        const char *entity = NULL;
-        for (size_t i = 0; i < ELEMENTSOF(entities); i++)
-            if (entities[i].letter == *raw)
-                entity = entities[i].entity;
-        text_add(text, size, n_used, entity ? entity : raw, entity ? strlen(entity) : 1);
-    }
+    return webhook->busy ? turn_away(txn, webhook, call.sid) : 0;
 }
 
 static void answer_call(struct webhook *webhook, struct http_response *response)
 {
-    const char *parts[] = { TWIML_HEAD "<Response><Connect><Stream url=\"wss://", webhook->host,
-                            "/ws/twilio-media\"><Parameter name=\"token\" value=\"", webhook->token,
-                            "\"/></Stream></Connect></Response>" };
-    size_t n = 0;
-
-    if (webhook->busy) {
-        webhook_twiml(response, TWIML_HEAD "<Response><Reject reason=\"busy\"/></Response>");
-        return;
-    }
-    for (size_t i = 0; i < ELEMENTSOF(parts); i++)
-        if (i % 2)
-            add_escaped(webhook->text, sizeof(webhook->text), &n, parts[i]);
-        else
-            text_add(webhook->text, sizeof(webhook->text), &n, parts[i], strlen(parts[i]));
-    webhook_twiml(response, webhook->text);
+    if (webhook->busy && webhook->after == CALL_AFTER_NONE)
+        webhook_twiml(response, TWIML_BUSY);
+    else
+        answer_after(webhook, response);
 }
 
 static const struct webhook_kind call_kind = {
@@ -155,6 +213,94 @@ static int incoming_call(struct http_request *request, struct http_response *res
     return webhook_take(request, &call_kind);
 }
 
+/* A state we do not know moves nothing: ringing is the first of all. */
+static int note_status(struct db_txn *txn, struct webhook *webhook, int64_t sequence)
+{
+    const char *name = webhook_field(webhook, "CallStatus"), *sid = webhook_field(webhook, "CallSid");
+    int status = call_status_parse(name, strlen(name));
+
+    if (!call_sid_is_plain(sid))
+        return -EINVAL;
+    return crm_call_status(txn, sid, status < 0 ? CALL_RINGING : (enum call_status)status, status < 0 ? -1 : sequence,
+                           webhook->params, webhook->now_ms);
+}
+
+/* --- after_stream, after_dial */
+
+enum follow { FOLLOW_HUMAN, FOLLOW_HANG_UP };
+
+/* The caller is still there, so where the end says that he left it was the stream that broke. */
+static const enum follow after_end[CALL_N_END] = {
+    [CALL_END_NONE] = FOLLOW_HUMAN,     [CALL_END_CALLER] = FOLLOW_HUMAN,    [CALL_END_AGENT] = FOLLOW_HANG_UP,
+    [CALL_END_SILENCE] = FOLLOW_HANG_UP, [CALL_END_NO_MEDIA] = FOLLOW_HUMAN, [CALL_END_PROTOCOL] = FOLLOW_HUMAN,
+    [CALL_END_SLOW_PEER] = FOLLOW_HUMAN, [CALL_END_DRAIN] = FOLLOW_HUMAN,    [CALL_END_LOST] = FOLLOW_HUMAN,
+    [CALL_END_TOO_LONG] = FOLLOW_HANG_UP, [CALL_END_TRANSFER] = FOLLOW_HUMAN, [CALL_END_TROUBLE] = FOLLOW_HUMAN,
+};
+
+static int keep_after_stream(struct db_txn *txn, struct webhook *webhook)
+{
+    scoped(call_done) struct call call = { 0 };
+    const char *sid = webhook_field(webhook, "CallSid");
+    int r = note_status(txn, webhook, -1);
+
+    if (r >= 0)
+        r = crm_call_get(txn, sid, &call);
+    if (r < 0)
+        return r;
+    webhook->after = is_gone(webhook) || after_end[call.end] == FOLLOW_HANG_UP ? CALL_AFTER_HANG_UP : human_or_message(webhook);
+    r = crm_call_after(txn, sid, &webhook->after, false, webhook->now_ms);
+    return r < 0 ? r : 0;
+}
+
+static const struct webhook_kind after_stream_kind = {
+    .what = "the end of a stream",
+    .needed = { "CallSid" },
+    .prepare = find_host,
+    .keep = keep_after_stream,
+    .answer = answer_after,
+};
+
+static int after_stream(struct http_request *request, struct http_response *response)
+{
+    return webhook_take(request, &after_stream_kind);
+}
+
+static bool was_spoken_to(struct json_object *dial)
+{
+    const char *status = json_get_text(dial, "DialCallStatus") ?: "";
+
+    return strcmp(status, "completed") == 0 || strcmp(status, "answered") == 0;
+}
+
+static int keep_after_dial(struct db_txn *txn, struct webhook *webhook)
+{
+    scoped(call_done) struct call call = { 0 };
+    const char *sid = webhook_field(webhook, "CallSid");
+    int r = note_status(txn, webhook, -1);
+
+    if (r >= 0)
+        r = crm_call_dial(txn, sid, webhook->params, webhook->now_ms);
+    if (r >= 0)
+        r = crm_call_get(txn, sid, &call);
+    if (r < 0)
+        return r;
+    webhook->after = is_gone(webhook) || was_spoken_to(call.dial) ? CALL_AFTER_HANG_UP : CALL_AFTER_RECORD;
+    return 0;
+}
+
+static const struct webhook_kind after_dial_kind = {
+    .what = "how dialling a human went",
+    .needed = { "CallSid" },
+    .prepare = find_host,
+    .keep = keep_after_dial,
+    .answer = answer_after,
+};
+
+static int after_dial(struct http_request *request, struct http_response *response)
+{
+    return webhook_take(request, &after_dial_kind);
+}
+
 /* --- call_status */
 
 /* -1 when it did not come, or is no number. */
@@ -166,18 +312,9 @@ static int64_t sequence_of(const struct webhook *webhook)
     return n && n <= 9 && !text[n] ? atoll(text) : -1;
 }
 
-/* A state we do not know moves nothing: ringing is the first of all. */
 static int keep_status(struct db_txn *txn, struct webhook *webhook)
 {
-    const char *name = webhook_field(webhook, "CallStatus"),
-               *sid = webhook_field(webhook, "CallSid");
-    int status = call_status_parse(name, strlen(name));
-
-    if (!call_sid_is_plain(sid))
-        return -EINVAL;
-    return crm_call_status(txn, sid, status < 0 ? CALL_RINGING : (enum call_status)status,
-                           status < 0 ? -1 : sequence_of(webhook), webhook->params,
-                           webhook->now_ms);
+    return note_status(txn, webhook, sequence_of(webhook));
 }
 
 static void answer_status(struct webhook *webhook, struct http_response *response)
@@ -244,6 +381,10 @@ static int handle_recording(struct http_request *request, struct http_response *
 static const struct route routes[] = {
     { "POST", "/incoming_call", AUTH_TWILIO, WEBHOOK_BODY_MAX, incoming_call,
       "Answer a call with a media stream" },
+    { "POST", "/after_stream", AUTH_TWILIO, WEBHOOK_BODY_MAX, after_stream,
+      "Hang up, dial a human or record a message when a stream is over" },
+    { "POST", "/after_dial", AUTH_TWILIO, WEBHOOK_BODY_MAX, after_dial,
+      "Keep how dialling a human went; record a message if it did not" },
     { "POST", "/call_status", AUTH_TWILIO, WEBHOOK_BODY_MAX, call_status, "Follow a call's state" },
     { "POST", "/handle_recording", AUTH_TWILIO, WEBHOOK_BODY_MAX, handle_recording,
       "Keep a finished recording" },

@@ -13,7 +13,7 @@
 #include "services/services.h"
 #include "services/twilio_security.h"
 
-enum { WEBHOOK_BODY_MAX = 64 * KIB, WEBHOOK_NEEDED_MAX = 2, WEBHOOK_TEXT_MAX = 2048 };
+enum { WEBHOOK_BODY_MAX = 64 * KIB, WEBHOOK_NEEDED_MAX = 2, WEBHOOK_TEXT_MAX = 8192 };
 
 #define TWIML_HEAD "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
 #define TWIML_EMPTY TWIML_HEAD "<Response/>"
@@ -44,8 +44,9 @@ struct webhook {
     char request_id[HTTP_REQUEST_ID_MAX];
     char text[WEBHOOK_TEXT_MAX];
 
-    /* of an incoming call */
-    bool busy; /* all lines are taken */
+    /* of a call */
+    bool busy;             /* all lines are taken */
+    enum call_after after; /* what to do instead of a stream, or after it */
     char host[TWILIO_HOST_MAX];
     char token[STREAM_TOKEN_MAX]; /* the new one; after the write the stored one */
 };

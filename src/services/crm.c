@@ -429,6 +429,39 @@ int crm_call_end(struct db_txn *txn, const char *sid, enum call_end end, uint64_
     return save_call(txn, &call, "call.end", now_ms);
 }
 
+int crm_call_after(struct db_txn *txn, const char *sid, enum call_after *after, bool forwarded, uint64_t now_ms)
+{
+    scoped(call_done) struct call call = { 0 };
+    int r = store_get_call(txn, sid, &call);
+
+    if (r < 0)
+        return r;
+    if (call.after != CALL_AFTER_NONE) {
+        *after = call.after;
+        return 1;
+    }
+    call.after = *after;
+    call.forwarded = forwarded;
+    r = save_call(txn, &call, "call.after", now_ms);
+    return r < 0 ? r : 0;
+}
+
+int crm_call_dial(struct db_txn *txn, const char *sid, struct json_object *params, uint64_t now_ms)
+{
+    static const char *const kept[] = { "DialCallStatus", "DialCallSid", "DialCallDuration", "DialBridged" };
+    scoped(call_done) struct call call = { 0 };
+    int r = store_get_call(txn, sid, &call);
+
+    if (r < 0 || call.dial)
+        return r < 0 ? r : 1;
+    r = need_object(&call.dial);
+    for (size_t i = 0; i < ELEMENTSOF(kept) && r == 0; i++) {
+        const char *text = json_get_text(params, kept[i]);
+        r = text ? json_add(call.dial, kept[i], json_text(text, strlen(text))) : 0;
+    }
+    return r < 0 ? r : save_call(txn, &call, "call.dial", now_ms);
+}
+
 int crm_turn_add(struct db_txn *txn, const char *sid, const struct turn *turn)
 {
     scoped(call_done) struct call call = { 0 };

@@ -53,6 +53,17 @@ int crm_call_recording(struct db_txn *txn, const char *sid, struct json_object *
  */
 int crm_call_stream(struct db_txn *txn, const char *sid, const char *stream_sid, uint64_t now_ms);
 
+/*
+ * What follows the stream. The first decision stays: *after is the wish, and then what counts.
+ * forwarded: instead of a stream, not after it.
+ *
+ * Returns: 0 kept; 1 it was decided before. Errors: -ENOENT.
+ */
+int crm_call_after(struct db_txn *txn, const char *sid, enum call_after *after, bool forwarded, uint64_t now_ms);
+
+/* How it went with the human who was dialled; the first outcome stays. Returns: 0 kept; 1 there was one. Errors: -ENOENT. */
+int crm_call_dial(struct db_txn *txn, const char *sid, struct json_object *params, uint64_t now_ms);
+
 /* The stream ended: completed, with why. Returns: 0; 1 a second end, which changes nothing. Errors: -ENOENT. */
 int crm_call_end(struct db_txn *txn, const char *sid, enum call_end end, uint64_t now_ms);
 

@@ -5,6 +5,7 @@
 
 struct config;
 struct db;
+struct profile;
 struct server;
 struct speech;
 struct stt;
@@ -13,6 +14,7 @@ struct twilio_security;
 struct services {
     const struct config *config;
     struct db *db;
+    const struct profile *profile;
     struct speech *speech;
     struct stt *stt; /* NULL on the echo line */
     struct twilio_security *security;

@@ -107,10 +107,16 @@ static void log_end(const struct session *session, uint64_t now_ms, enum call_en
              (unsigned long long)(session->n_dropped_in + session->n_dropped_out));
 }
 
+/*
+ * The end is with the store before the stream is closed: whoever asks then what follows, /webhook/after_stream, comes
+ * behind it in the store's queue.
+ */
 static void finish(struct session *session, uint64_t now_ms, enum call_end end)
 {
     struct frame *frame = leg_outbound_slot(session->leg, FRAME_END);
 
+    journal_end(&session->journal, end, now_ms + session->unix_offset_ms);
+    (void)journal_flush(&session->journal);
     if (frame) { /* else the loop is so far behind that it will drop the peer by itself */
         frame->n = 1;
         frame->bytes[0] = (uint8_t)end;
@@ -121,7 +127,6 @@ static void finish(struct session *session, uint64_t now_ms, enum call_end end)
     log_end(session, now_ms, end);
     leg_leave(steal(&session->leg));
     session->end_again_ms = now_ms + END_AGAIN_MS;
-    journal_end(&session->journal, end, now_ms + session->unix_offset_ms);
 }
 
 void session_end(struct session *session, uint64_t now_ms, enum call_end end)

@@ -72,10 +72,10 @@ static int message_round(struct json_object *json, struct json_object **ret_agai
 
 #define CALL_REST                                                                                                      \
     "\"account_sid\":\"AC1\",\"from\":\"+972501234567\",\"to\":\"+97231234567\",\"contact_id\":\"C1\","                \
-    "\"stream_sid\":\"MZ1\",\"stream_token\":\"secret\",\"status\":\"completed\",\"end\":\"caller hung up\","          \
+    "\"stream_sid\":\"MZ1\",\"stream_token\":\"secret\",\"status\":\"completed\",\"end\":\"caller hung up\",\"after\":\"dial\",\"forwarded\":true,"          \
     "\"started_ms\":1,\"answered_ms\":2,\"ended_ms\":3,\"sequence\":-1,\"n_turns\":4,\"n_steps\":1,"                                        \
     "\"steps\":[{\"at_ms\":1,\"part\":\"stt\",\"from\":\"whisper\",\"to\":\"\",\"cause\":\"it was slow\"}],\"learnt\":{\"name\":\"Dana\"},"  \
-    "\"recordings\":[{\"RecordingSid\":\"RE1\"}],\"params\":{\"Weird\":\"x\"},\"param_order\":{\"Weird\":2}"
+    "\"dial\":{\"DialCallStatus\":\"busy\"},\"recordings\":[{\"RecordingSid\":\"RE1\"}],\"params\":{\"Weird\":\"x\"},\"param_order\":{\"Weird\":2}"
 
 static int job_round(struct json_object *json, struct json_object **ret_again)
 {
@@ -98,6 +98,7 @@ static const struct {
     { call_round, "{" CALL_REST "}", NULL, "a call with no sid at all" },
     { call_round, "{\"sid\":\"CA1\",\"status\":\"dancing\"}", NULL, "an unknown status" },
     { call_round, "{\"sid\":\"CA1\",\"end\":\"boredom\"}", NULL, "an unknown end" },
+    { call_round, "{\"sid\":\"CA1\",\"after\":\"dance\"}", NULL, "an unknown thing to do afterwards" },
     { call_round, "{\"sid\":\"CA1\",\"started_ms\":-1}", NULL, "a time before all time" },
     { call_round, "{\"sid\":\"CA1234567890123456789012345678901234567890\"}", NULL, "too long a sid" },
     { call_round, "{\"sid\":\"CA1\",\"params\":[]}", NULL, "params that are no object" },

@@ -14,17 +14,29 @@
 #include "routes/routes.h"
 #include "scratch.h"
 #include "services/crm.h"
+#include "services/profile.h"
 #include "services/services.h"
 #include "services/speech.h"
 #include "services/twilio_security.h"
 #include "tap.h"
+#include "utils/json.h"
 #include "utils/log.h"
 
 #define HEAD "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
 #define EMPTY HEAD "<Response/>"
 #define BUSY HEAD "<Response><Reject reason=\"busy\"/></Response>"
+#define ON "https://gw.example.com/webhook/"
+#define HANG_UP HEAD "<Response><Hangup/></Response>"
+#define DIAL(caller_id)                                                                            \
+    HEAD "<Response><Dial answerOnBridge=\"true\" timeout=\"25\" timeLimit=\"14400\" action=\"" ON "after_dial\"" caller_id \
+         "><Number>" HUMAN "</Number></Dial></Response>"
+#define RECORD(say, text)                                                                          \
+    HEAD "<Response>" say text "</Say><Record maxLength=\"180\" timeout=\"6\" playBeep=\"true\" trim=\"trim-silence\" action=\"" ON \
+         "handle_recording\" recordingStatusCallback=\"" ON "handle_recording\"/></Response>"
+#define HUMAN "+97230000000"
+#define SORRY RECORD("<Say language=\"en-US\">", "Nobody &lt;at all&gt; at Smith &amp; Sons.")
 #define CONNECT                                                                                    \
-    HEAD "<Response><Connect><Stream url=\"wss://gw.example.com/ws/twilio-media\"><Parameter "     \
+    HEAD "<Response><Connect action=\"" ON "after_stream\"><Stream url=\"wss://gw.example.com/ws/twilio-media\"><Parameter "     \
          "name=\"token\" value=\""
 #define CONNECT_TAIL "\"/></Stream></Connect></Response>"
 
@@ -36,6 +48,11 @@ static uint64_t n_calls_live;
 void speech_stats(struct speech *speech, struct speech_stats *ret_stats)
 {
     *ret_stats = (struct speech_stats){ .n_calls_live = n_calls_live };
+}
+
+const struct prompt *profile_prompt(const struct profile *profile, const char *id)
+{
+    return strcmp(id, profile->prompts[0].id) == 0 ? &profile->prompts[0] : NULL;
 }
 
 static const struct route *route_of(const char *path)
@@ -106,6 +123,10 @@ static const struct {
       200, EMPTY },
     { "a Record that recorded nothing", "/webhook/handle_recording", "CallSid=CA7&Digits=hangup",
       200, EMPTY },
+    { "a stream's end without a call", "/webhook/after_stream", "CallStatus=in-progress", 400, "CallSid is missing" },
+    { "a stream's end of a path", "/webhook/after_stream", "CallSid=..%2Fx", 400, "CallSid" },
+    { "a dial without a call", "/webhook/after_dial", "DialCallStatus=busy", 400, "CallSid is missing" },
+    { "a dial of a path", "/webhook/after_dial", "CallSid=..%2Fx&DialCallStatus=busy", 400, "CallSid" },
     { "a recording without a call", "/webhook/handle_recording", "RecordingSid=RE1", 400,
       "CallSid is missing" },
     { "a message", "/webhook/whatsapp/incoming",
@@ -256,6 +277,156 @@ static void is_busy(void)
     ok(strncmp(fake.body, CONNECT, strlen(CONNECT)) == 0, "like anybody else");
 }
 
+/* --- what follows a stream */
+
+enum { NO_ROW = -1 };
+
+static enum call_end the_end;
+
+static int do_end(struct db_txn *txn, struct db_op *op)
+{
+    int r = crm_call_stream(txn, "CAend", "MZ1", 1000);
+
+    return r < 0 ? r : crm_call_end(txn, "CAend", the_end, 2000);
+}
+
+static int do_forget(struct db_txn *txn, struct db_op *op)
+{
+    int r = db_delete(txn, DB_CALLS, (struct db_bytes){ "CAend", 5 });
+
+    return r == -ENOENT ? 0 : r;
+}
+
+static const struct {
+    const char *what;
+    int end; /* enum call_end; NO_ROW: the store does not know the call */
+    const char *human, *status, *from; /* status "": in-progress, from "": a plain number */
+    const char *want;
+} follows[] = {
+    { "the agent said goodbye", CALL_END_AGENT, HUMAN, "", "", HANG_UP },
+    { "nobody said anything", CALL_END_SILENCE, HUMAN, "", "", HANG_UP },
+    { "it took too long", CALL_END_TOO_LONG, HUMAN, "", "", HANG_UP },
+    { "the caller left", CALL_END_CALLER, HUMAN, "completed", "", HANG_UP },
+    { "the stream broke, the caller is there", CALL_END_CALLER, HUMAN, "", "", DIAL("") },
+    { "the caller asked for a human", CALL_END_TRANSFER, HUMAN, "", "", DIAL("") },
+    { "and there is none", CALL_END_TRANSFER, NULL, "", "", SORRY },
+    { "nothing of ours could go on", CALL_END_TROUBLE, HUMAN, "", "", DIAL("") },
+    { "and there is no human", CALL_END_TROUBLE, NULL, "", "", SORRY },
+    { "and the human is the caller", CALL_END_TROUBLE, "+972501112222", "", "", SORRY },
+    { "and the human is the number that was called", CALL_END_TROUBLE, "+97231234567", "", "", SORRY },
+    { "and the caller has left meanwhile", CALL_END_TROUBLE, HUMAN, "canceled", "", HANG_UP },
+    { "no media", CALL_END_NO_MEDIA, HUMAN, "", "", DIAL("") },
+    { "a broken rule", CALL_END_PROTOCOL, HUMAN, "", "", DIAL("") },
+    { "a slow peer", CALL_END_SLOW_PEER, NULL, "", "", SORRY },
+    { "we had to stop", CALL_END_DRAIN, HUMAN, "", "", DIAL("") },
+    { "we died", CALL_END_LOST, HUMAN, "", "", DIAL("") },
+    { "the stream never came, or its end is not kept yet", CALL_END_NONE, HUMAN, "", "", DIAL("") },
+    { "nor is there a human", CALL_END_NONE, NULL, "", "", SORRY },
+    { "a call that is not in the store", NO_ROW, HUMAN, "", "", DIAL("") },
+    { "a status that nobody knows", CALL_END_AGENT, HUMAN, "elsewhere", "", HANG_UP },
+    { "a hidden number: the human sees the one that was called", CALL_END_TRANSFER, HUMAN, "", "anonymous",
+      DIAL(" callerId=\"+97231234567\"") },
+};
+
+static void post_as(struct fake_request *fake, const char *path, const char *from, const char *status)
+{
+    char body[256];
+
+    snprintf(body, sizeof(body), "CallSid=CAend&From=%s&To=%%2B97231234567&CallStatus=%s", from[0] ? from : "%2B972501112222",
+             status[0] ? status : "in-progress");
+    post(fake, path, body);
+}
+
+static void follow(size_t row, struct fake_request *fake)
+{
+    struct db_op end = { .run = do_end, .what = "end" }, forget = { .run = do_forget, .what = "forget" };
+
+    (void)db_write(db, &forget);
+    config.human_number = HUMAN;
+    if (follows[row].end != NO_ROW)
+        post_as(fake, "/webhook/incoming_call", follows[row].from, "ringing");
+    the_end = (enum call_end)follows[row].end;
+    if (follows[row].end > CALL_END_NONE)
+        (void)db_write(db, &end);
+    config.human_number = follows[row].human;
+    post_as(fake, "/webhook/after_stream", follows[row].from, follows[row].status);
+}
+
+static void follow_streams(void)
+{
+    static const struct prompt prompt = { "leave_message", "Nobody <at all> at Smith & Sons.", true };
+    static const struct profile profile = { .language = "en", .prompts = &prompt, .n_prompts = 1 };
+    struct fake_request first, second;
+
+    services.profile = &profile;
+    for (size_t i = 0; i < ELEMENTSOF(follows); i++) {
+        follow(i, &first);
+        is_str(first.body, follows[i].want, follows[i].what);
+        the_end = CALL_END_AGENT;
+        (void)db_write(db, &(struct db_op){ .run = do_end, .what = "end" });
+        post_as(&second, "/webhook/after_stream", follows[i].from, "");
+        is_str(second.body, first.body, "  and the same again, whatever is known meanwhile");
+    }
+    services.profile = NULL;
+    follow(6, &first);
+    ok(strstr(first.body, "<Say>I am sorry, nobody can take your call") != NULL, "without a profile there are words, too");
+    services.profile = &(struct profile){ .language = "he", .prompts = &(struct prompt){ .id = "x" } };
+    follow(6, &first);
+    ok(strstr(first.body, "<Say voice=\"Google.he-IL-Wavenet-A\" language=\"he-IL\">\xd7") != NULL, "in Hebrew with a voice that speaks it");
+    services.profile = &profile;
+    config.human_number = HUMAN;
+}
+
+static const struct {
+    const char *what, *dial, *want;
+} dials[] = {
+    { "the human was spoken to", "DialCallStatus=completed&DialCallDuration=31&CallStatus=in-progress", HANG_UP },
+    { "the human is busy", "DialCallStatus=busy&CallStatus=in-progress", SORRY },
+    { "the human does not answer", "DialCallStatus=no-answer&CallStatus=in-progress", SORRY },
+    { "he cannot be reached", "DialCallStatus=failed&CallStatus=in-progress", SORRY },
+    { "the caller did not wait", "DialCallStatus=canceled&CallStatus=completed", HANG_UP },
+    { "an outcome that nobody knows", "DialCallStatus=eaten&CallStatus=in-progress", SORRY },
+    { "none", "CallStatus=in-progress", SORRY },
+};
+
+static void follow_dials(void)
+{
+    for (size_t i = 0; i < ELEMENTSOF(dials); i++) {
+        scoped(call_done) struct call call = { 0 };
+        struct fake_request first, second;
+        char body[256];
+        int n = snprintf(body, sizeof(body), "CallSid=CAdial%zu&From=%%2B972501112222&To=%%2B97231234567&", i);
+
+        snprintf(body + n, sizeof(body) - (size_t)n, "%s", dials[i].dial);
+        post(&first, "/webhook/after_dial", body);
+        is_str(first.body, dials[i].want, dials[i].what);
+        post(&second, "/webhook/after_dial", body);
+        is_str(second.body, first.body, "  and the same again");
+        snprintf(body + n, sizeof(body) - (size_t)n, "%s", "");
+        body[strcspn(body, "&")] = '\0';
+        is_int(get_call(body + strlen("CallSid="), &call), 0, "  the call is in the store");
+        ok(strstr(dials[i].dial, json_get_text(call.dial, "DialCallStatus") ?: "CallStatus") != NULL, "  with how it went");
+    }
+}
+
+static void forwards(void)
+{
+    struct fake_request fake, again;
+    scoped(call_done) struct call call = { 0 };
+
+    n_calls_live = config.max_calls;
+    post(&fake, "/webhook/incoming_call", "CallSid=CAfwd&From=%2B972501112222&To=%2B97231234567&CallStatus=ringing");
+    is_str(fake.body, DIAL(""), "with all lines taken a human is dialled, where there is one");
+    n_calls_live = 0;
+    post(&again, "/webhook/incoming_call", "CallSid=CAfwd&From=%2B972501112222&To=%2B97231234567&CallStatus=ringing");
+    is_str(again.body, fake.body, "also by the redelivery, though a line has become free");
+    is_int(get_call("CAfwd", &call), 0, "the call is in the store");
+    ok(call.forwarded && call.after == CALL_AFTER_DIAL && call.status == CALL_RINGING, "as forwarded");
+    config.human_number = NULL;
+    post(&again, "/webhook/incoming_call", "CallSid=CAfwd&From=%2B972501112222&To=%2B97231234567&CallStatus=ringing");
+    is_str(again.body, SORRY, "a human who was taken out of the settings is not dialled");
+}
+
 static void keeps_callbacks(void)
 {
     struct fake_request fake;
@@ -377,6 +548,9 @@ int main(void)
     keeps_calls();
     two_at_once();
     is_busy();
+    follow_streams();
+    follow_dials();
+    forwards();
     keeps_callbacks();
     keeps_messages();
     full_store();

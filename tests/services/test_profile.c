@@ -65,9 +65,9 @@ static const struct {
     { "\"questions\": [", "\"questions\": [ 7,", "question 1 must be of type object" },
     { "\"prompts\": {", "\"prompts\": {,", "line 5: " },
     { "\"prompts\": {", "\"prompts\": { \"a\": {\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}},", "line 5: nesting too deep" },
-    { "How can", "\xff", "line 14: " },
+    { "How can", "\xff", "line 15: " },
     { "\n}\n", "\n", "the file ends too early" },
-    { "\n}\n", "\n} trailing", "line 59: " },
+    { "\n}\n", "\n} trailing", "line 60: " },
 };
 
 static char *put_for(const char *text, const char *find, const char *put)
