@@ -28,6 +28,7 @@ static const struct json_field fields[] = {
     JSON_FIELD_ENUM(struct job, kind, kinds),
     JSON_FIELD_ENUM(struct job, state, states),
     JSON_FIELD_ENUM(struct job, doubt, doubts),
+    JSON_FIELD(struct job, is_harmless, JSON_BOOL),
     JSON_FIELD(struct job, due_ms, JSON_U64),
     JSON_FIELD(struct job, created_ms, JSON_U64),
     JSON_FIELD(struct job, tried_ms, JSON_U64),

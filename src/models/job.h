@@ -36,8 +36,9 @@ struct job {
     enum job_kind kind;
     enum job_state state;
     enum job_doubt doubt;
+    bool is_harmless; /* what is under way, or was last, leaves nothing outside: a look, or thinking of words */
     uint64_t due_ms, created_ms; /* unix time */
-    uint64_t tried_ms;           /* when the last attempt that could have an effect began; 0 never */
+    uint64_t tried_ms;           /* when the last attempt began that was not harmless; 0 never */
     uint32_t n_tried;
     char lane[JOB_LANE_MAX]; /* those of one lane are settled one after the other; "" of none */
     char message_id[CONTACT_ID_MAX]; /* what it is about; "" not about one */

@@ -94,9 +94,12 @@ static int keep_status(struct db_txn *txn, struct webhook *webhook)
     const char *name = webhook_field(webhook, "MessageStatus");
     int status = message_status_parse(name, strlen(name));
 
-    return crm_message_status(txn, webhook_field(webhook, "MessageSid"),
-                              status < 0 ? MESSAGE_ACCEPTED : (enum message_status)status,
-                              webhook->params, webhook->now_ms);
+    return crm_message_status(txn, &(struct message_report){
+                                       .provider_id = webhook_field(webhook, "MessageSid"),
+                                       .status = status < 0 ? MESSAGE_ACCEPTED : (enum message_status)status,
+                                       .params = webhook->params,
+                                       .now_ms = webhook->now_ms,
+                                   });
 }
 
 static void answer_status(struct webhook *webhook, struct http_response *response)

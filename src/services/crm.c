@@ -24,20 +24,19 @@
 
 #include <json-c/json.h>
 
+#include "services/crm_internal.h"
 #include "services/crm_store.h"
 #include "utils/json.h"
 #include "utils/text.h"
 
-enum { ORDER_NONE = -1, ORDER_FINAL = 1000000 };
-
-static bool is_id(const char *id, size_t room)
+bool crm_is_id(const char *id, size_t room)
 {
     size_t n = strnlen(id, room);
 
     return n > 0 && n < room;
 }
 
-static void set_from_param(char *ret, size_t room, struct json_object *params, const char *name)
+void crm_set_from_param(char *ret, size_t room, struct json_object *params, const char *name)
 {
     if (!ret[0])
         (void)text_set(ret, room, json_get_text(params, name) ?: "");
@@ -78,8 +77,7 @@ static int make_contact(struct db_txn *txn, const char *address, uint64_t now_ms
     return 0;
 }
 
-/* The caller changes and writes it. */
-static int find_or_make_contact(struct db_txn *txn, const char *address, uint64_t now_ms,
+int crm_find_or_make_contact(struct db_txn *txn, const char *address, uint64_t now_ms,
                                 struct contact *ret_contact)
 {
     char id[CONTACT_ID_MAX];
@@ -137,7 +135,7 @@ static int learn(struct contact *contact, const char *field, const char *value)
     return r;
 }
 
-static int save_contact(struct db_txn *txn, struct contact *contact, const char *call_sid,
+int crm_save_contact(struct db_txn *txn, struct contact *contact, const char *call_sid,
                         uint64_t now_ms)
 {
     int r;
@@ -161,7 +159,7 @@ static int learn_and_save(struct db_txn *txn, const char *contact_id, const char
 
     if (r == 0)
         r = value[0] ? learn(&contact, field, value) : 1;
-    return r ? r : save_contact(txn, &contact, call_sid, now_ms);
+    return r ? r : crm_save_contact(txn, &contact, call_sid, now_ms);
 }
 
 /* --- params */
@@ -190,7 +188,7 @@ static bool replaces(struct json_object *value, int64_t order, struct json_objec
     return strcmp(text ?: "", text_stored ?: "") > 0;
 }
 
-static int merge_params(struct json_object **params, struct json_object **param_order,
+int crm_merge_params(struct json_object **params, struct json_object **param_order,
                         struct json_object *incoming, int64_t order)
 {
     int r = need_object(params);
@@ -229,12 +227,12 @@ static int assign_contact(struct db_txn *txn, struct call *call, const char *cou
 
     if (call->contact_id[0] || phone_normalise(call->from, country, address) < 0)
         return 0;
-    r = find_or_make_contact(txn, address, call->started_ms, &contact);
+    r = crm_find_or_make_contact(txn, address, call->started_ms, &contact);
     if (r < 0)
         return r;
     contact.n_calls++;
     memcpy(call->contact_id, contact.id, sizeof(call->contact_id));
-    return save_contact(txn, &contact, call->sid, call->started_ms);
+    return crm_save_contact(txn, &contact, call->sid, call->started_ms);
 }
 
 /* Returns: 0 written; 1 nothing had changed. */
@@ -259,7 +257,7 @@ static int complete_call(struct call *stored, const struct call *call)
         memcpy(stored->from, call->from, sizeof(stored->from));
     if (!stored->to[0])
         memcpy(stored->to, call->to, sizeof(stored->to));
-    return merge_params(&stored->params, &stored->param_order, call->params, ORDER_NONE);
+    return crm_merge_params(&stored->params, &stored->param_order, call->params, ORDER_NONE);
 }
 
 int crm_call_open(struct db_txn *txn, struct call *call, const char *country)
@@ -267,8 +265,8 @@ int crm_call_open(struct db_txn *txn, struct call *call, const char *country)
     scoped(call_done) struct call stored = { 0 };
     int r;
 
-    if (!is_id(call->sid, sizeof(call->sid)) ||
-        !is_id(call->stream_token, sizeof(call->stream_token)))
+    if (!crm_is_id(call->sid, sizeof(call->sid)) ||
+        !crm_is_id(call->stream_token, sizeof(call->stream_token)))
         return -EINVAL;
 
     r = store_get_call(txn, call->sid, &stored);
@@ -300,14 +298,14 @@ static int get_or_make_call(struct db_txn *txn, const char *sid, struct json_obj
                             uint64_t now_ms, struct call *ret_call)
 {
     struct call call = { .sequence = -1, .started_ms = now_ms };
-    int r = is_id(sid, SID_MAX) ? store_get_call(txn, sid, ret_call) : -EINVAL;
+    int r = crm_is_id(sid, SID_MAX) ? store_get_call(txn, sid, ret_call) : -EINVAL;
 
     if (r != -ENOENT)
         return r;
     (void)text_set(call.sid, sizeof(call.sid), sid);
-    set_from_param(call.account_sid, sizeof(call.account_sid), params, "AccountSid");
-    set_from_param(call.from, sizeof(call.from), params, "From");
-    set_from_param(call.to, sizeof(call.to), params, "To");
+    crm_set_from_param(call.account_sid, sizeof(call.account_sid), params, "AccountSid");
+    crm_set_from_param(call.from, sizeof(call.from), params, "From");
+    crm_set_from_param(call.to, sizeof(call.to), params, "To");
     r = assign_contact(txn, &call, "");
     if (r == 0)
         *ret_call = call;
@@ -337,7 +335,7 @@ int crm_call_status(struct db_txn *txn, const char *sid, enum call_status status
     int r = get_or_make_call(txn, sid, params, now_ms, &call);
 
     if (r == 0)
-        r = merge_params(&call.params, &call.param_order, params,
+        r = crm_merge_params(&call.params, &call.param_order, params,
                          order_of(sequence, call_status_is_final(status)));
     if (r < 0)
         return r;
@@ -398,7 +396,7 @@ int crm_call_recording(struct db_txn *txn, const char *sid, struct json_object *
 int crm_call_stream(struct db_txn *txn, const char *sid, const char *stream_sid, uint64_t now_ms)
 {
     scoped(call_done) struct call call = { 0 };
-    int r = is_id(stream_sid, SID_MAX) ? store_get_call(txn, sid, &call) : -EINVAL;
+    int r = crm_is_id(stream_sid, SID_MAX) ? store_get_call(txn, sid, &call) : -EINVAL;
 
     if (r < 0)
         return r;
@@ -560,108 +558,4 @@ int crm_close_lost(struct db_txn *txn, uint64_t now_ms)
             return r;
     }
     return n;
-}
-
-/* --- messages */
-
-int crm_message_get(struct db_txn *txn, const char *provider_id, struct message *ret_message)
-{
-    char id[CONTACT_ID_MAX];
-    int r = store_message_id_of(txn, provider_id, id);
-
-    return r < 0 ? r : store_get_message(txn, id, ret_message);
-}
-
-/* "whatsapp:+972..." and "+972..." are one person; what is no number stays as it is. */
-static void normalise_address(char address[ADDRESS_MAX], const char *country)
-{
-    static const char prefix[] = "whatsapp:";
-    const char *number = address;
-
-    if (strncmp(number, prefix, strlen(prefix)) == 0)
-        number += strlen(prefix);
-    (void)phone_normalise(number, country, address);
-}
-
-static int assign_message_contact(struct db_txn *txn, struct message *message)
-{
-    scoped(contact_done) struct contact contact = { 0 };
-    int r = find_or_make_contact(txn, message->address, message->created_ms, &contact);
-
-    if (r < 0)
-        return r;
-    memcpy(message->contact_id, contact.id, sizeof(message->contact_id));
-    set_from_param(contact.name, sizeof(contact.name), message->params, "ProfileName");
-    return save_contact(txn, &contact, "", message->created_ms);
-}
-
-/* The message itself, into one that a status callback had made. */
-static int complete_message(struct message *stored, struct message *message)
-{
-    memcpy(stored->address, message->address, sizeof(stored->address));
-    stored->direction = message->direction;
-    stored->channel = message->channel;
-    if (message->status > stored->status)
-        stored->status = message->status;
-    stored->body = steal(&message->body);
-    stored->media = steal(&message->media);
-    return merge_params(&stored->params, &stored->param_order, message->params, ORDER_NONE);
-}
-
-int crm_message_add(struct db_txn *txn, struct message *message, const char *country)
-{
-    scoped(message_release) struct message stored = { 0 };
-    bool was_added;
-    int r;
-
-    if (!is_id(message->provider_id, sizeof(message->provider_id)) ||
-        !is_id(message->address, sizeof(message->address)))
-        return -EINVAL;
-    normalise_address(message->address, country);
-
-    r = crm_message_get(txn, message->provider_id, &stored);
-    was_added = r == 0 && stored.contact_id[0];
-    if (r == -ENOENT) {
-        store_make_id('M', message->created_ms, message->id);
-        message->updated_ms = message->created_ms;
-        message->contact_id[0] = '\0';
-        r = 0;
-    } else if (r == 0) {
-        if (!was_added)
-            r = complete_message(&stored, message);
-        message_release(message);
-        *message = stored;
-        stored = (struct message){ 0 };
-    }
-    if (r < 0 || was_added)
-        return r < 0 ? r : 1;
-
-    r = assign_message_contact(txn, message);
-    return r < 0 ? r : store_save_message(txn, message, "message.new", message->created_ms);
-}
-
-int crm_message_status(struct db_txn *txn, const char *provider_id, enum message_status status,
-                       struct json_object *params, uint64_t now_ms)
-{
-    scoped(message_release) struct message message = { 0 };
-    int r = is_id(provider_id, sizeof(message.provider_id))
-                ? crm_message_get(txn, provider_id, &message)
-                : -EINVAL;
-
-    if (r == -ENOENT) {
-        store_make_id('M', now_ms, message.id);
-        (void)text_set(message.provider_id, sizeof(message.provider_id), provider_id);
-        message.direction = MESSAGE_OUT;
-        message.created_ms = now_ms;
-        r = 0;
-    }
-    if (r == 0)
-        r = merge_params(&message.params, &message.param_order, params, status);
-    if (r < 0)
-        return r;
-    if (status > message.status) {
-        message.status = status;
-        message.updated_ms = now_ms;
-    }
-    return store_save_message(txn, &message, "message.status", now_ms);
 }

@@ -99,13 +99,22 @@ int crm_close_lost(struct db_txn *txn, uint64_t now_ms);
  */
 int crm_message_add(struct db_txn *txn, struct message *message, const char *country);
 
+/* What a provider says of a message of ours. */
+struct message_report {
+    const char *provider_id;
+    const char *id;     /* ours, which he was told; "" or NULL: he does not say */
+    enum message_status status;
+    const char *error;  /* a sentence; "" or NULL none */
+    struct json_object *params; /* not kept; may be NULL */
+    uint64_t now_ms;
+};
+
 /*
  * A status callback of a message, in any order: the highest rank wins. One that is not known yet is made.
  *
- * Returns: 0 kept; 1 nothing in it was new. params is not kept; may be NULL.
+ * Returns: 0 kept; 1 nothing in it was new.
  */
-int crm_message_status(struct db_txn *txn, const char *provider_id, enum message_status status,
-                       struct json_object *params, uint64_t now_ms);
+int crm_message_status(struct db_txn *txn, const struct message_report *report);
 
 /*
  * A message that is to be sent, and the job that sends it. One without an address is kept as failed.
@@ -121,6 +130,27 @@ int crm_message_send(struct db_txn *txn, struct message *message);
  * Returns: 0; 1 just that was written in this call already. Errors: -ENOENT; -EINVAL no text.
  */
 int crm_call_message(struct db_txn *txn, const char *sid, const char *text, enum message_wording wording, uint64_t now_ms);
+
+/*
+ * For whoever sends it. Errors of all: -ENOENT.
+ *
+ * owed:     what is to be sent; 1: the provider has it, as he has said by a callback, and there is nothing to do.
+ * sent:     he took it, and calls it provider_id.
+ * unsent:   he did not: MESSAGE_QUEUED it is tried again, MESSAGE_FAILED never; or who knows, MESSAGE_UNCERTAIN.
+ *           1: he has it after all, as above.
+ * reworded: these are the words that are sent.
+ */
+int crm_message_owed(struct db_txn *txn, const char *id, struct message *ret_message);
+int crm_message_sent(struct db_txn *txn, const char *id, const char *provider_id, enum message_status status, uint64_t now_ms);
+int crm_message_unsent(struct db_txn *txn, const char *id, enum message_status status, const char *error, uint64_t now_ms);
+int crm_message_reworded(struct db_txn *txn, const char *id, const char *text, uint64_t now_ms);
+
+/*
+ * A message that failed, or of which nobody knows, is sent again as another one, whose id is given.
+ *
+ * Errors: -ENOENT; -EALREADY it did not fail, or was sent again before; -EDESTADDRREQ nobody to send it to.
+ */
+int crm_message_again(struct db_txn *txn, const char *id, uint64_t now_ms, char ret_id[CONTACT_ID_MAX]);
 
 int crm_contact_get(struct db_txn *txn, const char *id, struct contact *ret_contact);
 int crm_contact_by_address(struct db_txn *txn, const char *address, struct contact *ret_contact);

@@ -253,6 +253,13 @@ int store_put_message(struct db_txn *txn, const struct message *message)
     return r;
 }
 
+int store_delete_message(struct db_txn *txn, const struct message *message)
+{
+    int r = db_delete(txn, DB_MESSAGES, text_bytes(message->id));
+
+    return r < 0 ? r : db_delete(txn, DB_SEEN, text_bytes(message->provider_id));
+}
+
 /* --- walking */
 
 struct each {

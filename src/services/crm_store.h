@@ -23,6 +23,7 @@ int store_put_call(struct db_txn *txn, const struct call *call);
 int store_put_turn(struct db_txn *txn, const char *sid, uint32_t n, const struct turn *turn);
 int store_put_contact(struct db_txn *txn, const struct contact *contact);
 int store_put_message(struct db_txn *txn, const struct message *message);
+int store_delete_message(struct db_txn *txn, const struct message *message); /* one that belongs to nobody */
 
 /* Calls that have not ended in every respect, oldest sid first. Returns: how many, or an error. Owner: free(). */
 int store_open_calls(struct db_txn *txn, char (**ret_sids)[SID_MAX]);

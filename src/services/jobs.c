@@ -161,6 +161,14 @@ int jobs_add(struct db_txn *txn, struct job *job)
     return r < 0 ? r : put_job(txn, job);
 }
 
+int jobs_add_over(struct db_txn *txn, struct job *job)
+{
+    int r = db_next(txn, "jobs", &job->id);
+
+    job->state = JOB_FAILED;
+    return r < 0 ? r : put_job(txn, job);
+}
+
 int jobs_move(struct db_txn *txn, const struct job *was, const struct job *job)
 {
     int r = delete_job(txn, was);

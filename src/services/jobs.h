@@ -12,6 +12,9 @@
 /* Append a job to its lane: id and state are set. Due at once when due_ms is 0. */
 int jobs_add(struct db_txn *txn, struct job *job);
 
+/* Append a dead letter: id and state are set. */
+int jobs_add_over(struct db_txn *txn, struct job *job);
+
 /*
  * Write what became of a job. Once it is over, its lane goes on.
  *

@@ -128,7 +128,8 @@ static const struct {
     { message_round, "{\"id\":\"M1\",\"body\":7}", NULL, "a body that is a number" },
     { message_round, "{\"id\":\"M1\",\"body\":\"x\",\"channel\":\"pigeon\"}", NULL, "an unknown channel" },
     { job_round,
-      "{\"id\":7,\"kind\":\"message\",\"state\":\"behind\",\"doubt\":\"unheard\",\"due_ms\":5,\"created_ms\":1,"
+      "{\"id\":7,\"kind\":\"message\",\"state\":\"behind\",\"doubt\":\"unheard\",\"is_harmless\":true,"
+      "\"due_ms\":5,\"created_ms\":1,"
       "\"tried_ms\":2,\"n_tried\":3,\"lane\":\"whatsapp C1\",\"message_id\":\"M1\",\"call_sid\":\"CA1\","
       "\"contact_id\":\"C1\",\"error\":\"nobody takes the connection\"}",
       "", "a whole job" },

@@ -580,7 +580,8 @@ static int run_message(struct db_txn *txn, struct db_op *op)
 
     if (m->status < 0)
         return crm_message_add(txn, &m->message, "972");
-    return crm_message_status(txn, m->provider_id, m->status, m->params, NOW);
+    return crm_message_status(
+        txn, &(struct message_report){ .provider_id = m->provider_id, .status = m->status, .params = m->params, .now_ms = NOW });
 }
 
 static int add_message(const char *provider_id, const char *address, const char *body, const char *params,

@@ -1,0 +1,17 @@
+#pragma once
+/* crm_internal.h - what crm.c does for the other crm_*.c */
+
+#include "services/crm.h"
+
+/* Of a param: brought by no callback; by a callback without a sequence that is the last one. */
+enum { ORDER_NONE = -1, ORDER_FINAL = 1000000 };
+
+bool crm_is_id(const char *id, size_t room); /* not empty, and it fits */
+void crm_set_from_param(char *ret, size_t room, struct json_object *params, const char *name); /* unless it is set */
+
+/* The caller changes and writes it. */
+int crm_find_or_make_contact(struct db_txn *txn, const char *address, uint64_t now_ms, struct contact *ret_contact);
+int crm_save_contact(struct db_txn *txn, struct contact *contact, const char *call_sid, uint64_t now_ms);
+
+/* Params of a callback into those that are stored; see crm.c. incoming may be NULL. */
+int crm_merge_params(struct json_object **params, struct json_object **param_order, struct json_object *incoming, int64_t order);

@@ -1,0 +1,395 @@
+/*
+ * crm_messages.c - what was written to us, what is to be sent, and what became of it
+ *
+ * A message of ours is written with the job that sends it, in one transaction: neither is ever there without the other,
+ * and whoever wrote it need not be there any more when it is sent. The lane of the job is the conversation, so that a
+ * later message never overtakes an earlier one.
+ *
+ * It has no provider_id until the provider gives it one. What he says of it may be here before that: then it names our
+ * own id, as we asked him to, or a row of its own is made, of which the message takes what is in it once it knows.
+ *
+ * A message of ours that failed has a job that is over, so that all that somebody should look at is one walk.
+ */
+#include "services/crm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "services/crm_internal.h"
+#include "services/crm_store.h"
+#include "services/jobs.h"
+#include "utils/json.h"
+#include "utils/text.h"
+
+static const char no_number[] = "the caller has no telephone number that could be written to";
+
+/* --- in */
+
+int crm_message_get(struct db_txn *txn, const char *provider_id, struct message *ret_message)
+{
+    char id[CONTACT_ID_MAX];
+    int r = store_message_id_of(txn, provider_id, id);
+
+    return r < 0 ? r : store_get_message(txn, id, ret_message);
+}
+
+/* "whatsapp:+972..." and "+972..." are one person; what is no number stays as it is. */
+static void normalise_address(char address[ADDRESS_MAX], const char *country)
+{
+    static const char prefix[] = "whatsapp:";
+    const char *number = address;
+
+    if (strncmp(number, prefix, strlen(prefix)) == 0)
+        number += strlen(prefix);
+    (void)phone_normalise(number, country, address);
+}
+
+static int assign_message_contact(struct db_txn *txn, struct message *message)
+{
+    scoped(contact_done) struct contact contact = { 0 };
+    int r = crm_find_or_make_contact(txn, message->address, message->created_ms, &contact);
+
+    if (r < 0)
+        return r;
+    memcpy(message->contact_id, contact.id, sizeof(message->contact_id));
+    crm_set_from_param(contact.name, sizeof(contact.name), message->params, "ProfileName");
+    return crm_save_contact(txn, &contact, "", message->created_ms);
+}
+
+/* The message itself, into one that a status callback had made. */
+static int complete_message(struct message *stored, struct message *message)
+{
+    memcpy(stored->address, message->address, sizeof(stored->address));
+    stored->direction = message->direction;
+    stored->channel = message->channel;
+    if (message->status > stored->status)
+        stored->status = message->status;
+    stored->body = steal(&message->body);
+    stored->media = steal(&message->media);
+    return crm_merge_params(&stored->params, &stored->param_order, message->params, ORDER_NONE);
+}
+
+int crm_message_add(struct db_txn *txn, struct message *message, const char *country)
+{
+    scoped(message_release) struct message stored = { 0 };
+    bool was_added;
+    int r;
+
+    if (!crm_is_id(message->provider_id, sizeof(message->provider_id)) ||
+        !crm_is_id(message->address, sizeof(message->address)))
+        return -EINVAL;
+    normalise_address(message->address, country);
+
+    r = crm_message_get(txn, message->provider_id, &stored);
+    was_added = r == 0 && stored.contact_id[0];
+    if (r == -ENOENT) {
+        store_make_id('M', message->created_ms, message->id);
+        message->updated_ms = message->created_ms;
+        message->contact_id[0] = '\0';
+        r = 0;
+    } else if (r == 0) {
+        if (!was_added)
+            r = complete_message(&stored, message);
+        message_release(message);
+        *message = stored;
+        stored = (struct message){ 0 };
+    }
+    if (r < 0 || was_added)
+        return r < 0 ? r : 1;
+
+    r = assign_message_contact(txn, message);
+    return r < 0 ? r : store_save_message(txn, message, "message.new", message->created_ms);
+}
+
+/* --- out */
+
+static void set_job(const struct message *message, struct job *ret_job)
+{
+    *ret_job = (struct job){ .kind = JOB_MESSAGE, .created_ms = message->created_ms, .due_ms = message->created_ms };
+    memcpy(ret_job->message_id, message->id, sizeof(ret_job->message_id));
+    memcpy(ret_job->call_sid, message->call_sid, sizeof(ret_job->call_sid));
+    memcpy(ret_job->contact_id, message->contact_id, sizeof(ret_job->contact_id));
+    memcpy(ret_job->error, message->error, sizeof(ret_job->error));
+}
+
+static int add_job(struct db_txn *txn, struct message *message)
+{
+    struct job job;
+
+    set_job(message, &job);
+    (void)snprintf(job.lane, sizeof(job.lane), "whatsapp %s", message->contact_id);
+    int r = jobs_add(txn, &job);
+    if (r == 0)
+        message->job_id = job.id;
+    return r;
+}
+
+/* It has a job that is over while it has failed, and none when it has not; one that is not over is left alone. */
+static int hold_dead_letter(struct db_txn *txn, struct message *message)
+{
+    struct job job;
+    int r;
+
+    if (message_has_failed(message)) {
+        if (message->job_id)
+            return 0;
+        set_job(message, &job);
+        r = jobs_add_over(txn, &job);
+        if (r == 0)
+            message->job_id = job.id;
+        return r;
+    }
+    r = message->job_id ? jobs_get_over(txn, message->job_id, &job) : -ENOENT;
+    if (r == 0) {
+        message->job_id = 0;
+        r = jobs_end(txn, &job);
+    }
+    return r == -ENOENT ? 0 : r;
+}
+
+int crm_message_send(struct db_txn *txn, struct message *message)
+{
+    store_make_id('M', message->created_ms, message->id);
+    message->updated_ms = message->created_ms;
+    message->direction = MESSAGE_OUT;
+    message->status = message->address[0] ? MESSAGE_QUEUED : MESSAGE_FAILED;
+    (void)text_set(message->error, sizeof(message->error), message->address[0] ? "" : no_number);
+    int r = message->address[0] ? add_job(txn, message) : hold_dead_letter(txn, message);
+    return r < 0 ? r : store_save_message(txn, message, "message.new", message->created_ms);
+}
+
+/* --- to the caller of a call */
+
+/* The first telephone number of a contact. */
+static void set_address(const struct contact *contact, char ret_address[ADDRESS_MAX])
+{
+    size_t n = contact->addresses ? json_object_array_length(contact->addresses) : 0;
+
+    for (size_t i = 0; i < n && !ret_address[0]; i++) {
+        const char *address = json_object_get_string(json_object_array_get_idx(contact->addresses, i));
+        if (phone_normalise(address ?: "", "", ret_address) < 0)
+            ret_address[0] = '\0';
+    }
+}
+
+enum { SAME = 1, BEFORE_THE_CALL };
+
+struct same {
+    const struct call *call;
+    const char *text;
+};
+
+static int is_same(struct json_object *json, void *arg)
+{
+    const struct same *same = arg;
+
+    if (json_get_int(json, "created_ms") < (int64_t)same->call->started_ms)
+        return BEFORE_THE_CALL;
+    return strcmp(json_get_text(json, "call_sid") ?: "", same->call->sid) == 0 &&
+           strcmp(json_get_text(json, "body") ?: "", same->text) == 0;
+}
+
+int crm_call_message(struct db_txn *txn, const char *sid, const char *text, enum message_wording wording, uint64_t now_ms)
+{
+    scoped(call_done) struct call call = { 0 };
+    scoped(contact_done) struct contact contact = { 0 };
+    scoped(message_release) struct message message = { .channel = MESSAGE_WHATSAPP, .wording = wording, .created_ms = now_ms };
+    int r = text[0] ? store_get_call(txn, sid, &call) : -EINVAL;
+
+    if (r == 0 && call.contact_id[0]) {
+        r = store_get_contact(txn, call.contact_id, &contact);
+        if (r == 0)
+            r = store_each_message_of(txn, call.contact_id, is_same, &(struct same){ &call, text });
+    }
+    if (r < 0 || r == SAME)
+        return r;
+    memcpy(message.call_sid, call.sid, sizeof(message.call_sid));
+    memcpy(message.contact_id, call.contact_id, sizeof(message.contact_id));
+    if (call.contact_id[0] && phone_normalise(call.from, "", message.address) < 0)
+        set_address(&contact, message.address);
+    message.body = strdup(text);
+    return message.body ? crm_message_send(txn, &message) : -ENOMEM;
+}
+
+/* --- what became of it */
+
+/* All a status callback had brought, out of the row that was made for it. */
+static int take_stub(struct db_txn *txn, struct message *message, const char *id)
+{
+    scoped(message_release) struct message stub = { 0 };
+    int r = store_get_message(txn, id, &stub);
+
+    if (r < 0)
+        return r;
+    if (stub.contact_id[0] || stub.body)
+        return -EEXIST; /* another message of that name */
+    if (stub.status > message->status) {
+        message->status = stub.status;
+        memcpy(message->error, stub.error, sizeof(message->error));
+    }
+    if (!message->params) {
+        message->params = steal(&stub.params);
+        message->param_order = steal(&stub.param_order);
+    } else {
+        r = crm_merge_params(&message->params, &message->param_order, stub.params, stub.status);
+    }
+    return r < 0 ? r : store_delete_message(txn, &stub);
+}
+
+/* The name the provider has for it. One that is another message's is not taken. */
+static int set_provider_id(struct db_txn *txn, struct message *message, const char *provider_id)
+{
+    char id[CONTACT_ID_MAX];
+    int r = crm_is_id(provider_id, sizeof(message->provider_id)) ? store_message_id_of(txn, provider_id, id) : -EINVAL;
+
+    if (r == 0 && strcmp(id, message->id) != 0)
+        r = take_stub(txn, message, id);
+    if (r == 0 || r == -ENOENT)
+        (void)text_set(message->provider_id, sizeof(message->provider_id), provider_id);
+    return r == -ENOENT || r == -EEXIST || r == -EINVAL ? 0 : r;
+}
+
+/* The message a report is about; -ENOENT it is not known. */
+static int find_reported(struct db_txn *txn, const struct message_report *report, struct message *ret_message)
+{
+    scoped(message_release) struct message message = { 0 };
+    int r = report->id && report->id[0] ? store_get_message(txn, report->id, &message) : -ENOENT;
+
+    if (r == 0 && message.direction == MESSAGE_OUT && !message.provider_id[0])
+        r = set_provider_id(txn, &message, report->provider_id);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    if (r == -ENOENT || strcmp(message.provider_id, report->provider_id) != 0)
+        return crm_message_get(txn, report->provider_id, ret_message);
+    *ret_message = message;
+    message = (struct message){ 0 };
+    return 0;
+}
+
+static void make_stub(const struct message_report *report, struct message *ret_message)
+{
+    *ret_message = (struct message){ .direction = MESSAGE_OUT, .created_ms = report->now_ms };
+    store_make_id('M', report->now_ms, ret_message->id);
+    (void)text_set(ret_message->provider_id, sizeof(ret_message->provider_id), report->provider_id);
+}
+
+int crm_message_status(struct db_txn *txn, const struct message_report *report)
+{
+    scoped(message_release) struct message message = { 0 };
+    int r = crm_is_id(report->provider_id, sizeof(message.provider_id)) ? find_reported(txn, report, &message) : -EINVAL;
+
+    if (r == -ENOENT) {
+        make_stub(report, &message);
+        r = 0;
+    }
+    if (r == 0)
+        r = crm_merge_params(&message.params, &message.param_order, report->params, report->status);
+    if (r < 0)
+        return r;
+    if (report->status > message.status || message.status == MESSAGE_UNCERTAIN) {
+        message.status = report->status;
+        message.updated_ms = report->now_ms;
+        (void)text_set(message.error, sizeof(message.error), report->error ?: "");
+    }
+    r = hold_dead_letter(txn, &message);
+    return r < 0 ? r : store_save_message(txn, &message, "message.status", report->now_ms);
+}
+
+int crm_message_owed(struct db_txn *txn, const char *id, struct message *ret_message)
+{
+    scoped(message_release) struct message message = { 0 };
+    int r = store_get_message(txn, id, &message);
+
+    if (r < 0)
+        return r;
+    if (message.provider_id[0] || message.direction != MESSAGE_OUT) {
+        message.job_id = 0;
+        r = hold_dead_letter(txn, &message);
+        if (r == 0)
+            r = store_put_message(txn, &message);
+        return r < 0 ? r : 1;
+    }
+    *ret_message = message;
+    message = (struct message){ 0 };
+    return 0;
+}
+
+int crm_message_sent(struct db_txn *txn, const char *id, const char *provider_id, enum message_status status, uint64_t now_ms)
+{
+    scoped(message_release) struct message message = { 0 };
+    int r = store_get_message(txn, id, &message);
+
+    if (r == 0 && !message.provider_id[0])
+        r = set_provider_id(txn, &message, provider_id);
+    if (r < 0)
+        return r;
+    if (status > message.status || message.status == MESSAGE_UNCERTAIN)
+        message.status = status;
+    if (!message_has_failed(&message))
+        message.error[0] = '\0';
+    message.job_id = 0;
+    message.updated_ms = now_ms;
+    r = hold_dead_letter(txn, &message);
+    return r < 0 ? r : store_save_message(txn, &message, "message.status", now_ms);
+}
+
+int crm_message_unsent(struct db_txn *txn, const char *id, enum message_status status, const char *error, uint64_t now_ms)
+{
+    scoped(message_release) struct message message = { 0 };
+    int r = crm_message_owed(txn, id, &message);
+
+    if (r)
+        return r;
+    message.status = status;
+    message.updated_ms = now_ms;
+    (void)text_set(message.error, sizeof(message.error), error);
+    r = store_save_message(txn, &message, status == MESSAGE_QUEUED ? "message.delayed" : "message.failed", now_ms);
+    return r < 0 ? r : 0;
+}
+
+int crm_message_reworded(struct db_txn *txn, const char *id, const char *text, uint64_t now_ms)
+{
+    scoped(message_release) struct message message = { 0 };
+    char *body = strdup(text);
+    int r = body ? store_get_message(txn, id, &message) : -ENOMEM;
+
+    if (r < 0) {
+        free(body);
+        return r;
+    }
+    free(message.body);
+    message.body = body;
+    message.wording = WORDING_KEPT;
+    r = store_save_message(txn, &message, "message.reworded", now_ms);
+    return r < 0 ? r : 0;
+}
+
+int crm_message_again(struct db_txn *txn, const char *id, uint64_t now_ms, char ret_id[CONTACT_ID_MAX])
+{
+    scoped(message_release) struct message old = { 0 }, message = { 0 };
+    int r = store_get_message(txn, id, &old);
+
+    if (r < 0)
+        return r;
+    if (!message_has_failed(&old))
+        return -EALREADY;
+    if (!old.address[0])
+        return -EDESTADDRREQ;
+    message = (struct message){ .channel = old.channel, .wording = old.wording, .created_ms = now_ms };
+    memcpy(message.contact_id, old.contact_id, sizeof(message.contact_id));
+    memcpy(message.call_sid, old.call_sid, sizeof(message.call_sid));
+    memcpy(message.address, old.address, sizeof(message.address));
+    message.media = json_object_get(old.media);
+    message.body = strdup(old.body ?: "");
+    r = message.body ? crm_message_send(txn, &message) : -ENOMEM;
+    if (r < 0)
+        return r;
+    memcpy(old.again, message.id, sizeof(old.again));
+    memcpy(ret_id, message.id, sizeof(message.id));
+    r = hold_dead_letter(txn, &old);
+    return r < 0 ? r : store_save_message(txn, &old, "message.again", now_ms);
+}
