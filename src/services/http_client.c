@@ -244,6 +244,15 @@ static int compose_form(struct http_transfer *transfer)
     return transfer->mime && code == CURLE_OK ? 0 : -ENOMEM;
 }
 
+static int ask_for(struct http_transfer *transfer)
+{
+    scoped(free) char *url = NULL;
+
+    if (asprintf(&url, "%s?%s", transfer->call->provider->url, transfer->call->query) < 0)
+        return -ENOMEM;
+    return curl_easy_setopt(transfer->easy, CURLOPT_URL, url) == CURLE_OK ? 0 : -ENOMEM; /* it keeps its own */
+}
+
 static int compose(struct http_transfer *transfer)
 {
     const struct http_call *call = transfer->call;
@@ -257,6 +266,8 @@ static int compose(struct http_transfer *transfer)
         r = add_header(transfer, "Content-Type", call->content_type);
     if (r == 0 && call->n_parts)
         return compose_form(transfer);
+    if (r == 0 && call->query)
+        return ask_for(transfer);
     if (r == 0 && !is_warm_up(call)) {
         curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->n_content);
         curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, call->content ?: "");
@@ -294,6 +305,8 @@ static int prepare(struct http_client *client, struct http_transfer *transfer)
 #endif
     if (client->ca_file)
         curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
+    if (transfer->call->is_once) /* curl would ask again over another one */
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     int r = compose(transfer);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
     return r;
@@ -302,6 +315,9 @@ static int prepare(struct http_client *client, struct http_transfer *transfer)
 static void detach(struct http_client *client, struct http_transfer *transfer)
 {
     if (transfer->easy) {
+        long n_sent = 0;
+        curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &n_sent);
+        transfer->call->was_sent |= n_sent > 0;
         curl_multi_remove_handle(client->multi, transfer->easy);
         curl_easy_cleanup(transfer->easy);
     }
@@ -400,6 +416,7 @@ static void failed(struct http_client *client, struct http_transfer *transfer, i
     }
     if (http_failure_counts(failure) && !is_warm_up(call))
         call->provider->n_failed++;
+    call->retry_after_ms = failure->retry_after_ms > 0 ? failure->retry_after_ms : 0;
     note(call, failure, false);
     finish(client, transfer, r, why);
 }
@@ -703,7 +720,8 @@ void http_start(struct http_call *call)
     call->status = 0;
     call->asked_ms = call->first_ms = call->done_ms = 0;
     call->type[0] = '\0';
-    call->is_json = false;
+    call->is_json = call->was_sent = false;
+    call->retry_after_ms = 0;
     call->body = NULL;
     call->n_body = 0;
     inbox_post(call->provider->client->inbox, &call->start);

@@ -73,8 +73,10 @@ struct http_call {
     const char *content;        /* or these bytes; lent until done() */
     size_t n_content;
     const char *content_type;   /* "application/json" */
+    const char *query;          /* asked for by GET instead, with this after the '?'; lent until done(); NULL it is posted */
     const char *bearer;         /* in place of the provider's key; lent until done(); NULL none */
     bool is_repeatable;         /* asking twice does no harm */
+    bool is_once;               /* asking twice does harm: it goes over a connection of its own, which cannot have died meanwhile */
     unsigned first_byte_ms;     /* from the beginning of an attempt */
     unsigned stall_ms;          /* between bytes */
     unsigned total_ms;          /* with all attempts */
@@ -96,6 +98,8 @@ struct http_call {
     int r;
     const char *why; /* the same in words, without anything secret */
     unsigned status; /* 0: no answer */
+    bool was_sent;   /* some of it left this machine, so that who was asked may have acted on it */
+    int64_t retry_after_ms; /* as the answer asked for; 0 it did not */
     uint64_t asked_ms, first_ms, done_ms; /* clock_mono_ms(): given to the network first, first byte of the body, end; 0 never */
     char type[HTTP_TYPE_MAX]; /* its content type, lower case, without parameters; "" none */
     bool is_json;    /* by its type */

@@ -71,6 +71,8 @@ static bool serve(struct fake_connection *connection)
         { "/breaks", { CHUNKED "3\r\none\r\n", "3\r\ntw" }, false },
         { "/breaksonce", { OK "Content-Length: 2\r\n\r\n" }, false },
         { "/error", { "HTTP/1.1 500 Oops\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\noops" }, true },
+        { "/busy", { "HTTP/1.1 429 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n" }, true },
+        { "/closes", { NULL }, false },
         { "/nothing", { "HTTP/1.1 204 None\r\n\r\n" }, true },
         { "HEAD", { "HTTP/1.1 405 No\r\nContent-Length: 9\r\n\r\n" }, true },
     };
@@ -81,7 +83,7 @@ static bool serve(struct fake_connection *connection)
         bool is_head = strncmp(request, "HEAD", 4) == 0, is_it = false;
         const char *at = strstr(request, rows[i].path);
 
-        is_it = is_head ? rows[i].path[0] == 'H' : at && at[strlen(rows[i].path)] == ' ';
+        is_it = is_head ? rows[i].path[0] == 'H' : at && strchr(" ?", at[strlen(rows[i].path)]);
         if (!is_it)
             continue;
         for (int part = 0; part < 3 && rows[i].answer[part]; part++) {
@@ -204,6 +206,59 @@ static void requests_say_who_we_are(struct http_client *client, struct fake_prov
         is_int(asked.call.r, rows[i].r, "  it ends so");
         ok(strstr(last_request, rows[i].want) && !strstr(last_request, rows[i].want_not), "  and was asked so");
         is_str(asked.call.type, rows[i].r == 0 ? "text/event-stream" : "", "  the type of the answer");
+        free(asked.call.body);
+        sem_destroy(&over);
+    }
+}
+
+/* --- whether something left, for those who must not ask twice */
+
+static void requests_leave_or_do_not(struct http_client *client, struct fake_provider *server)
+{
+    static const struct {
+        const char *what, *path, *query;
+        bool is_deaf, is_once;
+        int r;
+        bool was_sent;
+        int64_t retry_after_ms;
+        unsigned n_connections;
+        const char *want; /* of the request */
+    } rows[] = {
+        { "posted", "ok", NULL, false, false, 0, true, 0, 1, "POST /v1/ok HTTP" },
+        { "asked for", "ok", "a=b%20c", false, false, 0, true, 0, 0, "GET /v1/ok?a=b%20c HTTP" },
+        { "once, over a connection of its own", "ok", NULL, false, true, 0, true, 0, 1, "POST /v1/ok HTTP" },
+        { "busy says when", "busy", NULL, false, false, -EREMOTEIO, true, 7000, 0, "POST /v1/busy HTTP" },
+        { "closed without an answer", "closes", NULL, false, true, -ECONNRESET, true, 0, 1, "POST /v1/closes HTTP" },
+        { "nobody is there", "ok", NULL, true, true, -ECONNREFUSED, false, 0, 0, "" },
+    };
+    char nowhere[64];
+    int fd = fake_listen(nowhere, sizeof(nowhere), 1);
+
+    close(fd);
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        scoped(http_provider_free) struct http_provider *provider = NULL;
+        struct http_provider_options options = { .base_url = rows[i].is_deaf ? nowhere : server->url, .path = rows[i].path,
+                                                 .connect_ms = 1000 };
+        struct http_provider_stats stats;
+        struct asked asked;
+        sem_t over;
+
+        sem_init(&over, 0, 0);
+        last_request[0] = '\0';
+        is_int(http_provider_new(client, &options, &provider), 0, rows[i].what);
+        prepare(&asked, provider, &over, 60000);
+        asked.call.n_parts = 0;
+        asked.call.query = rows[i].query;
+        asked.call.is_once = rows[i].is_once;
+        http_start(&asked.call);
+        sem_wait(&over);
+        is_int(asked.call.r, rows[i].r, "  it ends so");
+        ok(asked.call.was_sent == rows[i].was_sent, "  some of it left, or nothing");
+        is_int(asked.call.retry_after_ms, rows[i].retry_after_ms, "  when to come again");
+        ok(strstr(last_request, rows[i].want) != NULL, "  and was asked so");
+        http_provider_stats(provider, &stats);
+        if (rows[i].is_once)
+            is_int((int64_t)stats.n_connections, rows[i].n_connections, "  over a new connection");
         free(asked.call.body);
         sem_destroy(&over);
     }
@@ -359,6 +414,7 @@ int main(void)
            "a server, and a client")) {
         bodies_come_in_pieces(client, &server);
         requests_say_who_we_are(client, &server);
+        requests_leave_or_do_not(client, &server);
         keys_are_one_line(client);
         connections_are_opened_ahead(client);
         http_client_free(steal(&client));
