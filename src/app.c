@@ -18,6 +18,7 @@
 #include "routes/routes.h"
 #include "server.h"
 #include "services/api_token.h"
+#include "services/chat.h"
 #include "services/crm.h"
 #include "services/google_token.h"
 #include "services/http_client.h"
@@ -165,7 +166,8 @@ static int build_client(struct app *app)
 {
     struct http_client_options options = { .calls_max = CLIENT_CALLS_MAX, .ca_file = app->config->provider_ca_file };
 
-    if (app->profile->mode == PROFILE_ECHO || (!config_stt_url(app->config) && !is_google_set(app->config)))
+    if (app->profile->mode == PROFILE_ECHO ||
+        (!config_stt_url(app->config) && !config_chat_url(app->config) && !is_google_set(app->config)))
         return 0;
     int r = http_client_new(&options, &app->client);
     return r < 0 ? log_err(r, "cannot start the http client") : 0;
@@ -188,6 +190,27 @@ static int build_google_token(struct app *app)
 static void free_google_token(struct app *app)
 {
     google_token_close(app->google_token);
+}
+
+/* --- the chat model, where one is configured */
+
+static int build_chat(struct app *app)
+{
+    const struct config *config = app->config;
+
+    if (!app->client || !config_chat_url(config))
+        return 0;
+    int r = chat_open(config, app->client, &app->services.chat);
+    if (r < 0)
+        return log_err(r, "the chat model cannot be asked at CHAT_BASE_URL or OPENAI_BASE_URL");
+    log_info("replies are thought up by %s at %s", config->chat_model,
+             config->chat_base_url ? "CHAT_BASE_URL" : "OPENAI_BASE_URL");
+    return 0;
+}
+
+static void free_chat(struct app *app)
+{
+    chat_close(app->services.chat);
 }
 
 /* --- ears and voice; the echo line has neither */
@@ -229,6 +252,7 @@ static int build_speech(struct app *app)
         .profile = app->profile,
         .db = app->services.db,
         .stt = app->services.stt,
+        .chat = app->services.chat,
         .tts = app->tts,
     };
 
@@ -314,6 +338,7 @@ static const struct part {
     { "profile",   build_profile,   NULL,        free_profile },
     { "client",    build_client,    NULL,        free_client },
     { "google token", build_google_token, NULL,  free_google_token },
+    { "chat",      build_chat,      NULL,        free_chat },
     { "stt",       build_stt,       NULL,        free_stt },
     { "tts",       build_tts,       NULL,        free_tts },
     { "speech",    build_speech,    NULL,        free_speech },

@@ -440,6 +440,16 @@ static bool google_json_malformed(const struct config *config)
     return json && json[strspn(json, " \t\r\n")] != '{';
 }
 
+static bool chat_url_malformed(const struct config *config)
+{
+    return url_malformed(config->chat_base_url);
+}
+
+static bool chat_key_alone(const struct config *config)
+{
+    return config->chat_api_key && !config->chat_base_url;
+}
+
 static const struct rule {
     const char *name;
     bool (*broken)(const struct config *config);
@@ -474,6 +484,10 @@ static const struct rule {
       "is no URL; write https://HOST/v1, or http:// for a server on this machine" },
     { "GOOGLE_TTS_SA_JSON", google_json_malformed, false,
       "is no JSON; give it the content of the key file (its path goes into GOOGLE_APPLICATION_CREDENTIALS)" },
+    { "CHAT_BASE_URL", chat_url_malformed, false,
+      "is no URL; write https://HOST/v1, or http:// for a server on this machine" },
+    { "CHAT_API_KEY", chat_key_alone, false,
+      "is set without CHAT_BASE_URL; the key of OPENAI_BASE_URL is OPENAI_API_KEY" },
 };
 
 static void hold_to_rules(struct loading *loading)
@@ -540,13 +554,29 @@ bool config_is_production(const struct config *config)
     return config->app_env && strcmp(config->app_env, "production") == 0;
 }
 
-const char *config_stt_url(const struct config *config)
+/* OPENAI_BASE_URL when there is any sign that it is to be asked. */
+static const char *openai_url(const struct config *config)
 {
     bool is_default = strcmp(config->openai_base_url, "https://api.openai.com/v1") == 0;
 
-    if (config->stt_base_url)
-        return config->stt_base_url;
     return config->openai_api_key || !is_default ? config->openai_base_url : NULL;
+}
+
+const char *config_stt_url(const struct config *config)
+{
+    return config->stt_base_url ? config->stt_base_url : openai_url(config);
+}
+
+const char *config_chat_url(const struct config *config)
+{
+    if (strcmp(config->chat_model, "none") == 0)
+        return NULL;
+    return config->chat_base_url ? config->chat_base_url : openai_url(config);
+}
+
+const char *config_chat_key(const struct config *config)
+{
+    return config->chat_base_url ? config->chat_api_key : config->openai_api_key;
 }
 
 const char *config_database_path(const struct config *config)

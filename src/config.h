@@ -55,6 +55,10 @@ bool config_is_production(const struct config *config);
 /* Where speech is transcribed; NULL: neither a key nor a URL is set, and nothing leaves this machine. */
 const char *config_stt_url(const struct config *config);
 
+/* Where the chat model is, and its key, NULL none; NULL: as above, or CHAT_MODEL is none. */
+const char *config_chat_url(const struct config *config);
+const char *config_chat_key(const struct config *config);
+
 /* The path of a lmdb:// DATABASE_URL. */
 const char *config_database_path(const struct config *config);
 

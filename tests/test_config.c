@@ -84,6 +84,11 @@ static const struct {
       "TWILIO_ACCOUNT_SID: is no account SID; that is AC and 32 hexadecimal digits (Twilio console, account info)\n" },
     { DEV "\nTLS_CERT_FILE=/c", "TLS_KEY_FILE: is not set while TLS_CERT_FILE is; https needs both\n" },
     { DEV "\nTLS_KEY_FILE=/k", "TLS_CERT_FILE: is not set while TLS_KEY_FILE is; https needs both\n" },
+    { DEV "\nCHAT_BASE_URL=http://127.0.0.1:11434/v1\nCHAT_API_KEY=k\nCHAT_MODEL=none\nCHAT_TIMEOUT_MS=30000", NULL },
+    { DEV "\nCHAT_BASE_URL=localhost:11434",
+      "CHAT_BASE_URL: is no URL; write https://HOST/v1, or http:// for a server on this machine\n" },
+    { DEV "\nCHAT_API_KEY=k", "CHAT_API_KEY: is set without CHAT_BASE_URL; the key of OPENAI_BASE_URL is OPENAI_API_KEY\n" },
+    { DEV "\nCHAT_TIMEOUT_MS=299", "CHAT_TIMEOUT_MS: 299 is out of range; give a number from 300 to 30000\n" },
     { DEV "\nDATABASE_URL=postgres://x", "DATABASE_URL: names no store that is known here; write lmdb:// and an "
                                          "absolute path, e.g. lmdb:///var/lib/agentlocator/store\n" },
     { DEV "\nDATABASE_URL=lmdb://store", "DATABASE_URL: names no store that is known here; write lmdb:// and an "

@@ -7,6 +7,7 @@
 #include "routes/routes.h"
 #include "routes/media_fault.h"
 #include "server.h"
+#include "services/chat.h"
 #include "services/services.h"
 #include "services/speech.h"
 #include "services/stt.h"
@@ -49,6 +50,16 @@ static const struct json_field store_fields[] = {
     { "grown", JSON_U64, offsetof(struct db_stats, n_grown), 0, NULL },
     { "map_bytes", JSON_U64, offsetof(struct db_stats, map_bytes), 0, NULL },
     { "used_bytes", JSON_U64, offsetof(struct db_stats, used_bytes), 0, NULL },
+};
+
+static const struct json_field chat_fields[] = {
+    { "asked", JSON_U64, offsetof(struct chat_stats, n_asked), 0, NULL },
+    { "failed", JSON_U64, offsetof(struct chat_stats, n_failed), 0, NULL },
+    { "retries", JSON_U64, offsetof(struct chat_stats, n_retries), 0, NULL },
+    { "refused", JSON_U64, offsetof(struct chat_stats, n_refused), 0, NULL },
+    { "connections", JSON_U64, offsetof(struct chat_stats, n_connections), 0, NULL },
+    { "truncated", JSON_U64, offsetof(struct chat_stats, n_truncated), 0, NULL },
+    { "tripped", JSON_BOOL, offsetof(struct chat_stats, is_tripped), 0, NULL },
 };
 
 static const struct json_field stt_fields[] = {
@@ -119,6 +130,15 @@ static struct json_object *transcription(const struct services *services)
     return json_write(stt_fields, ELEMENTSOF(stt_fields), &stats);
 }
 
+static struct json_object *replies(const struct services *services)
+{
+    struct chat_stats stats = { 0 };
+
+    if (services->chat)
+        chat_stats(services->chat, &stats);
+    return json_write(chat_fields, ELEMENTSOF(chat_fields), &stats);
+}
+
 static int status_get(struct http_request *request, struct http_response *response)
 {
     scoped(json_object_put) struct json_object *json = NULL;
@@ -129,6 +149,7 @@ static int status_get(struct http_request *request, struct http_response *respon
     if (json) {
         json_object_object_add(json, "media_faults", count_faults());
         json_object_object_add(json, "store", store(request->context));
+        json_object_object_add(json, "chat", replies(request->context));
         json_object_object_add(json, "stt", transcription(request->context));
     }
     struct http_ticket *ticket = json ? request->later(request) : NULL;

@@ -20,7 +20,7 @@ struct chat_round;
 struct config;
 struct http_client;
 
-/* Errors: -ENOENT none is configured; -EINVAL the URL; -ENOMEM. */
+/* client: may be NULL when none is configured. Errors: -ENOENT that; -EINVAL the URL or the key; -ENOMEM. */
 int chat_open(const struct config *config, struct http_client *client, struct chat **ret_chat);
 void chat_close(struct chat *chat); /* when nothing is out */
 SCOPED_PTR(struct chat, chat_close)
@@ -37,6 +37,7 @@ void chat_stats(struct chat *chat, struct chat_stats *ret_stats); /* any thread 
 
 enum {
     CHAT_BODY_MAX = 32 * KIB, /* of the messages of a round, as JSON */
+    CHAT_TOOLS_BODY_MAX = 16 * KIB, /* of its tools */
     CHAT_TOOLS_MAX = 4,       /* calls of tools in a round; more are an error of the model */
     CHAT_ID_MAX = 64,
     CHAT_NAME_MAX = 64,

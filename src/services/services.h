@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+struct chat;
 struct config;
 struct db;
 struct profile;
@@ -16,6 +17,7 @@ struct services {
     struct db *db;
     const struct profile *profile;
     struct speech *speech;
+    struct chat *chat; /* NULL: none is configured */
     struct stt *stt; /* NULL on the echo line */
     struct twilio_security *security;
     struct server *server; /* its counters */

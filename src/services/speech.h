@@ -9,6 +9,7 @@
 #include "models/call.h"
 #include "services/leg.h"
 
+struct chat;
 struct config;
 struct db;
 struct profile;
@@ -22,6 +23,7 @@ struct speech_options {
     struct db *db;
     struct stt *stt; /* used on engine threads */
     struct tts *tts;
+    struct chat *chat; /* NULL none */
 };
 
 /* Start the workers and engine threads, render the profile's prompts (progress is logged). */
