@@ -107,6 +107,8 @@ static int add_step_text(struct json_object *json, const char *key, const char *
     for (size_t i = 0; i < n; i++)
         if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
             text[i] = ' ';
+    while (n && text[n - 1] == ' ')
+        n--;
     return json_add(json, key, json_text(text, n));
 }
 

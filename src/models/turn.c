@@ -133,6 +133,23 @@ int64_t turn_own_ms(const struct turn *turn)
     return ms[LATENCY_OWN];
 }
 
+/* Round the marks our own share is held to, 40 and 80 ms, and the 4 s that nobody is kept waiting. */
+static const uint64_t bounds_ms[LATENCY_BUCKETS] = { 10, 20, 40, 80, 160, 320, 640, 1000, 1500, 2500, 4000, UINT64_MAX };
+
+unsigned latency_bucket(int64_t ms)
+{
+    unsigned bucket = 0;
+
+    while (bucket < LATENCY_BUCKETS - 1 && ms > 0 && (uint64_t)ms > bounds_ms[bucket])
+        bucket++;
+    return bucket;
+}
+
+uint64_t latency_bound_ms(unsigned bucket)
+{
+    return bounds_ms[bucket];
+}
+
 /* --- JSON */
 
 struct json_object *turn_to_json(const struct turn *turn)

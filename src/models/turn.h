@@ -67,6 +67,11 @@ const char *latency_name(enum latency stage); /* "listened", "stt" ... */
 void turn_latencies(const struct turn_times *times, int64_t ret_ms[LATENCY_N]);
 int64_t turn_own_ms(const struct turn *turn); /* LATENCY_OWN alone */
 
+/* A histogram's buckets: bucket i counts up to latency_bound_ms(i), included; the last one has no bound. */
+enum { LATENCY_BUCKETS = 12 };
+unsigned latency_bucket(int64_t ms);
+uint64_t latency_bound_ms(unsigned bucket); /* UINT64_MAX of the last */
+
 int answer_kind_parse(const char *name); /* or -EINVAL */
 
 struct json_object *turn_to_json(const struct turn *turn);

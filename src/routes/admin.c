@@ -139,6 +139,32 @@ static struct json_object *replies(const struct services *services)
     return json_write(chat_fields, ELEMENTSOF(chat_fields), &stats);
 }
 
+/* {"bounds_ms":[10,...],"stages":{"own":{"n":2,"sum_ms":31,"counts":[...]},...}}; the last count is of what is over. */
+static struct json_object *latencies(const struct services *services)
+{
+    struct speech_latencies all = { 0 };
+    struct json_object *json = json_object_new_object(), *bounds = json_object_new_array(), *stages = json_object_new_object();
+
+    if (services->speech)
+        speech_latencies(services->speech, &all);
+    for (unsigned i = 0; i < LATENCY_BUCKETS - 1; i++)
+        json_object_array_add(bounds, json_object_new_uint64(latency_bound_ms(i)));
+    for (int stage = 0; stage < LATENCY_N; stage++) {
+        struct json_object *row = json_object_new_object(), *counts = json_object_new_array();
+        uint64_t n = 0;
+
+        for (int i = 0; i < LATENCY_BUCKETS; n += all.counts[stage][i++])
+            json_object_array_add(counts, json_object_new_uint64(all.counts[stage][i]));
+        json_object_object_add(row, "n", json_object_new_uint64(n));
+        json_object_object_add(row, "sum_ms", json_object_new_uint64(all.sum_ms[stage]));
+        json_object_object_add(row, "counts", counts);
+        json_object_object_add(stages, latency_name(stage), row);
+    }
+    json_object_object_add(json, "bounds_ms", bounds);
+    json_object_object_add(json, "stages", stages);
+    return json;
+}
+
 static int status_get(struct http_request *request, struct http_response *response)
 {
     scoped(json_object_put) struct json_object *json = NULL;
@@ -151,6 +177,7 @@ static int status_get(struct http_request *request, struct http_response *respon
         json_object_object_add(json, "store", store(request->context));
         json_object_object_add(json, "chat", replies(request->context));
         json_object_object_add(json, "stt", transcription(request->context));
+        json_object_object_add(json, "latency", latencies(request->context));
     }
     struct http_ticket *ticket = json ? request->later(request) : NULL;
     if (!ticket)

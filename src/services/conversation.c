@@ -281,6 +281,19 @@ static void do_cancel_agent(struct conversation *c, const struct dialogue_action
     c->has_parts = false;
 }
 
+static void count_latencies(struct conversation *c, const struct turn_times *times)
+{
+    struct session_counters *counters = &c->env->counters;
+    int64_t ms[LATENCY_N];
+
+    turn_latencies(times, ms);
+    for (int stage = 0; stage < LATENCY_N; stage++)
+        if (ms[stage] != LATENCY_UNKNOWN) {
+            session_count(&counters->latency[stage][latency_bucket(ms[stage])], 1);
+            session_count(&counters->latency_sum_ms[stage], (uint64_t)ms[stage]);
+        }
+}
+
 static void do_save_turn(struct conversation *c, const struct dialogue_action *action)
 {
     struct turn *turn = &c->env->scratch->turn;
@@ -302,6 +315,8 @@ static void do_save_turn(struct conversation *c, const struct dialogue_action *a
     }
     for (size_t i = 0; i < ELEMENTSOF(all); i++)
         *all[i] = to_unix(c, *all[i]);
+    if (turn->who == TURN_CALLER)
+        count_latencies(c, times);
     c->n_turns++;
     agent_said(c->agent, turn);
     journal_turn(c->journal, turn);

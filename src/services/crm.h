@@ -160,6 +160,6 @@ int crm_message_get(struct db_txn *txn, const char *provider_id, struct message 
 int crm_calls_page(struct db_txn *txn, size_t max, struct json_object **ret_array);
 int crm_contacts_page(struct db_txn *txn, size_t max, struct json_object **ret_array);
 int crm_messages_page(struct db_txn *txn, size_t max, struct json_object **ret_array);
-/* A call with "turns" and "contact"; a contact with "calls" and "messages". Errors: -ENOENT. */
+/* A call with "turns", "contact" and "latency_ms" of each caller's turn and of all; a contact with "calls" and "messages". Errors: -ENOENT. */
 int crm_call_whole(struct db_txn *txn, const char *sid, struct json_object **ret_object);
 int crm_contact_whole(struct db_txn *txn, const char *id, struct json_object **ret_object);

@@ -7,6 +7,7 @@
 #include "services/crm.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
@@ -103,6 +104,88 @@ static int add_list(struct db_txn *txn, struct json_object *whole, const char *k
     return r < 0 ? r : json_add(whole, key, list);
 }
 
+/* --- latency */
+
+enum { LATENCIES_MAX = 512 }; /* of the turns that the percentiles are taken of */
+
+struct latencies {
+    int64_t ms[LATENCY_N][LATENCIES_MAX];
+    size_t n[LATENCY_N];
+};
+
+static int add_row(struct json_object *to, const char *key, const int64_t ms[LATENCY_N])
+{
+    struct json_object *row = json_object_new_object();
+    int r = row ? 0 : -ENOMEM;
+
+    for (int stage = 0; stage < LATENCY_N && r == 0; stage++)
+        if (ms[stage] != LATENCY_UNKNOWN)
+            r = json_add(row, latency_name(stage), json_object_new_int64(ms[stage]));
+    if (r < 0) {
+        json_object_put(row);
+        return r;
+    }
+    return json_add(to, key, row);
+}
+
+/* A caller's turn gets "latency_ms", when any of it is known. */
+static int add_latency(struct json_object *json, struct latencies *all)
+{
+    struct turn turn;
+    int64_t ms[LATENCY_N];
+    bool is_known = false;
+
+    if (turn_from_json(json, &turn) < 0 || turn.who != TURN_CALLER)
+        return 0;
+    turn_latencies(&turn.times, ms);
+    for (int stage = 0; stage < LATENCY_N; stage++)
+        if (ms[stage] != LATENCY_UNKNOWN) {
+            is_known = true;
+            if (all->n[stage] < LATENCIES_MAX)
+                all->ms[stage][all->n[stage]++] = ms[stage];
+        }
+    return is_known ? add_row(json, "latency_ms", ms) : 0;
+}
+
+static int compare_ms(const void *a, const void *b)
+{
+    const int64_t *left = a, *right = b;
+
+    return (*left > *right) - (*left < *right);
+}
+
+/* The nearest rank. */
+static void take_percentile(const struct latencies *all, unsigned percent, int64_t ret_ms[LATENCY_N])
+{
+    for (int stage = 0; stage < LATENCY_N; stage++)
+        ret_ms[stage] = all->n[stage] ? all->ms[stage][(all->n[stage] * percent + 99) / 100 - 1] : LATENCY_UNKNOWN;
+}
+
+static int add_latencies(struct json_object *whole)
+{
+    struct json_object *turns = json_object_object_get(whole, "turns"), *summary = json_object_new_object();
+    scoped(free) struct latencies *all = calloc(1, sizeof(*all));
+    int64_t p50[LATENCY_N], p95[LATENCY_N];
+    int r = all && summary ? 0 : -ENOMEM;
+
+    for (size_t i = 0; r == 0 && i < json_object_array_length(turns); i++)
+        r = add_latency(json_object_array_get_idx(turns, i), all);
+    for (int stage = 0; r == 0 && stage < LATENCY_N; stage++)
+        qsort(all->ms[stage], all->n[stage], sizeof(all->ms[stage][0]), compare_ms);
+    if (r == 0) {
+        take_percentile(all, 50, p50);
+        take_percentile(all, 95, p95);
+        r = add_row(summary, "p50", p50);
+    }
+    if (r == 0)
+        r = add_row(summary, "p95", p95);
+    if (r < 0) {
+        json_object_put(summary);
+        return r;
+    }
+    return json_add(whole, "latency_ms", summary);
+}
+
 int crm_call_whole(struct db_txn *txn, const char *sid, struct json_object **ret_object)
 {
     scoped(json_object_put) struct json_object *whole = NULL;
@@ -117,6 +200,8 @@ int crm_call_whole(struct db_txn *txn, const char *sid, struct json_object **ret
         return -ENOMEM;
     hide(whole);
     r = add_list(txn, whole, "turns", sid, store_each_turn);
+    if (r == 0)
+        r = add_latencies(whole);
     if (r == 0 && call.contact_id[0])
         r = crm_contact_get(txn, call.contact_id, &contact);
     if (r == 0 && call.contact_id[0])

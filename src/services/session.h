@@ -14,6 +14,7 @@
 struct session_counters {
     _Atomic uint64_t n_frames_in, n_frames_out, n_dropped_in, n_dropped_out;
     _Atomic uint64_t n_utterances, n_barge_ins, n_stt_failed, n_tts_failed;
+    _Atomic uint64_t latency[LATENCY_N][LATENCY_BUCKETS], latency_sum_ms[LATENCY_N]; /* of the callers' turns */
 };
 
 static inline void session_count(_Atomic uint64_t *counter, uint64_t n)

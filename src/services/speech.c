@@ -401,6 +401,19 @@ void speech_stats(struct speech *speech, struct speech_stats *ret_stats)
     *ret_stats = stats;
 }
 
+void speech_latencies(struct speech *speech, struct speech_latencies *ret_latencies)
+{
+    *ret_latencies = (struct speech_latencies){ 0 };
+    for (unsigned i = 0; i < speech->n_workers; i++)
+        for (int stage = 0; stage < LATENCY_N; stage++) {
+            const struct session_counters *counters = &speech->workers[i].env.counters;
+
+            ret_latencies->sum_ms[stage] += counters->latency_sum_ms[stage];
+            for (int bucket = 0; bucket < LATENCY_BUCKETS; bucket++)
+                ret_latencies->counts[stage][bucket] += counters->latency[stage][bucket];
+        }
+}
+
 void speech_drain(struct speech *speech)
 {
     pthread_mutex_lock(&speech->lock);

@@ -7,6 +7,7 @@
  */
 
 #include "models/call.h"
+#include "models/turn.h"
 #include "services/leg.h"
 
 struct chat;
@@ -48,6 +49,12 @@ struct speech_stats {
     uint64_t n_utterances, n_barge_ins, n_stt_failed, n_tts_failed;
 };
 void speech_stats(struct speech *speech, struct speech_stats *ret_stats); /* any thread */
+
+/* Of the callers' turns since the start, by stage; see turn.h. */
+struct speech_latencies {
+    uint64_t counts[LATENCY_N][LATENCY_BUCKETS], sum_ms[LATENCY_N];
+};
+void speech_latencies(struct speech *speech, struct speech_latencies *ret_latencies); /* any thread */
 
 /* No new calls. Those that live go on. */
 void speech_drain(struct speech *speech);

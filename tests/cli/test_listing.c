@@ -30,20 +30,33 @@ static int run_calls(struct db_txn *txn, struct db_op *op)
           .confidence = -1, .start_ms = noon + 2000, .end_ms = noon + 3000 },
         { .who = TURN_CALLER, .text = "\u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd", .confidence = 0.93,
           .start_ms = noon + 3000, .end_ms = noon + 4000,
-          .times = { noon + 4000, noon + 4500, noon + 4700, 0, noon + 4710, noon + 4900, noon + 4920 } },
+          .times = { noon + 4000, noon + 4500, noon + 4700, noon + 4900, noon + 5000, noon + 5090, noon + 5100,
+                     .listened = noon + 4500, .stt_asked = noon + 4010, .stt_answered = noon + 4690, .chat_asked = noon + 4700,
+                     .chat_answered = noon + 5000 } },
         { .who = TURN_CALLER, .audio = "recordings/CA1/2.wav", .confidence = -1, .start_ms = noon + 5000,
           .end_ms = noon + 6000 },
         { .who = TURN_CALLER, .text = "0501234567", .keyed = true, .confidence = 1, .start_ms = noon + 7000,
-          .end_ms = noon + 8000 },
+          .end_ms = noon + 8000, .times = { noon + 8000, noon + 8200, .first_frame = noon + 8210 } },
     };
     struct message message = { .provider_id = "SM1", .address = "whatsapp:+972501234567", .status = MESSAGE_RECEIVED,
                                .created_ms = noon + 60000, .body = strdup("See \x1b[2Jyou\nsoon") };
+    enum call_after after = CALL_AFTER_DIAL;
+    struct json_object *dial = json_object_new_object();
+    json_object_object_add(dial, "DialCallStatus", json_object_new_string("no-answer"));
+    json_object_object_add(dial, "RecordingSid", json_object_new_string("RE1"));
+    json_object_object_add(dial, "RecordingUrl", json_object_new_string("https://api/RE1"));
     int r = crm_call_open(txn, &call, "972");
 
     call_done(&call);
     r = r ?: crm_call_open(txn, &hidden, "972");
     call_done(&hidden);
     r = r ?: crm_call_stream(txn, "CA1", "MZ1", noon + 1000);
+    for (unsigned i = 0; i < CALL_STEPS_MAX + 3; i++)
+        r = r ?: crm_call_step(txn, "CA1", &(struct call_step){ "chat", "gpt-4o-mini", i ? "" : "script",
+                                                              i ? NULL : "no first word within 2500 ms\n", noon + 4600 + i });
+    r = r ?: crm_call_after(txn, "CA1", &after, false, noon + 69000);
+    r = r ?: crm_call_dial(txn, "CA1", dial, noon + 70000);
+    r = r ?: crm_call_recording(txn, "CA1", dial, noon + 71000);
     for (size_t i = 0; i < ELEMENTSOF(turns); i++)
         r = r ?: crm_turn_add(txn, "CA1", &turns[i]);
     r = r ?: crm_call_learn(txn, "CA1", "name", "Dana \x1b[31mCohen", noon + 5000);
@@ -51,6 +64,7 @@ static int run_calls(struct db_txn *txn, struct db_op *op)
     r = r ?: crm_call_end(txn, "CA1", CALL_END_CALLER, noon + 68000);
     r = r ?: crm_message_add(txn, &message, "972");
     message_release(&message);
+    json_object_put(dial);
     return r;
 }
 
@@ -146,10 +160,17 @@ static void test_one_call(void)
           "end         caller hung up\n");
     shows("12:00:02  agent         Hello, how can I ...");
     shows("12:00:03  caller   93%  \u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd");
-    shows("12:00:05  caller        (not transcribed)     recordings/CA1/2.wav\n");
+    shows("12:00:05  caller        (not transcribed)                                    recordings/CA1/2.wav\n");
     shows("12:00:07  caller  100%  [keys] 0501234567");
-    shows("TIME      DECIDED  TRANSCRIPT  SENTENCE  AUDIO  FRAME\n"
-          "12:00:04      500         700       710    900    920\n");
+    shows("then        a human was dialled: no-answer\nrecording   https://api/RE1\n");
+    shows("12:00:04  chat:         gpt-4o-mini -> script: no first word within 2500 ms\n"
+          "12:00:04  chat:         gpt-4o-mini -> nobody\n");
+    shows("(3 more steps down like these)\n");
+    shows("TIME      LISTENED  STT  TOKEN  SENTENCE  AUDIO  TOTAL  OWN\n"
+          "12:00:04       500  680    200       100   1090   1100  110\n"
+          "12:00:08                                           210  210\n"
+          "p50            500  680    200       100   1090    210  110\n"
+          "p95            500  680    200       100   1090   1100  210\n");
     ok(!strstr(output, "secret-token"), "and not the stream's token");
 }
 
@@ -160,6 +181,8 @@ static void test_json(void)
     is_int(command("calls CA1 --json"), 0, "one call as JSON");
     is_int(json_parse(output, strlen(output), &call), 0, "is JSON");
     is_str(json_get_text(call, "sid"), "CA1", "of that call");
+    shows("\"latency_ms\":{\n    \"p50\":{\n      \"listened\":500,");
+    shows("\"cause\":\"no first word within 2500 ms\"");
     is_int(json_get_int(call, "ended_ms"), (long long)noon + 68000, "with times as numbers");
     ok(!strstr(output, "secret-token"), "and not the stream's token");
 }

@@ -71,8 +71,23 @@ static void test_stages(void)
     }
 }
 
+static void test_buckets(void)
+{
+    static const struct {
+        int64_t ms;
+        unsigned want;
+    } cases[] = {
+        { -5, 0 }, { 0, 0 }, { 10, 0 }, { 11, 1 }, { 40, 2 }, { 41, 3 }, { 80, 3 }, { 4000, 10 }, { 4001, 11 }, { INT64_MAX, 11 },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+        ok(latency_bucket(cases[i].ms) == cases[i].want, "%lld ms are in bucket %u", (long long)cases[i].ms, cases[i].want);
+    ok(latency_bound_ms(LATENCY_BUCKETS - 1) == UINT64_MAX, "the last bucket takes what is left");
+}
+
 int main(void)
 {
+    test_buckets();
     test_stages();
     return done_testing();
 }
