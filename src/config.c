@@ -23,6 +23,7 @@
 
 #include "utils/envfile.h"
 #include "utils/file.h"
+#include "utils/url.h"
 
 struct row {
     enum config_type type;
@@ -418,19 +419,9 @@ static bool human_malformed(const struct config *config)
     return number && (number[0] != '+' || number[1] == '0' || number[1 + strspn(number + 1, "0123456789")]);
 }
 
-static bool url_malformed(const char *url)
+static bool stt_key_alone(const struct config *config)
 {
-    return url && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0;
-}
-
-static bool openai_url_malformed(const struct config *config)
-{
-    return url_malformed(config->openai_base_url);
-}
-
-static bool stt_url_malformed(const struct config *config)
-{
-    return url_malformed(config->stt_base_url);
+    return config->stt_api_key && !config->stt_base_url;
 }
 
 static bool google_json_malformed(const struct config *config)
@@ -438,11 +429,6 @@ static bool google_json_malformed(const struct config *config)
     const char *json = config->google_tts_sa_json;
 
     return json && json[strspn(json, " \t\r\n")] != '{';
-}
-
-static bool chat_url_malformed(const struct config *config)
-{
-    return url_malformed(config->chat_base_url);
 }
 
 static bool chat_key_alone(const struct config *config)
@@ -478,25 +464,60 @@ static const struct rule {
       "is no country code; write its digits alone, e.g. 972" },
     { "HUMAN_NUMBER", human_malformed, false,
       "is no telephone number; write + and the country code in front, without blanks, e.g. +97231234567" },
-    { "OPENAI_BASE_URL", openai_url_malformed, false,
-      "is no URL; write https://HOST/v1, or http:// for a server on this machine" },
-    { "STT_BASE_URL", stt_url_malformed, false,
-      "is no URL; write https://HOST/v1, or http:// for a server on this machine" },
+    { "STT_API_KEY", stt_key_alone, false,
+      "is set without STT_BASE_URL, the only place it goes to; set that one first" },
     { "GOOGLE_TTS_SA_JSON", google_json_malformed, false,
       "is no JSON; give it the content of the key file (its path goes into GOOGLE_APPLICATION_CREDENTIALS)" },
-    { "CHAT_BASE_URL", chat_url_malformed, false,
-      "is no URL; write https://HOST/v1, or http:// for a server on this machine" },
     { "CHAT_API_KEY", chat_key_alone, false,
       "is set without CHAT_BASE_URL; the key of OPENAI_BASE_URL is OPENAI_API_KEY" },
 };
 
+/* Returns: where the row of a name is; every name that is asked for has one. */
+static size_t row_of(const char *name)
+{
+    size_t i = 0;
+
+    while (strcmp(rows[i].name, name) != 0)
+        i++;
+    return i;
+}
+
 static void hold_to_rules(struct loading *loading)
 {
-    for (size_t r = 0; r < ELEMENTSOF(rules); r++)
-        for (size_t i = 0; i < N_ROWS; i++)
-            if (strcmp(rows[i].name, rules[r].name) == 0 && !loading->storage->texts[i].bad &&
-                !(loading->tool && rules[r].daemon_only) && rules[r].broken(loading->config))
-                problem(loading, i, "%s", rules[r].text);
+    for (size_t r = 0; r < ELEMENTSOF(rules); r++) {
+        size_t i = row_of(rules[r].name);
+
+        if (!loading->storage->texts[i].bad && !(loading->tool && rules[r].daemon_only) && rules[r].broken(loading->config))
+            problem(loading, i, "%s", rules[r].text);
+    }
+}
+
+/* Where other services are, and what they are let in by: that goes nowhere else, and not in the open. */
+static const struct endpoint {
+    const char *url, *key; /* names of settings */
+} endpoints[] = {
+    { "OPENAI_BASE_URL", "OPENAI_API_KEY" },
+    { "STT_BASE_URL", "STT_API_KEY" },
+    { "CHAT_BASE_URL", "CHAT_API_KEY" },
+};
+
+static void judge_endpoint(struct loading *loading, const struct endpoint *endpoint)
+{
+    size_t i = row_of(endpoint->url);
+    const struct text *url = &loading->storage->texts[i];
+    bool has_key = loading->storage->texts[row_of(endpoint->key)].value;
+
+    if (!url->value || url->bad)
+        return;
+    if (!url_is_service(url->value))
+        problem(loading, i, "is no URL; write https://HOST/v1, or http:// for a server on this machine");
+    else if (!has_key || !url_is_exposed(url->value))
+        return;
+    else if (config_is_production(loading->config) && !loading->tool)
+        problem(loading, i, "would take %s over the network in the open; write https://, or leave the key out", endpoint->key);
+    else
+        fprintf(loading->problems, "warning: %s: takes %s over the network in the open; production needs https://\n",
+                endpoint->url, endpoint->key);
 }
 
 /* --- public */
@@ -522,6 +543,8 @@ static int load(bool tool, const char *env_file, FILE *problems, struct config *
         return r;
     parse_all(&loading);
     hold_to_rules(&loading);
+    for (size_t i = 0; i < ELEMENTSOF(endpoints); i++)
+        judge_endpoint(&loading, &endpoints[i]);
     if (loading.failed)
         return -EINVAL;
 
@@ -577,6 +600,11 @@ const char *config_chat_url(const struct config *config)
 const char *config_chat_key(const struct config *config)
 {
     return config->chat_base_url ? config->chat_api_key : config->openai_api_key;
+}
+
+const char *config_stt_key(const struct config *config)
+{
+    return config->stt_base_url ? config->stt_api_key : config->openai_api_key;
 }
 
 const char *config_database_path(const struct config *config)

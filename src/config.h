@@ -54,6 +54,7 @@ bool config_is_production(const struct config *config);
 
 /* Where speech is transcribed; NULL: neither a key nor a URL is set, and nothing leaves this machine. */
 const char *config_stt_url(const struct config *config);
+const char *config_stt_key(const struct config *config); /* what goes there; NULL nothing */
 
 /* Where the chat model is, and its key, NULL none; NULL: as above, or CHAT_MODEL is none. */
 const char *config_chat_url(const struct config *config);

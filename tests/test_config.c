@@ -13,6 +13,7 @@
 
 #define DEV "APP_ENV=development"
 #define TOKEN "0123456789abcdef0123456789abcdef"
+#define LIVE "PUBLIC_HOST=a.example\nTWILIO_AUTH_TOKEN=" TOKEN
 #define SID "AC0123456789abcdef0123456789abcdef"
 
 /* Replaces the whole environment. list is NAME=VALUE, one a line. */
@@ -110,6 +111,28 @@ static const struct {
     { DEV "\nHUMAN_NUMBER=+0723123456", "HUMAN_NUMBER: is no telephone number; write + and the country code in "
                                         "front, without blanks, e.g. +97231234567\n" },
     { DEV "\nHUMAN_NUMBER=+972312", "HUMAN_NUMBER: is too short; give 8 to 16 characters\n" },
+    { DEV "\nOPENAI_BASE_URL=api.openai.com",
+      "OPENAI_BASE_URL: is no URL; write https://HOST/v1, or http:// for a server on this machine\n" },
+    { DEV "\nSTT_BASE_URL=ftp://a.example", "STT_BASE_URL: is no URL; write https://HOST/v1, or http:// for a server on this machine\n" },
+    { DEV "\nSTT_BASE_URL=https://key@a.example", "STT_BASE_URL: is no URL; write https://HOST/v1, or http:// for a server on this machine\n" },
+    { DEV "\nSTT_BASE_URL=http://10.0.0.1/v1\nOPENAI_API_KEY=sk", NULL },
+    { DEV "\nSTT_BASE_URL=http://127.0.0.1/v1\nSTT_API_KEY=sk", NULL },
+    { LIVE "\nSTT_BASE_URL=http://127.0.0.1/v1\nSTT_API_KEY=sk\nOPENAI_API_KEY=sk", NULL },
+    { LIVE "\nSTT_BASE_URL=https://10.0.0.1/v1\nSTT_API_KEY=sk", NULL },
+    { LIVE "\nSTT_BASE_URL=http://10.0.0.1/v1\nSTT_API_KEY=sk",
+      "STT_BASE_URL: would take STT_API_KEY over the network in the open; write https://, or leave the key out\n" },
+    { LIVE "\nOPENAI_BASE_URL=http://10.0.0.1/v1\nOPENAI_API_KEY=sk",
+      "OPENAI_BASE_URL: would take OPENAI_API_KEY over the network in the open; write https://, or leave the key out\n" },
+    { LIVE "\nOPENAI_BASE_URL=http://10.0.0.1/v1", NULL },
+    { DEV "\nSTT_API_KEY=sk", "STT_API_KEY: is set without STT_BASE_URL, the only place it goes to; set that one first\n" },
+    { DEV "\nSTT_BASE_URL=https://a.example\nSTT_API_KEY=sk\tX",
+      "STT_API_KEY: holds a control character; write it on one line, without tabs\n" },
+    { DEV "\nOPENAI_API_KEY=sk\rX-Evil: 1", "OPENAI_API_KEY: holds a control character; write it on one line, without tabs\n" },
+    { DEV "\nSTT_TIMEOUT_MS=200", "STT_TIMEOUT_MS: 200 is out of range; give a number from 300 to 5000\n" },
+    { DEV "\nSTT_MODEL=a\tb", "STT_MODEL: holds a control character; write it on one line, without tabs\n" },
+    { DEV "\nSTT_HINTS=Haifa, Holon", NULL },
+    { DEV "\nSTT_HINTS=Haifa\tHolon", "STT_HINTS: holds a control character; write it on one line, without tabs\n" },
+    { DEV "\nPROVIDER_CA_FILE=ca.pem", "PROVIDER_CA_FILE: 'ca.pem' is no absolute path; begin it with '/'\n" },
     { DEV "\nMAX_CALLS=many\nSTATE_DIR=.\nTTS_VOICE=kal\nDEFAULT_COUNTRY=00",
       "STATE_DIR: '.' is no absolute path; begin it with '/'\n"
       "MAX_CALLS: 'many' is no whole number; give one from 1 to 100000\n"
@@ -250,6 +273,34 @@ static void tools_need_less(void)
     ok(config_is_production(config), "production is the default");
 }
 
+static void keys_go_to_their_own_host(void)
+{
+    static const struct {
+        const char *environment, *url, *key;
+        bool warns;
+    } rows[] = {
+        { DEV, NULL, NULL, false },
+        { DEV "\nOPENAI_API_KEY=o", "https://api.openai.com/v1", "o", false },
+        { DEV "\nOPENAI_BASE_URL=https://a.example", "https://a.example", NULL, false },
+        { DEV "\nOPENAI_API_KEY=o\nSTT_BASE_URL=https://a.example", "https://a.example", NULL, false },
+        { DEV "\nOPENAI_API_KEY=o\nSTT_BASE_URL=https://a.example\nSTT_API_KEY=s", "https://a.example", "s", false },
+        { DEV "\nSTT_BASE_URL=http://a.example\nSTT_API_KEY=s", "http://a.example", "s", true },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        scoped(config_free) struct config *config = NULL;
+        scoped(free) char *problems = NULL;
+
+        set_environment(rows[i].environment);
+        if (!ok(load(NULL, &problems, &config) == 0, "row %zu of speech", i))
+            continue;
+        is_str(config_stt_url(config), rows[i].url, "it is transcribed there");
+        is_str(config_stt_key(config), rows[i].key, "with this key");
+        is_str(problems, rows[i].warns ? "warning: STT_BASE_URL: takes STT_API_KEY over the network in the open; production needs https://\n"
+                                       : "", "and a warning where it can be read");
+    }
+}
+
 static void the_journal_is_recognised(void)
 {
     char text[64];
@@ -273,6 +324,7 @@ int main(void)
     files_are_judged();
     credentials_are_judged();
     tools_need_less();
+    keys_go_to_their_own_host();
     the_journal_is_recognised();
     return done_testing();
 }

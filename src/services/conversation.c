@@ -24,8 +24,10 @@
 #include "services/stt.h"
 #include "services/tts.h"
 #include "utils/log.h"
+#include "utils/text.h"
 
 enum {
+    HINTS_MAX = 128,
     EVENTS_MAX = 32,
     RETRY_MS = 20, /* for what found no room */
 };
@@ -43,6 +45,7 @@ struct conversation {
     struct errand *out, *came; /* under way; come home, in order of arrival */
     uint64_t first_audio_ms, first_frame_ms; /* of the present reply; 0: not yet */
     uint64_t stt_asked_ms, stt_answered_ms;  /* of the latest transcript that no turn was saved with; 0: none */
+    char hints[HINTS_MAX]; /* what the caller may be called */
     unsigned n_turns, n_barge_ins;
     unsigned ask; /* the reply that is under way, or was */
     bool has_parts;
@@ -211,6 +214,7 @@ static void do_recognise(struct conversation *c, const struct dialogue_action *a
     if (errand) {
         errand->parts[errand->n_parts++] = listener_read(held);
         errand->recognise.expect = action->expect;
+        errand->recognise.hints = c->hints;
         if (errand_go(c, errand) == 0)
             return;
     }
@@ -580,6 +584,7 @@ int conversation_new(struct session_env *env, const struct speech_call *call, st
     c->env = env;
     c->leg = leg;
     c->journal = journal;
+    (void)text_set(c->hints, sizeof(c->hints), call->contact_name ?: "");
     playout_init(&c->playout);
     int r = listener_init(&c->listener, journal->sid, env->utterances);
     if (r == 0)

@@ -73,7 +73,8 @@ static int16_t *decode(const struct errand *errand, size_t *ret_n)
 
 static struct stt_request request_of(const struct errand *errand)
 {
-    return (struct stt_request){ .language = errand->pool->options.language, .expect = errand->recognise.expect };
+    return (struct stt_request){ .language = errand->pool->options.language, .expect = errand->recognise.expect,
+                                 .hints = errand->recognise.hints };
 }
 
 static void recognise(struct errand *errand, unsigned thread)
@@ -242,6 +243,7 @@ struct errand *errand_get(struct errand_pool *pool, enum errand_kind kind, unsig
         errand->speak.clip = NULL;
     if (kind == ERRAND_RECOGNISE) {
         errand->recognise.question = NULL;
+        errand->recognise.hints = NULL;
         errand->recognise.is_settled = false;
         errand->recognise.asked_ms = errand->recognise.answered_ms = 0;
         errand->recognise.next = NULL;

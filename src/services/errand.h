@@ -52,6 +52,7 @@ struct errand {
         } speak;
         struct {
             enum answer_kind expect;
+            const char *hints;         /* see stt_request; lent until it is home */
             struct stt_result result;
             struct stt_question *_Atomic question; /* what went out over the network; NULL nothing */
             bool is_settled;                       /* it was answered, or could not be asked */

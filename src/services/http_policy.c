@@ -12,6 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "utils/url.h"
+
 enum {
     TRIES_MAX = 3,
     BACKOFF_MS = 100, /* doubled each time, less up to a quarter */
@@ -113,7 +115,7 @@ int http_join(const char *base, const char *path, char *ret_url, size_t size)
 
     while (n > n_scheme && base[n - 1] == '/')
         n--;
-    if (!n_scheme || n == n_scheme || base[n_scheme] == '/' || strpbrk(base, "?# \t"))
+    if (!url_is_service(base))
         return -EINVAL;
 
     bool is_whole = n > n_path + 1 && base[n - n_path - 1] == '/' && memcmp(base + n - n_path, path, n_path) == 0;

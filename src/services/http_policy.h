@@ -50,7 +50,7 @@ void http_breaker_unknown(struct http_breaker *breaker); /* given up by ourselve
 /*
  * The URL of path below base: "/v1" is neither doubled nor forgotten, and a base that names the whole is the whole.
  *
- * Errors: -EINVAL no http(s) URL, or one with a query; -EMSGSIZE.
+ * Errors: -EINVAL base is none of a service, see url_is_service(); -EMSGSIZE.
  */
 int http_join(const char *base, const char *path, char *ret_url, size_t size);
 

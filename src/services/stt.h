@@ -22,6 +22,7 @@ struct stt_request {
     size_t n_samples;
     const char *language; /* "en", "he" */
     enum answer_kind expect;
+    const char *hints; /* words that are likely to come, such as the caller's name; NULL none */
 };
 
 struct stt_result {

@@ -33,13 +33,13 @@ enum {
     PARTS_MAX = 6,
     LETTERS_PER_SECOND = 30, /* twice of what a fast speaker says */
     LETTERS_FREE = 12,
-    PROMPT_MAX = 192,
+    PROMPT_MAX = 768,
 };
 
 struct stt_whisper {
     struct http_provider *provider;
     char *model;
-    char prompt[PROMPT_MAX]; /* words that are likely to come: the name of the business */
+    char prompt[PROMPT_MAX]; /* words that are likely to come: the operator's, and the name of the business */
     unsigned timeout_ms;
     _Atomic bool is_plain; /* json, not verbose_json */
 };
@@ -49,7 +49,7 @@ struct whisper_question {
     struct http_call call;
     struct stt_whisper *whisper;
     struct http_part parts[PARTS_MAX];
-    char language[8];
+    char language[8], prompt[PROMPT_MAX];
     uint8_t *wav;
     double seconds;
     bool asked_plain;
@@ -178,7 +178,19 @@ static void add_part(struct whisper_question *q, const char *name, const char *t
     q->parts[q->call.n_parts++] = (struct http_part){ .name = name, .bytes = text, .n = strlen(text) };
 }
 
-static void compose(struct whisper_question *q, size_t n_wav, enum answer_kind expect)
+/* Whisper looks at the last 224 tokens only: so what matters most comes last. */
+static void add_hints(char prompt[PROMPT_MAX], const char *hints)
+{
+    size_t n = strlen(prompt);
+
+    if (!hints || !*hints)
+        return;
+    text_add(prompt, PROMPT_MAX, &n, " ", n > 0);
+    text_add(prompt, PROMPT_MAX, &n, hints, strlen(hints));
+    text_add(prompt, PROMPT_MAX, &n, ".", 1);
+}
+
+static void compose(struct whisper_question *q, size_t n_wav, const struct stt_request *request)
 {
     struct stt_whisper *whisper = q->whisper;
 
@@ -190,8 +202,11 @@ static void compose(struct whisper_question *q, size_t n_wav, enum answer_kind e
     add_part(q, "temperature", "0");
     if (q->language[0])
         add_part(q, "language", q->language);
-    if (expect == ANSWER_FREE) /* a short answer would be drowned in it */
-        add_part(q, "prompt", whisper->prompt);
+    if (request->expect != ANSWER_FREE) /* a short answer would be drowned in it */
+        return;
+    memcpy(q->prompt, whisper->prompt, sizeof(q->prompt));
+    add_hints(q->prompt, request->hints);
+    add_part(q, "prompt", q->prompt);
 }
 
 /* It would answer if it were asked for less. */
@@ -277,7 +292,7 @@ int stt_whisper_question(struct stt_whisper *whisper, const struct stt_request *
         free(q);
         return r;
     }
-    compose(q, n_wav, request->expect);
+    compose(q, n_wav, request);
     *ret_question = &q->question;
     return 0;
 }
@@ -299,7 +314,7 @@ int stt_whisper_open(const struct config *config, struct http_client *client, st
     struct http_provider_options options = {
         .base_url = config_stt_url(config),
         .path = is_whole(config_stt_url(config)) ? "inference" : "audio/transcriptions",
-        .key = config->openai_api_key,
+        .key = config_stt_key(config),
         .connect_ms = CONNECT_MS,
     };
 
@@ -307,7 +322,8 @@ int stt_whisper_open(const struct config *config, struct http_client *client, st
         return -ENOMEM;
     whisper->timeout_ms = (unsigned)config->stt_timeout_ms;
     whisper->is_plain = strncmp(config->stt_model, "gpt-", 4) == 0;
-    (void)snprintf(whisper->prompt, sizeof(whisper->prompt), "%s.", config->business_name);
+    add_hints(whisper->prompt, config->stt_hints);
+    add_hints(whisper->prompt, config->business_name);
     whisper->model = strdup(config->stt_model);
     int r = whisper->model ? http_provider_new(client, &options, &whisper->provider) : -ENOMEM;
     if (r == 0)

@@ -51,6 +51,8 @@ static bool fake_read_request(struct fake_connection *connection)
         ssize_t got = recv(connection->fd, request + n, FAKE_REQUEST_MAX - 1 - n, 0);
         if (got <= 0)
             return false;
+        for (size_t i = n; i < n + (size_t)got; i++)
+            request[i] = request[i] ?: '.'; /* audio is no text, but is searched as one */
         n += (size_t)got;
         request[n] = '\0';
         if (!end && (end = strstr(request, "\r\n\r\n"))) {

@@ -5,7 +5,10 @@
 
 #include <errno.h>
 #include <math.h>
+#include <semaphore.h>
 
+#include "config.h"
+#include "fake_provider.h"
 #include "tap.h"
 
 #define SEGMENT(text, figures) "{\"text\":\"" text "\"," figures "}"
@@ -42,6 +45,74 @@ static const struct {
     { "an array", "[1]", 1, -EBADMSG, NULL, -1 },
 };
 
+/* --- what it is asked */
+
+static char last_request[FAKE_REQUEST_MAX];
+
+static bool serve(struct fake_connection *connection)
+{
+    memcpy(last_request, connection->request, sizeof(last_request));
+    fake_say(connection, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{\"text\":\"yes\"}");
+    return true;
+}
+
+static void on_answer(struct stt_question *question)
+{
+    sem_post(question->user);
+}
+
+static void test_questions(void)
+{
+    static const struct {
+        const char *language, *hints, *words;
+        enum answer_kind expect;
+        const char *want_language, *want; /* the prompt; NULL none */
+    } asked[] = {
+        { "en", NULL, NULL, ANSWER_FREE, "en", "Acme." },
+        { "he-IL", "דנה כהן", NULL, ANSWER_FREE, "he", "Acme. דנה כהן." },
+        { "en", "Anna", "Haifa, Holon", ANSWER_FREE, "en", "Haifa, Holon. Acme. Anna." },
+        { "en", "", "Haifa, Holon", ANSWER_FREE, "en", "Haifa, Holon. Acme." },
+        { "en", "Anna", "Haifa, Holon", ANSWER_YESNO, "en", NULL },
+    };
+    static struct fake_provider server;
+    static const int16_t pcm[800];
+    scoped(http_client_free) struct http_client *client = NULL;
+    sem_t over;
+
+    sem_init(&over, 0, 0);
+    if (!ok(fake_provider_open(&server, serve) == 0 && http_client_new(&(struct http_client_options){ .calls_max = 1 }, &client) == 0,
+            "a server, and a client"))
+        return;
+    for (size_t i = 0; i < ELEMENTSOF(asked); i++) {
+        struct config config = { .openai_api_key = "sk-openai", .openai_base_url = "https://api.openai.com/v1",
+                                 .stt_base_url = server.url, .stt_api_key = "sk-stt", .stt_model = "whisper-1",
+                                 .stt_hints = asked[i].words, .stt_timeout_ms = 60000, .business_name = "Acme" };
+        struct stt_request request = { pcm, ELEMENTSOF(pcm), asked[i].language, asked[i].expect, asked[i].hints };
+        scoped(stt_whisper_close) struct stt_whisper *whisper = NULL;
+        struct stt_question *question = NULL;
+        char want[256];
+
+        if (!ok(stt_whisper_open(&config, client, &whisper) == 0 && stt_whisper_question(whisper, &request, &question) == 0, "a question"))
+            break;
+        question->on_answer = on_answer;
+        question->user = &over;
+        stt_ask(question);
+        sem_wait(&over);
+        ok(question->r == 0 && strcmp(question->result.text, "yes") == 0, "  is answered");
+        ok(question->asked_ms && question->asked_ms <= question->answered_ms, "  and it is known when");
+        ok(strstr(last_request, "Bearer sk-stt\r\n") && !strstr(last_request, "sk-openai"), "  with the key of that host only");
+        (void)snprintf(want, sizeof(want), "name=\"language\"\r\n\r\n%s\r\n", asked[i].want_language);
+        ok(strstr(last_request, want) != NULL, "  in %s", asked[i].want_language);
+        (void)snprintf(want, sizeof(want), "name=\"prompt\"\r\n\r\n%s\r\n", asked[i].want ?: "");
+        ok((strstr(last_request, asked[i].want ? want : "name=\"prompt\"") != NULL) == (asked[i].want != NULL), "  hints: %s",
+           asked[i].want ?: "none");
+        stt_question_free(question);
+    }
+    http_client_free(steal(&client));
+    fake_provider_close(&server);
+    sem_destroy(&over);
+}
+
 int main(void)
 {
     for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -52,5 +123,6 @@ int main(void)
            "%s: %d, %.3f", rows[i].what, r, result.confidence);
         is_str(result.text, rows[i].want ?: "", "  and its text");
     }
+    test_questions();
     return done_testing();
 }

@@ -35,7 +35,7 @@ HUM = voice()
 
 def held(url, **env):
     """(the call as it was kept, status, log) after a caller hummed"""
-    with Daemon(AGENT_PROFILE="receptionist-en", BUSINESS_NAME="Acme", OPENAI_API_KEY=KEY, STT_BASE_URL=url,
+    with Daemon(AGENT_PROFILE="receptionist-en", BUSINESS_NAME="Acme", STT_API_KEY=KEY, STT_BASE_URL=url,
                 NO_PROXY="*", **env) as daemon:
         process = daemon.call("--from", "+14125550123", "--wav", HUM, "--seconds", "12")
         _, result, _ = finish_call(process)
@@ -113,7 +113,7 @@ with Standin(certificate) as s:
 # --- killed within a call
 
 with Standin() as s:
-    with Daemon(AGENT_PROFILE="receptionist-en", OPENAI_API_KEY=KEY, STT_BASE_URL=f"http://127.0.0.1:{s.port}/ok", NO_PROXY="*") as daemon:
+    with Daemon(AGENT_PROFILE="receptionist-en", STT_API_KEY=KEY, STT_BASE_URL=f"http://127.0.0.1:{s.port}/ok", NO_PROXY="*") as daemon:
         process = daemon.call("--from", "+14125550123", "--wav", HUM, "--wav", HUM, "--seconds", "20")
         while not s.requests and process.poll() is None:
             s.over.wait(0.05)
