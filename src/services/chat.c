@@ -203,7 +203,7 @@ void chat_failed(struct chat *chat, const char *what, const struct http_call *ca
     advise(chat, call->status, error, advice, sizeof(advice));
     if (call->status && call->status != 200)
         (void)snprintf(status, sizeof(status), ", HTTP %u", call->status);
-    log_limited(LOG_WARNING, NULL, "the chat model at %s leaves %s: %s%s%s%s%s", chat->url_name, what, why, status,
+    log_limited(LOG_WARNING, NULL, "%s from the chat model at %s: %s%s%s%s%s", what, chat->url_name, why, status,
                 *error ? " " : "", error, advice);
 }
 
@@ -228,7 +228,8 @@ static int take_bytes(struct http_call *call, const char *bytes, size_t n)
 
     if (round->stream.has_begun && round->first_token_ms == 0) {
         round->first_token_ms = clock_mono_ms();
-        call->stall_ms = STALL_MS;
+        if (call->stall_ms > STALL_MS)
+            call->stall_ms = STALL_MS;
         call->total_ms = TOTAL_MS;
     }
     if (round->stream.is_finished)
@@ -261,7 +262,7 @@ static void done(struct http_call *call)
     if (stream->has_begun && round->first_token_ms == 0) /* the whole came at once */
         round->first_token_ms = clock_mono_ms();
     if (stream->r < 0)
-        chat_failed(chat, "a reply", call, stream->r, stream->why, stream->error);
+        chat_failed(chat, "no whole reply", call, stream->r, stream->why, stream->error);
     else if (stream->is_truncated) {
         chat->n_truncated++;
         log_limited(LOG_WARNING, NULL, "the chat model did not stop talking and was cut short");

@@ -23,5 +23,5 @@ struct chat {
 /* The name under which this server wants the greatest number of tokens. */
 const char *chat_tokens_key(const struct chat *chat);
 
-/* A request failed for good: count it, and say what to do about it. what: "a reply", "a question". */
+/* A request failed for good: count it, and say what to do about it. what: is missing, "no whole reply". */
 void chat_failed(struct chat *chat, const char *what, const struct http_call *call, int r, const char *why, const char *error);

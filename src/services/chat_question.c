@@ -108,7 +108,7 @@ static struct json_object *find_object(const char *text)
 static void answer(struct chat_question *question, int r, const char *why, const char *error, const char *text)
 {
     if (r < 0)
-        chat_failed(question->chat, "a question", &question->call, r, why, error);
+        chat_failed(question->chat, "no answer", &question->call, r, why, error);
     question->on_answer(question, r, r < 0 ? "" : text, question->user); /* which may free it */
 }
 
