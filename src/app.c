@@ -51,7 +51,6 @@ struct app {
     struct profile *profile;
     struct http_client *client; /* these: not on the echo line */
     struct google_token *google_token; /* NULL: Google is not set up */
-    struct tts *tts;
     struct router *router;
     struct server *server;
     unsigned n_built;
@@ -167,7 +166,8 @@ static int build_client(struct app *app)
     struct http_client_options options = { .calls_max = CLIENT_CALLS_MAX, .ca_file = app->config->provider_ca_file };
 
     if (app->profile->mode == PROFILE_ECHO ||
-        (!config_stt_url(app->config) && !config_chat_url(app->config) && !is_google_set(app->config)))
+        (!config_stt_url(app->config) && !config_chat_url(app->config) && !config_tts_url(app->config) &&
+         !is_google_set(app->config)))
         return 0;
     int r = http_client_new(&options, &app->client);
     return r < 0 ? log_err(r, "cannot start the http client") : 0;
@@ -231,16 +231,23 @@ static void free_stt(struct app *app)
 
 static int build_tts(struct app *app)
 {
+    struct tts_options options = {
+        .config = app->config,
+        .profile = app->profile->name,
+        .client = app->client,
+        .token = app->google_token,
+    };
+
     if (app->profile->mode == PROFILE_ECHO)
         return 0;
-    int r = tts_open(app->config, app->profile->name, (unsigned)app->config->engine_threads, &app->tts);
+    int r = tts_open(&options, &app->services.tts);
 
     return r < 0 ? log_err(r, "cannot open speech synthesis") : 0;
 }
 
 static void free_tts(struct app *app)
 {
-    tts_close(app->tts);
+    tts_close(app->services.tts);
 }
 
 /* --- speech: calls live in it; see "calls" for its end */
@@ -253,7 +260,7 @@ static int build_speech(struct app *app)
         .db = app->services.db,
         .stt = app->services.stt,
         .chat = app->services.chat,
-        .tts = app->tts,
+        .tts = app->services.tts,
     };
 
     return speech_new(&options, &app->services.speech);

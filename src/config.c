@@ -494,18 +494,20 @@ static void hold_to_rules(struct loading *loading)
 
 /* Where other services are, and what they are let in by: that goes nowhere else, and not in the open. */
 static const struct endpoint {
-    const char *url, *key; /* names of settings */
+    const char *url, *key, *other_key; /* names of settings; other_key may be NULL */
 } endpoints[] = {
-    { "OPENAI_BASE_URL", "OPENAI_API_KEY" },
-    { "STT_BASE_URL", "STT_API_KEY" },
-    { "CHAT_BASE_URL", "CHAT_API_KEY" },
+    { "OPENAI_BASE_URL", "OPENAI_API_KEY", NULL },
+    { "STT_BASE_URL", "STT_API_KEY", NULL },
+    { "CHAT_BASE_URL", "CHAT_API_KEY", NULL },
+    { "GOOGLE_TTS_BASE_URL", "GOOGLE_TTS_SA_JSON", "GOOGLE_APPLICATION_CREDENTIALS" },
 };
 
 static void judge_endpoint(struct loading *loading, const struct endpoint *endpoint)
 {
     size_t i = row_of(endpoint->url);
     const struct text *url = &loading->storage->texts[i];
-    bool has_key = loading->storage->texts[row_of(endpoint->key)].value;
+    bool has_key = loading->storage->texts[row_of(endpoint->key)].value ||
+                   (endpoint->other_key && loading->storage->texts[row_of(endpoint->other_key)].value);
 
     if (!url->value || url->bad)
         return;
@@ -605,6 +607,11 @@ const char *config_chat_key(const struct config *config)
 const char *config_stt_key(const struct config *config)
 {
     return config->stt_base_url ? config->stt_api_key : config->openai_api_key;
+}
+
+const char *config_tts_url(const struct config *config)
+{
+    return strcmp(config->openai_tts_model, "none") == 0 ? NULL : openai_url(config);
 }
 
 const char *config_database_path(const struct config *config)

@@ -60,6 +60,9 @@ const char *config_stt_key(const struct config *config); /* what goes there; NUL
 const char *config_chat_url(const struct config *config);
 const char *config_chat_key(const struct config *config);
 
+/* Where OpenAI's voice, or one like it, is asked; NULL: nowhere. */
+const char *config_tts_url(const struct config *config);
+
 /* The path of a lmdb:// DATABASE_URL. */
 const char *config_database_path(const struct config *config);
 

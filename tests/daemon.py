@@ -31,7 +31,8 @@ class Daemon:
         self.log = ""
         self.env = {"PATH": os.environ["PATH"], "APP_ENV": "production", "PUBLIC_HOST": HOST, "TWILIO_AUTH_TOKEN": TOKEN,
                     "TWILIO_ACCOUNT_SID": ACCOUNT, "AGENT_PROFILE": "echo", "STATE_DIR": self.scratch.name,
-                    "DATABASE_URL": f"lmdb://{self.scratch.name}/store", "CACHE_DIR": f"{self.scratch.name}/cache"}
+                    "DATABASE_URL": f"lmdb://{self.scratch.name}/store", "CACHE_DIR": f"{self.scratch.name}/cache",
+                    "OPENAI_TTS_MODEL": "none"}  # whoever has a key for one thing does not ask for all
         self.env.update({name: os.environ[name] for name in os.environ if name.endswith("SAN_OPTIONS")})
         self.env.update(env)
 

@@ -11,6 +11,7 @@
 #include "services/services.h"
 #include "services/speech.h"
 #include "services/stt.h"
+#include "services/tts.h"
 #include "utils/clock.h"
 #include "utils/json.h"
 
@@ -72,6 +73,24 @@ static const struct json_field stt_fields[] = {
     { "stepped_down", JSON_U64, offsetof(struct stt_stats, n_stepped_down), 0, NULL },
     { "unheard", JSON_U64, offsetof(struct stt_stats, n_unheard), 0, NULL },
     { "tripped", JSON_BOOL, offsetof(struct stt_stats, is_tripped), 0, NULL },
+};
+
+static const struct json_field voice_fields[] = {
+    { "spoken", JSON_U64, offsetof(struct tts_voice_stats, n_spoken), 0, NULL },
+    { "cached", JSON_U64, offsetof(struct tts_voice_stats, n_cached), 0, NULL },
+    { "failed", JSON_U64, offsetof(struct tts_voice_stats, n_failed), 0, NULL },
+    { "asked", JSON_U64, offsetof(struct tts_voice_stats, n_asked), 0, NULL },
+    { "retries", JSON_U64, offsetof(struct tts_voice_stats, n_retries), 0, NULL },
+    { "refused", JSON_U64, offsetof(struct tts_voice_stats, n_refused), 0, NULL },
+    { "connections", JSON_U64, offsetof(struct tts_voice_stats, n_connections), 0, NULL },
+    { "tripped", JSON_BOOL, offsetof(struct tts_voice_stats, is_tripped), 0, NULL },
+    { "resting", JSON_BOOL, offsetof(struct tts_voice_stats, is_resting), 0, NULL },
+};
+
+static const struct json_field tts_fields[] = {
+    { "stepped_down", JSON_U64, offsetof(struct tts_stats, n_stepped_down), 0, NULL },
+    { "broken", JSON_U64, offsetof(struct tts_stats, n_broken), 0, NULL },
+    { "unspoken", JSON_U64, offsetof(struct tts_stats, n_unspoken), 0, NULL },
 };
 
 static void fill(const struct services *services, struct status *status)
@@ -165,6 +184,20 @@ static struct json_object *latencies(const struct services *services)
     return json;
 }
 
+/* {"stepped_down":0,..."google":{"spoken":0,...},...}: the voices that are set up. */
+static struct json_object *synthesis(const struct services *services)
+{
+    struct tts_stats stats = { 0 };
+
+    if (services->tts)
+        tts_stats(services->tts, &stats);
+    struct json_object *json = json_write(tts_fields, ELEMENTSOF(tts_fields), &stats);
+    for (int i = 0; json && i < TTS_VOICES && stats.voices[i].name; i++)
+        json_object_object_add(json, stats.voices[i].name,
+                               json_write(voice_fields, ELEMENTSOF(voice_fields), &stats.voices[i]));
+    return json;
+}
+
 static int status_get(struct http_request *request, struct http_response *response)
 {
     scoped(json_object_put) struct json_object *json = NULL;
@@ -178,6 +211,7 @@ static int status_get(struct http_request *request, struct http_response *respon
         json_object_object_add(json, "chat", replies(request->context));
         json_object_object_add(json, "stt", transcription(request->context));
         json_object_object_add(json, "latency", latencies(request->context));
+        json_object_object_add(json, "tts", synthesis(request->context));
     }
     struct http_ticket *ticket = json ? request->later(request) : NULL;
     if (!ticket)

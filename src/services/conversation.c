@@ -43,7 +43,11 @@ struct conversation {
     uint64_t now_ms, unix_offset_ms;
 
     struct errand *out, *came; /* under way; come home, in order of arrival */
+    struct errand *speaking;   /* come home with audio, and still at it */
     uint64_t first_audio_ms, first_frame_ms; /* of the present reply; 0: not yet */
+    uint64_t tts_asked_ms, tts_answered_ms;  /* of its first sentence; 0: nobody was waited for */
+    unsigned first_say;                      /* that one; 0: not yet */
+    const char *stepped_from, *stepped_to;   /* the last step of the voice that was told */
     uint64_t stt_asked_ms, stt_answered_ms;  /* of the latest transcript that no turn was saved with; 0: none */
     char hints[HINTS_MAX]; /* what the caller may be called */
     unsigned n_turns, n_barge_ins;
@@ -74,17 +78,27 @@ void conversation_scratch_free(struct session_scratch *scratch)
 
 /* --- errands */
 
+/* Returns: whether it was in the list. */
+static bool take_from(struct errand **at, struct errand *errand)
+{
+    while (*at && *at != errand)
+        at = &(*at)->next;
+    if (!*at)
+        return false;
+    *at = errand->next;
+    errand->next = NULL;
+    return true;
+}
+
 static void errand_came(struct errand *errand)
 {
     struct conversation *c = errand->user;
-    struct errand **at = &c->out;
+    struct errand **at = &c->came;
 
-    while (*at != errand)
+    if (!take_from(&c->out, errand) && !take_from(&c->speaking, errand))
+        return; /* its end came before its audio was looked at */
+    while (*at)
         at = &(*at)->next;
-    *at = errand->next;
-    errand->next = NULL;
-    for (at = &c->came; *at; at = &(*at)->next)
-        ;
     *at = errand;
 }
 
@@ -109,12 +123,18 @@ static int errand_go(struct conversation *c, struct errand *errand)
     return 0;
 }
 
-/* What is rendered for a say that was dropped need not be begun. */
+static void give_up_unwanted(struct conversation *c, struct errand *errand)
+{
+    for (; errand; errand = errand->next)
+        if (errand->kind == ERRAND_SPEAK && !playout_wants(&c->playout, errand->number))
+            errand_give_up(errand);
+}
+
+/* What is rendered for a say that was dropped need not be begun, or gone on with. */
 static void forget_unwanted(struct conversation *c)
 {
-    for (struct errand *errand = c->out; errand; errand = errand->next)
-        if (errand->kind == ERRAND_SPEAK && !playout_wants(&c->playout, errand->number))
-            atomic_store_explicit(&errand->is_unwanted, true, memory_order_relaxed);
+    give_up_unwanted(c, c->out);
+    give_up_unwanted(c, c->speaking);
 }
 
 /* --- telling the dialogue, doing what it answers */
@@ -155,6 +175,8 @@ static void do_say(struct conversation *c, const struct dialogue_action *action)
 {
     struct clip *clip = prompt_clip(c, action->sentence->prompt);
 
+    if (!c->first_say)
+        c->first_say = action->say;
     int r = playout_say(&c->playout, action->say, clip);
     forget_unwanted(c);
     if (r == 0 && clip)
@@ -272,7 +294,8 @@ static void do_ask_agent(struct conversation *c, const struct dialogue_action *a
     struct agent_reply *reply = &c->env->scratch->reply;
     struct agent_input input = *action->input;
 
-    c->first_audio_ms = c->first_frame_ms = 0;
+    c->first_audio_ms = c->first_frame_ms = c->tts_asked_ms = c->tts_answered_ms = 0;
+    c->first_say = 0;
     c->ask = action->ask;
     input.unix_ms = to_unix(c, c->now_ms);
     if (agent_turn(c->agent, &input, reply))
@@ -312,6 +335,10 @@ static void do_save_turn(struct conversation *c, const struct dialogue_action *a
         times->first_audio = c->first_audio_ms;
     if (turn->who == TURN_CALLER && times->decided && !times->first_frame && c->first_frame_ms >= times->decided)
         times->first_frame = c->first_frame_ms;
+    if (turn->who == TURN_CALLER && times->decided && c->tts_asked_ms >= times->decided) {
+        times->tts_asked = c->tts_asked_ms;
+        times->tts_answered = c->tts_answered_ms;
+    }
     if (turn->who == TURN_CALLER && c->stt_answered_ms <= times->decided) {
         times->stt_asked = c->stt_asked_ms;
         times->stt_answered = c->stt_answered_ms;
@@ -425,12 +452,69 @@ void conversation_frame(struct conversation *c, uint64_t now_ms, const struct fr
         key(c, (char)frame->bytes[0]);
 }
 
-static void spoken(struct conversation *c, struct errand *errand)
+/* The steps of one sentence; that a voice rests is told once, and not with each sentence. */
+static void tell_steps(struct conversation *c, const struct tts_sentence *sentence)
 {
-    if (errand->r == 0 && playout_ready(&c->playout, errand->number, errand->speak.clip) == 0)
+    for (unsigned i = 0; i < sentence->n_steps; i++) {
+        const struct tts_step *step = &sentence->steps[i];
+
+        if (step->is_rest && c->stepped_from == step->from && c->stepped_to == step->to)
+            continue;
+        c->stepped_from = step->from;
+        c->stepped_to = step->to;
+        journal_step(c->journal, &(struct call_step){ .part = "tts", .from = step->from, .to = step->to, .cause = step->cause,
+                                                      .at_ms = to_unix(c, step->at_ms) });
+    }
+}
+
+static void take_audio(struct conversation *c, struct errand *errand)
+{
+    const struct tts_sentence *sentence = &errand->speak.sentence;
+
+    if (errand->number == c->first_say && !c->tts_asked_ms) {
+        c->tts_asked_ms = sentence->asked_ms;
+        c->tts_answered_ms = sentence->answered_ms;
+    }
+    if (errand->r == 0 && playout_ready(&c->playout, errand->number, sentence->clip) == 0)
         clip_came(c);
     else if (playout_wants(&c->playout, errand->number))
         say_failed(c, errand->number);
+}
+
+/* Its voice broke within: the next one begins it again. Returns: false when nobody wants it, or nobody can. */
+static bool speak_again(struct conversation *c, struct errand *errand)
+{
+    const struct clip *clip = errand->speak.sentence.clip;
+
+    if (!clip || clip->state != CLIP_BROKEN || playout_redo(&c->playout, errand->number) < 0)
+        return false;
+    if (errand_send_again(errand) < 0) {
+        say_failed(c, errand->number);
+        return false;
+    }
+    errand->next = c->out;
+    c->out = errand;
+    return true;
+}
+
+/* Comes twice when there was audio before the end. */
+static void spoken(struct conversation *c, struct errand *errand)
+{
+    if (!errand->speak.is_taken)
+        take_audio(c, errand);
+    errand->speak.is_taken = true;
+    if (!errand->speak.is_over) {
+        errand->next = c->speaking;
+        c->speaking = errand;
+        return;
+    }
+    if (speak_again(c, errand)) {
+        errand->speak.is_taken = false;
+        return;
+    }
+    if (!c->is_over)
+        tell_steps(c, &errand->speak.sentence);
+    errand_drop(c, errand);
 }
 
 /* How long Whisper was waited for, and who took over from it. */
@@ -453,16 +537,18 @@ static void recognised(struct conversation *c, struct errand *errand)
     if (errand->r < 0) {
         session_count(&c->env->counters.n_stt_failed, 1);
         not_recognised(c, errand->number);
-        return;
+    } else {
+        tell(c, &(struct dialogue_event){ .kind = DIALOGUE_TRANSCRIPT, .utterance = errand->number, .text = result->text,
+                                          .confidence = result->confidence, .understood = result->understood });
     }
-    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_TRANSCRIPT, .utterance = errand->number, .text = result->text,
-                                      .confidence = result->confidence, .understood = result->understood });
+    errand_drop(c, errand);
 }
 
 static void kept(struct conversation *c, struct errand *errand)
 {
     tell(c, &(struct dialogue_event){ .kind = DIALOGUE_AUDIO_KEPT, .utterance = errand->number,
                                       .text = errand->r == 0 ? errand->keep.path : "" });
+    errand_drop(c, errand);
 }
 
 static void take_came(struct conversation *c)
@@ -477,8 +563,8 @@ static void take_came(struct conversation *c)
         struct errand *errand = c->came;
 
         c->came = errand->next;
+        errand->next = NULL;
         takers[errand->kind](c, errand);
-        errand_drop(c, errand);
     }
 }
 
@@ -655,6 +741,7 @@ void conversation_settle(struct conversation *c)
     for (struct errand *errand = c->out; errand; errand = errand->next)
         if (errand->kind == ERRAND_RECOGNISE)
             errand_give_up(errand);
+    forget_unwanted(c);
     take_came(c);
 }
 
@@ -668,7 +755,7 @@ bool conversation_is_over(const struct conversation *c, enum call_end *ret_end)
 
 bool conversation_is_at_rest(const struct conversation *c)
 {
-    return !c->out && !c->came && agent_is_at_rest(c->agent);
+    return !c->out && !c->came && !c->speaking && agent_is_at_rest(c->agent);
 }
 
 void conversation_sums(const struct conversation *c, struct conversation_sums *ret_sums)

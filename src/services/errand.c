@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "services/tts.h"
 #include "utils/audio.h"
 #include "utils/log.h"
 
@@ -47,15 +46,6 @@ void errand_pool_free(struct errand_pool *pool)
 }
 
 /* --- engine threads */
-
-static void speak(struct errand *errand, unsigned thread)
-{
-    const struct errand_options *options = &errand->pool->options;
-
-    errand->r = tts_speak(options->tts, thread, options->language, NULL, errand->speak.text, &errand->speak.clip);
-    if (errand->r < 0)
-        log_limited(LOG_WARNING, NULL, "a sentence could not be spoken: %s", strerrordesc_np(-errand->r) ?: "unknown error");
-}
 
 /* All parts as one. Returns: NULL out of memory. */
 static int16_t *decode(const struct errand *errand, size_t *ret_n)
@@ -181,10 +171,33 @@ static void keep(struct errand *errand, unsigned thread)
                        errand->number);
 }
 
+static struct errand *errand_of(struct tts_sentence *sentence)
+{
+    return (struct errand *)((char *)sentence - offsetof(struct errand, speak.sentence));
+}
+
+/* These two: on the http client's thread, too. */
+static void spoken(struct tts_sentence *sentence, bool is_over)
+{
+    struct errand *errand = errand_of(sentence);
+
+    errand->r = sentence->r;
+    errand->speak.is_over = is_over;
+    if (errand->r < 0 && errand->r != -ECANCELED)
+        log_limited(LOG_WARNING, NULL, "a sentence could not be spoken: %s", strerrordesc_np(-errand->r) ?: "unknown error");
+    inbox_post(errand->pool->options.inbox, &errand->home);
+}
+
+static void spoken_out(struct tts_sentence *sentence)
+{
+    struct errand *errand = errand_of(sentence);
+
+    inbox_post(errand->pool->options.inbox, &errand->speak.end);
+}
+
 static void errand_run(struct engine_job *job, unsigned thread)
 {
     static void (*const runs[])(struct errand *errand, unsigned thread) = {
-        [ERRAND_SPEAK] = speak,
         [ERRAND_RECOGNISE] = recognise,
         [ERRAND_KEEP] = keep,
     };
@@ -219,6 +232,14 @@ static void errand_home(struct inbox_item *item)
     errand->on_home(errand);
 }
 
+static void errand_end(struct inbox_item *item)
+{
+    struct errand *errand = (struct errand *)((char *)item - offsetof(struct errand, speak.end));
+
+    errand->speak.is_over = true;
+    errand->on_home(errand);
+}
+
 struct errand *errand_get(struct errand_pool *pool, enum errand_kind kind, unsigned number)
 {
     struct errand *errand = pool->free;
@@ -239,8 +260,16 @@ struct errand *errand_get(struct errand_pool *pool, enum errand_kind kind, unsig
     errand->is_unwanted = false;
     errand->r = 0;
     errand->n_parts = 0;
-    if (kind == ERRAND_SPEAK)
-        errand->speak.clip = NULL;
+    if (kind == ERRAND_SPEAK) {
+        const struct errand_options *options = &pool->options;
+
+        errand->speak.is_over = errand->speak.is_taken = false;
+        errand->speak.end = (struct inbox_item){ .run = errand_end };
+        errand->speak.sentence = (struct tts_sentence){
+            .tts = options->tts, .engine = options->engine, .language = options->language, .text = errand->speak.text,
+            .on_audio = spoken, .on_over = spoken_out,
+        };
+    }
     if (kind == ERRAND_RECOGNISE) {
         errand->recognise.question = NULL;
         errand->recognise.hints = NULL;
@@ -256,7 +285,14 @@ int errand_send(struct errand *errand, void (*on_home)(struct errand *errand), v
     errand->on_home = on_home;
     errand->user = user;
 
-    return engine_submit(errand->pool->options.engine, &errand->job);
+    return errand->kind == ERRAND_SPEAK ? tts_say(&errand->speak.sentence)
+                                        : engine_submit(errand->pool->options.engine, &errand->job);
+}
+
+int errand_send_again(struct errand *errand)
+{
+    errand->speak.is_over = false;
+    return tts_say_again(&errand->speak.sentence);
 }
 
 void errand_give_up(struct errand *errand)
@@ -264,6 +300,8 @@ void errand_give_up(struct errand *errand)
     struct stt_question *question = errand->kind == ERRAND_RECOGNISE ? atomic_load(&errand->recognise.question) : NULL;
 
     atomic_store_explicit(&errand->is_unwanted, true, memory_order_relaxed);
+    if (errand->kind == ERRAND_SPEAK)
+        tts_give_up(&errand->speak.sentence);
     if (question)
         stt_give_up(question);
 }
@@ -271,7 +309,7 @@ void errand_give_up(struct errand *errand)
 void errand_put(struct errand *errand)
 {
     if (errand->kind == ERRAND_SPEAK)
-        clip_unref(steal(&errand->speak.clip));
+        tts_sentence_done(&errand->speak.sentence);
     if (errand->kind == ERRAND_RECOGNISE)
         stt_question_free(errand->recognise.question);
     errand->next = errand->pool->free;

@@ -3,7 +3,8 @@
  * errand.h - what a call has done for it on an engine thread: speaking, recognising, keeping audio
  *
  * Errands come from a pool of the worker. Each goes out once and comes home once, through the inbox; whoever
- * sent it must still be there then.
+ * sent it must still be there then. One that speaks may come home twice: with its audio, and, when that was not all
+ * (is_over), with the end of it.
  */
 
 #include <stdbool.h>
@@ -12,12 +13,11 @@
 #include "services/engine.h"
 #include "services/hearing.h"
 #include "services/stt.h"
+#include "services/tts.h"
 #include "services/utterance.h"
 #include "utils/inbox.h"
 
-struct clip;
 struct errand_pool;
-struct tts;
 
 struct errand_options {
     struct engine *engine;
@@ -48,7 +48,10 @@ struct errand {
     union {
         struct {
             char text[TURN_TEXT_MAX];
-            struct clip *clip; /* result; one reference */
+            struct tts_sentence sentence; /* result: clip, voice, steps... */
+            struct inbox_item end;
+            bool is_over;  /* nothing more comes of it */
+            bool is_taken; /* the sender's: its audio was */
         } speak;
         struct {
             enum answer_kind expect;
@@ -74,6 +77,8 @@ void errand_pool_free(struct errand_pool *pool); /* when all are home */
 struct errand *errand_get(struct errand_pool *pool, enum errand_kind kind, unsigned number);
 /* Errors: -EAGAIN the engines' queue is full; the errand is still the caller's then. */
 int errand_send(struct errand *errand, void (*on_home)(struct errand *errand), void *user);
-/* It is not needed any more: home it comes all the same, but soon. */
+/* One that speaks is over, and its clip broke: the next voice is sent. As errand_send(). */
+int errand_send_again(struct errand *errand);
+/* It is not needed any more: home it comes all the same, but soon. Once or more. */
 void errand_give_up(struct errand *errand);
 void errand_put(struct errand *errand); /* lets go of what it brought */

@@ -149,7 +149,7 @@ void says_failed(struct says *says, unsigned number)
 {
     struct say *say = find(says, number);
 
-    if (say && say->state == SAY_QUEUED)
+    if (say && (say->state == SAY_QUEUED || say->state == SAY_PLAYING)) /* a voice may break within */
         say->state = SAY_FAILED;
 }
 

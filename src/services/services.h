@@ -10,6 +10,7 @@ struct profile;
 struct server;
 struct speech;
 struct stt;
+struct tts;
 struct twilio_security;
 
 struct services {
@@ -18,7 +19,8 @@ struct services {
     const struct profile *profile;
     struct speech *speech;
     struct chat *chat; /* NULL: none is configured */
-    struct stt *stt; /* NULL on the echo line */
+    struct stt *stt; /* these two: NULL on the echo line */
+    struct tts *tts;
     struct twilio_security *security;
     struct server *server; /* its counters */
     uint64_t started_mono_ms;

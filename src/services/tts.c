@@ -1,18 +1,20 @@
 /*
  * tts.c - text to speech, as mu-law clips
  *
- *     recording of the operator -> for each engine in order: cache, then rendering -> nobody
+ *     recording of the operator -> for each voice in order: its cache, then itself -> nobody
  *
- * A recording is played as it was made, only its rate is changed. A rendering is made fit for the
- * telephone: one channel, 8000 Hz, silence at both ends cut to what a sentence needs to stand
- * beside the next, its peak at -3 dBFS.
+ * A sentence is on one thread at a time: an engine thread looks for it (go_on), asks a remote voice and lets it go; the
+ * http client's thread takes what that brings, tells the asker, or sends the sentence to the engine threads again, for
+ * the next voice. What came over the network is written to the cache when it is whole (keep), behind the asker's back.
  *
- * An engine that failed is left alone for REST_MS as long as another one speaks the language, so
- * that a broken command does not make every caller wait for its deadline.
+ * A voice that failed is left alone for REST_MS as long as another one speaks the language, so that a
+ * broken one does not make every caller wait for its deadline. The cache of a voice is asked just before the voice, and
+ * not all caches first: what a worse voice said while the better one was away must not be heard for ever after. So a
+ * call in which a voice fails keeps the next one for a while, and the better one is back with its own sound later.
  */
 #include "services/tts.h"
 
-#include <dirent.h>
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,162 +23,111 @@
 #include "config.h"
 #include "services/tts_cache.h"
 #include "services/tts_engine.h"
-#include "utils/audio.h"
+#include "services/tts_render.h"
 #include "utils/log.h"
-#include "utils/scoped.h"
+#include "utils/text.h"
 
 enum {
-    RATE_HZ = 8000,
-    CLIP_MAX = 180 * RATE_HZ, /* nobody listens for longer */
-    QUIET = 200, /* a sample below this is silence at the ends, -44 dBFS: flite's own is at 150 */
-    LEAD = RATE_HZ * 30 / 1000,
-    TAIL = RATE_HZ * 120 / 1000,
-    PEAK = 23197, /* -3 dBFS */
-    GAIN_MAX = 8, /* what is quieter yet is noise */
+    TEXT_MAX_BYTES = 4 * KIB, /* as it is spoken */
     REST_MS = 30000,
+    LADDER_MS = 2700, /* for all remote voices of a sentence: after 3 s the dialogue gives it up */
+    LEAST_MS = 300,   /* in less nobody answers */
+    PATIENT_MS = 8000,
 };
 
-static const struct tts_engine *const engines[] = { &tts_command, &tts_flite };
+static const struct tts_engine *const engines[] = { &tts_google, &tts_openai, &tts_command, &tts_flite };
+
+struct voice {
+    const struct tts_engine *engine;
+    char *identity;
+    void *remote; /* NULL: it renders, or is not set up */
+    _Atomic uint64_t rest_until_ms, n_spoken, n_cached, n_failed;
+};
 
 struct tts {
     const struct config *config;
     char *recordings;        /* PROMPTS_DIR/<profile>; NULL none */
     struct tts_cache *cache; /* NULL: every sentence is rendered */
-    _Atomic uint64_t rest_until_ms[ELEMENTSOF(engines)];
+    struct voice voices[TTS_VOICES];
+    _Atomic uint64_t n_stepped_down, n_broken, n_unspoken;
 };
 
-static int clip_from(const int16_t *pcm, size_t n, struct clip **ret_clip)
-{
-    if (n > CLIP_MAX)
-        return -EFBIG;
-    struct clip *clip = clip_new(n);
-    if (!clip)
-        return -ENOMEM;
-    ulaw_encode(pcm, clip->ulaw, n);
-    *ret_clip = clip;
-    return 0;
-}
+/* What a sentence needs on its way. */
+struct tts_work {
+    struct tts_attempt *_Atomic attempts[TTS_VOICES]; /* for tts_give_up(): they live as long as the work */
+    unsigned next; /* the voice whose turn it is */
+    uint64_t began_ms;
+    bool is_told;  /* its asker was told of audio */
+    char text[TEXT_MAX_BYTES];
+};
 
-/* A name that can be no path. */
-static bool is_name(const char *name)
+static void keep_clip(const struct tts *tts, const struct tts_key *key, const struct clip *clip)
 {
-    return name[0] && name[0] != '.' && !strchr(name, '/');
-}
+    int r = tts->cache ? tts_cache_put(tts->cache, key, clip) : 0;
 
-/* Releases the wav. */
-static int clip_from_wav(struct wav *wav, size_t (*fit)(int16_t *pcm, size_t n),
-                         struct clip **ret_clip)
-{
-    scoped(free) int16_t *pcm = NULL;
-    size_t n = 0;
-
-    int r = wav_to_mono(wav, RATE_HZ, &pcm, &n);
-    wav_done(wav);
     if (r < 0)
-        return r;
-    return clip_from(pcm, fit ? fit(pcm, n) : n, ret_clip);
+        log_limited(LOG_WARNING, NULL, "rendered speech is not kept: %s", strerror(-r));
 }
 
-/* Cut and level in place. Returns what is left. */
-static size_t fit_for_telephone(int16_t *pcm, size_t n)
+/* --- the voices */
+
+static bool is_usable(const struct tts *tts, size_t i, const char *language)
 {
-    size_t first = 0, last = n;
-    int peak = 0;
+    const struct voice *voice = &tts->voices[i];
 
-    while (first < n && abs(pcm[first]) < QUIET)
-        first++;
-    while (last > first && abs(pcm[last - 1]) < QUIET)
-        last--;
-    if (first == last)
-        return 0;
-    first = first > LEAD ? first - LEAD : 0;
-    last = n - last > TAIL ? last + TAIL : n;
-
-    for (size_t i = first; i < last; i++)
-        peak = abs(pcm[i]) > peak ? abs(pcm[i]) : peak;
-    double gain = (double)PEAK / peak;
-    gain = gain < GAIN_MAX ? gain : GAIN_MAX;
-    for (size_t i = first; i < last; i++)
-        pcm[i - first] = (int16_t)(pcm[i] * gain);
-    return last - first;
+    return (!voice->engine->remote || voice->remote) && voice->engine->can(tts->config, language);
 }
 
-static bool has_recordings(const char *folder)
-{
-    DIR *dir = folder ? opendir(folder) : NULL;
-    bool found = false;
-
-    if (!dir)
-        return false;
-    for (struct dirent *entry; !found && (entry = readdir(dir));) {
-        size_t n = strlen(entry->d_name);
-        found = n > 4 && strcmp(entry->d_name + n - 4, ".wav") == 0;
-    }
-    (void)closedir(dir);
-    return found;
-}
-
-static int play_recording(const struct tts *tts, const char *prompt, struct clip **ret_clip)
-{
-    struct wav wav = { 0 };
-    const char *why;
-    char path[4096];
-
-    if (!tts->recordings || !prompt || !is_name(prompt) ||
-        (size_t)snprintf(path, sizeof(path), "%s/%s.wav", tts->recordings, prompt) >= sizeof(path))
-        return -ENOENT;
-    int r = wav_read(path, &wav, &why);
-    if (r >= 0)
-        r = clip_from_wav(&wav, NULL, ret_clip);
-    else if (r != -ENOENT)
-        (void)log_warning(r, "the recording %s is not played: %s", path, why);
-    return r;
-}
-
-/* Rendering that cannot be heard is a failure: another engine may have more to say. */
-static int render(const struct tts *tts, const struct tts_engine *engine, const struct tts_key *key,
-                  struct clip **ret_clip)
-{
-    scoped(clip_unref) struct clip *clip = NULL;
-    struct wav wav = { 0 };
-
-    int r = engine->render(tts->config, key->language, key->text, &wav);
-    if (r < 0)
-        return r;
-    r = clip_from_wav(&wav, fit_for_telephone, &clip);
-    if (r < 0 || clip->n == 0)
-        return r < 0 ? r : -EIO;
-    int kept = tts->cache ? tts_cache_put(tts->cache, key, clip) : 0;
-    if (kept < 0)
-        log_limited(LOG_WARNING, NULL, "rendered speech is not kept: %s", strerror(-kept));
-    *ret_clip = steal(&clip);
-    return 0;
-}
-
-/* Whether a later engine could speak in its stead. */
+/* Whether no later voice could speak in its stead. */
 static bool is_last(const struct tts *tts, size_t i, const char *language)
 {
     for (i++; i < ELEMENTSOF(engines); i++)
-        if (engines[i]->can(tts->config, language))
+        if (is_usable(tts, i, language))
             return false;
     return true;
 }
 
-int tts_open(const struct config *config, const char *profile, unsigned n_threads,
-             struct tts **ret_tts)
+static bool is_resting(const struct voice *voice)
 {
+    return clock_mono_ms() < atomic_load(&voice->rest_until_ms);
+}
+
+static int voice_open(struct tts *tts, const struct tts_options *options, size_t i)
+{
+    struct voice *voice = &tts->voices[i];
+
+    voice->engine = engines[i];
+    voice->identity = engines[i]->identity(options->config);
+    if (!voice->identity)
+        return -ENOMEM;
+    if (!engines[i]->remote || !options->client || !engines[i]->can(options->config, ""))
+        return 0;
+    int r = engines[i]->remote->open(options, &voice->remote);
+    if (r == 0)
+        log_info("%s speaks", engines[i]->name);
+    return r;
+}
+
+int tts_open(const struct tts_options *options, struct tts **ret_tts)
+{
+    const struct config *config = options->config;
     scoped(tts_close) struct tts *tts = calloc(1, sizeof(*tts));
+    int r = 0;
 
     if (!tts)
         return -ENOMEM;
     tts->config = config;
-    if (config->prompts_dir && profile && is_name(profile) &&
-        asprintf(&tts->recordings, "%s/%s", config->prompts_dir, profile) < 0) {
+    if (config->prompts_dir && options->profile && tts_is_name(options->profile) &&
+        asprintf(&tts->recordings, "%s/%s", config->prompts_dir, options->profile) < 0) {
         tts->recordings = NULL;
         return -ENOMEM;
     }
+    for (size_t i = 0; r == 0 && i < ELEMENTSOF(engines); i++)
+        r = voice_open(tts, options, i);
+    if (r < 0)
+        return r;
     if (config->cache_dir) {
-        int r = tts_cache_open(config->cache_dir, TTS_CACHE_MAX, &tts->cache);
+        r = tts_cache_open(config->cache_dir, TTS_CACHE_MAX, &tts->cache);
         if (r < 0)
             (void)log_warning(r, "rendered speech is not kept: CACHE_DIR %s", config->cache_dir);
         else
@@ -191,6 +142,11 @@ void tts_close(struct tts *tts)
 {
     if (!tts)
         return;
+    for (size_t i = 0; i < ELEMENTSOF(engines); i++) {
+        if (tts->voices[i].remote)
+            engines[i]->remote->close(tts->voices[i].remote);
+        free(tts->voices[i].identity);
+    }
     tts_cache_close(tts->cache);
     free(tts->recordings);
     free(tts);
@@ -199,41 +155,353 @@ void tts_close(struct tts *tts)
 bool tts_can(const struct tts *tts, const char *language)
 {
     for (size_t i = 0; i < ELEMENTSOF(engines); i++)
-        if (engines[i]->can(tts->config, language))
+        if (is_usable(tts, i, language))
             return true;
-    return has_recordings(tts->recordings);
+    return tts_recordings_any(tts->recordings);
 }
 
-/* Returns: 0, -EAGAIN it rests, or why it failed. */
-static int speak_with(struct tts *tts, size_t i, const char *language, const char *text,
-                      struct clip **ret_clip)
+bool tts_can_remotely(const struct tts *tts, const char *language)
 {
-    struct tts_key key = { engines[i]->name, engines[i]->identity(tts->config), language, text };
+    for (size_t i = 0; i < ELEMENTSOF(engines); i++)
+        if (engines[i]->remote && is_usable(tts, i, language))
+            return true;
+    return false;
+}
 
-    if (tts->cache && tts_cache_get(tts->cache, &key, ret_clip) == 0)
-        return 0;
-    if (clock_mono_ms() < atomic_load(&tts->rest_until_ms[i]) && !is_last(tts, i, language))
-        return -EAGAIN;
-    int r = render(tts, engines[i], &key, ret_clip);
+void tts_warm(struct tts *tts)
+{
+    for (size_t i = 0; i < ELEMENTSOF(engines); i++)
+        if (tts->voices[i].remote && !is_resting(&tts->voices[i])) {
+            engines[i]->remote->warm(tts->voices[i].remote);
+            return;
+        }
+}
+
+/* --- a sentence, on engine threads */
+
+static struct tts_sentence *sentence_of(struct engine_job *job)
+{
+    return (struct tts_sentence *)((char *)job - offsetof(struct tts_sentence, job));
+}
+
+static struct tts_key key_of(const struct tts_sentence *sentence, unsigned i)
+{
+    const struct voice *voice = &sentence->tts->voices[i];
+
+    return (struct tts_key){ voice->engine->name, voice->identity, sentence->language, sentence->work->text };
+}
+
+static struct tts_step *add_step(struct tts_sentence *sentence, unsigned i, const char *cause)
+{
+    assert(sentence->n_steps < TTS_VOICES);
+    struct tts_step *step = &sentence->steps[sentence->n_steps++];
+
+    *step = (struct tts_step){ .from = engines[i]->name, .to = "", .at_ms = clock_mono_ms() };
+    (void)snprintf(step->cause, sizeof(step->cause), "%s", cause);
+    return step;
+}
+
+/* Whether the next sentence would fare no better: not so when it was this one, or our own haste. */
+static bool is_to_rest(int r, unsigned status)
+{
+    return !(r == -EAGAIN || r == -ENOMEM || r == -EMSGSIZE || status == 400 || status == 413 || status == 422);
+}
+
+static void failed(struct tts_sentence *sentence, unsigned i, int r, unsigned status, const char *why)
+{
+    struct voice *voice = &sentence->tts->voices[i];
+
+    voice->n_failed++;
+    if (is_to_rest(r, status))
+        atomic_store(&voice->rest_until_ms, clock_mono_ms() + REST_MS);
+    (void)add_step(sentence, i, why);
+    log_limited(LOG_WARNING, NULL, "%s does not speak: %s", engines[i]->name, why);
+}
+
+/* When a remote voice has to be heard. 0: there is no time for it. */
+static unsigned timeout_of(const struct tts_sentence *sentence, unsigned i)
+{
+    uint64_t spent_ms = clock_mono_ms() - sentence->work->began_ms, timeout_ms = sentence->tts->config->tts_timeout_ms;
+    uint64_t left_ms = spent_ms < LADDER_MS ? LADDER_MS - spent_ms : 0;
+    bool last = is_last(sentence->tts, i, sentence->language);
+
+    if (sentence->is_patient)
+        return PATIENT_MS;
+    if (last)
+        return (unsigned)(left_ms > LEAST_MS ? left_ms : LEAST_MS);
+    timeout_ms = left_ms < timeout_ms ? left_ms : timeout_ms;
+    return timeout_ms < LEAST_MS ? 0 : (unsigned)timeout_ms;
+}
+
+static void on_audio(struct tts_attempt *attempt);
+static void on_end(struct tts_attempt *attempt);
+
+/* Returns: -EINPROGRESS it can be asked; or why not. */
+static int prepare(struct tts_sentence *sentence, unsigned i)
+{
+    struct tts_order order = { sentence->language, sentence->work->text, timeout_of(sentence, i) };
+    struct tts_attempt *attempt = NULL;
+
+    int r = order.timeout_ms ? engines[i]->remote->attempt_new(sentence->tts->voices[i].remote, &order, &attempt) : -EAGAIN;
     if (r < 0)
-        atomic_store(&tts->rest_until_ms[i], clock_mono_ms() + REST_MS);
+        return r;
+    attempt->on_audio = on_audio;
+    attempt->on_end = on_end;
+    attempt->user = sentence;
+    atomic_store(&sentence->work->attempts[i], attempt); /* pairs with tts_give_up() */
+    return sentence->is_unwanted ? -ECANCELED : -EINPROGRESS;
+}
+
+static const char *why_of(int r)
+{
+    return r == -EAGAIN ? "there is no time for it" : r == -EMSGSIZE ? "the text is too long" : strerrordesc_np(-r) ?: "unknown error";
+}
+
+/* Returns: 0 and a clip; -EINPROGRESS it can be asked; or why not. */
+static int try_voice(struct tts_sentence *sentence, unsigned i)
+{
+    struct tts *tts = sentence->tts;
+    struct voice *voice = &tts->voices[i];
+    struct tts_key key = key_of(sentence, i);
+
+    if (!is_usable(tts, i, sentence->language))
+        return -EOPNOTSUPP;
+    if (tts->cache && tts_cache_get(tts->cache, &key, &sentence->clip) == 0) {
+        voice->n_cached++;
+        return 0;
+    }
+    if (is_resting(voice) && !is_last(tts, i, sentence->language)) {
+        add_step(sentence, i, "it failed a moment ago")->is_rest = true;
+        return -EIO;
+    }
+    int r = engines[i]->remote ? prepare(sentence, i)
+                               : tts_render(engines[i], tts->config, key.language, key.text, &sentence->clip);
+    if (r == 0) {
+        voice->n_spoken++;
+        keep_clip(tts, &key, sentence->clip);
+    } else if (r != -EINPROGRESS && r != -ECANCELED) {
+        failed(sentence, i, r, 0, why_of(r));
+    }
     return r;
 }
 
-int tts_speak(struct tts *tts, unsigned thread, const char *language, const char *prompt,
-              const char *text, struct clip **ret_clip)
+static int begin(struct tts_sentence *sentence)
 {
-    int r = play_recording(tts, prompt, ret_clip);
+    struct tts_work *work = calloc(1, sizeof(*work));
 
-    if (r == 0)
-        return 0;
-    r = -EOPNOTSUPP;
-    for (size_t i = 0; i < ELEMENTSOF(engines); i++) {
-        if (!engines[i]->can(tts->config, language))
-            continue;
-        r = speak_with(tts, i, language, text, ret_clip);
-        if (r == 0)
-            return 0;
+    if (!work)
+        return -ENOMEM;
+    work->began_ms = clock_mono_ms();
+    (void)text_set(work->text, sizeof(work->text), sentence->text);
+    atomic_store(&sentence->work, work);
+    return 0;
+}
+
+/* From the voice whose turn it is on. Returns: as try_voice(). */
+static int try_voices(struct tts_sentence *sentence)
+{
+    struct tts_work *work = sentence->work;
+    int r = -EOPNOTSUPP;
+
+    for (; work->next < ELEMENTSOF(engines); work->next++) {
+        int tried = sentence->is_unwanted ? -ECANCELED : try_voice(sentence, work->next);
+        if (tried == 0)
+            sentence->voice = engines[work->next]->name;
+        if (tried == 0 || tried == -EINPROGRESS || tried == -ECANCELED)
+            return tried;
+        r = tried == -EOPNOTSUPP ? r : tried;
     }
-    return r == -EOPNOTSUPP || r == -ETIMEDOUT ? r : -EIO;
+    return r == -EOPNOTSUPP && !sentence->n_steps ? r : r == -ETIMEDOUT ? r : -EIO;
+}
+
+static void go_on(struct engine_job *job, unsigned thread)
+{
+    struct tts_sentence *sentence = sentence_of(job);
+
+    sentence->r = sentence->work ? 0 : begin(sentence);
+    if (sentence->r == 0 && tts_recording(sentence->tts->recordings, sentence->prompt, &sentence->clip) == 0)
+        sentence->voice = "recording";
+    else if (sentence->r == 0)
+        sentence->r = try_voices(sentence);
+}
+
+/* --- its ends */
+
+static void name_steps(struct tts_sentence *sentence)
+{
+    for (unsigned i = 0; i < sentence->n_steps; i++)
+        sentence->steps[i].to = i + 1 < sentence->n_steps ? sentence->steps[i + 1].from : sentence->clip ? sentence->voice : "";
+}
+
+/* The asker is told, and of the end, too, if nothing comes after it: then the sentence is his again. */
+static void tell(struct tts_sentence *sentence, bool is_over)
+{
+    struct tts *tts = sentence->tts;
+
+    tts->n_stepped_down += sentence->r == 0 && sentence->n_steps;
+    tts->n_unspoken += sentence->r < 0 && sentence->r != -ECANCELED;
+    name_steps(sentence);
+    if (sentence->work)
+        sentence->work->is_told = true;
+    sentence->on_audio(sentence, is_over);
+}
+
+static void gone_on(struct engine_job *job)
+{
+    struct tts_sentence *sentence = sentence_of(job);
+
+    if (sentence->r == -EINPROGRESS)
+        engines[sentence->work->next]->remote->start(sentence->work->attempts[sentence->work->next]);
+    else
+        tell(sentence, true);
+}
+
+static int send(struct tts_sentence *sentence)
+{
+    sentence->job = (struct engine_job){ .run = go_on, .done = gone_on };
+    return engine_submit(sentence->engine, &sentence->job);
+}
+
+static void keep(struct engine_job *job, unsigned thread)
+{
+    struct tts_sentence *sentence = sentence_of(job);
+    struct tts_key key = key_of(sentence, sentence->work->next);
+
+    keep_clip(sentence->tts, &key, sentence->clip);
+}
+
+static void kept(struct engine_job *job)
+{
+    struct tts_sentence *sentence = sentence_of(job);
+
+    sentence->on_over(sentence);
+}
+
+/* --- on the http client's thread */
+
+static void note_wait(struct tts_sentence *sentence, const struct tts_attempt *attempt)
+{
+    if (!sentence->asked_ms)
+        sentence->asked_ms = attempt->call.asked_ms;
+    sentence->answered_ms = attempt->audio_ms ? attempt->audio_ms : attempt->call.done_ms;
+}
+
+static void on_audio(struct tts_attempt *attempt)
+{
+    struct tts_sentence *sentence = attempt->user;
+
+    note_wait(sentence, attempt);
+    sentence->r = 0;
+    sentence->clip = steal(&attempt->clip);
+    sentence->voice = engines[sentence->work->next]->name;
+    sentence->tts->voices[sentence->work->next].n_spoken++;
+    tell(sentence, false);
+}
+
+/* The asker has its audio. */
+static void over(struct tts_sentence *sentence, const struct tts_attempt *attempt)
+{
+    if (attempt->r == 0 && sentence->tts->cache) {
+        sentence->job = (struct engine_job){ .run = keep, .done = kept };
+        if (engine_submit(sentence->engine, &sentence->job) == 0)
+            return;
+    }
+    if (attempt->r < 0 && attempt->r != -ECANCELED) {
+        sentence->tts->n_broken++;
+        failed(sentence, sentence->work->next, attempt->r, attempt->call.status, attempt->why);
+    }
+    sentence->on_over(sentence);
+}
+
+static void on_end(struct tts_attempt *attempt)
+{
+    struct tts_sentence *sentence = attempt->user;
+
+    if (sentence->work->is_told) {
+        over(sentence, attempt);
+        return;
+    }
+    note_wait(sentence, attempt);
+    sentence->r = attempt->r;
+    if (attempt->r != -ECANCELED) {
+        failed(sentence, sentence->work->next++, attempt->r, attempt->call.status, attempt->why);
+        sentence->r = send(sentence);
+        if (sentence->r == 0)
+            return;
+    }
+    tell(sentence, true);
+}
+
+/* --- for the asker */
+
+int tts_say(struct tts_sentence *sentence)
+{
+    return send(sentence);
+}
+
+int tts_say_again(struct tts_sentence *sentence)
+{
+    struct tts_work *work = sentence->work;
+
+    clip_unref(steal(&sentence->clip));
+    work->next++;
+    work->is_told = false;
+    work->began_ms = clock_mono_ms();
+    return send(sentence);
+}
+
+void tts_give_up(struct tts_sentence *sentence)
+{
+    if (atomic_exchange(&sentence->is_unwanted, true))
+        return;
+    struct tts_work *work = atomic_load(&sentence->work);
+    for (size_t i = 0; work && i < ELEMENTSOF(work->attempts); i++) {
+        struct tts_attempt *attempt = atomic_load(&work->attempts[i]);
+        if (attempt)
+            http_abort(&attempt->call);
+    }
+}
+
+void tts_sentence_done(struct tts_sentence *sentence)
+{
+    struct tts_work *work = sentence->work;
+
+    clip_unref(steal(&sentence->clip));
+    for (size_t i = 0; work && i < ELEMENTSOF(work->attempts); i++)
+        if (work->attempts[i])
+            engines[i]->remote->release(work->attempts[i]);
+    free(work);
+    sentence->work = NULL;
+}
+
+void tts_stats(struct tts *tts, struct tts_stats *ret_stats)
+{
+    size_t n = 0;
+
+    *ret_stats = (struct tts_stats){
+        .n_stepped_down = tts->n_stepped_down, .n_broken = tts->n_broken, .n_unspoken = tts->n_unspoken
+    };
+    for (size_t i = 0; i < ELEMENTSOF(engines); i++) {
+        struct voice *voice = &tts->voices[i];
+        struct tts_voice_stats *stats = &ret_stats->voices[n];
+        struct http_provider_stats http = { 0 };
+
+        if (engines[i]->remote ? !voice->remote : !engines[i]->can(tts->config, "en"))
+            continue;
+        n++;
+        if (voice->remote)
+            engines[i]->remote->stats(voice->remote, &http);
+        *stats = (struct tts_voice_stats){
+            .name = engines[i]->name,
+            .n_spoken = voice->n_spoken,
+            .n_cached = voice->n_cached,
+            .n_failed = voice->n_failed,
+            .n_asked = http.n_calls,
+            .n_retries = http.n_retries,
+            .n_refused = http.n_refused,
+            .n_connections = http.n_connections,
+            .is_tripped = http.is_open,
+            .is_resting = is_resting(voice),
+        };
+    }
 }

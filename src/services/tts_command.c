@@ -24,9 +24,9 @@ static bool command_can(const struct config *config, const char *language)
     return config->tts_command != NULL;
 }
 
-static const char *command_identity(const struct config *config)
+static char *command_identity(const struct config *config)
 {
-    return config->tts_command;
+    return strdup(config->tts_command ? config->tts_command : "");
 }
 
 static int command_render(const struct config *config, const char *language, const char *text,
@@ -58,4 +58,4 @@ static int command_render(const struct config *config, const char *language, con
     return r;
 }
 
-const struct tts_engine tts_command = { "command", command_can, command_identity, command_render };
+const struct tts_engine tts_command = { "command", command_can, command_identity, command_render, NULL };

@@ -55,9 +55,9 @@ static size_t voice_index(const struct config *config)
     return 0;
 }
 
-static const char *flite_identity(const struct config *config)
+static char *flite_identity(const struct config *config)
 {
-    return voices[voice_index(config)].identity;
+    return strdup(voices[voice_index(config)].identity);
 }
 
 static bool flite_can(const struct config *config, const char *language)
@@ -126,4 +126,4 @@ static int flite_render(const struct config *config, const char *language, const
     return pcm ? 0 : -ENOMEM;
 }
 
-const struct tts_engine tts_flite = { "flite", flite_can, flite_identity, flite_render };
+const struct tts_engine tts_flite = { "flite", flite_can, flite_identity, flite_render, NULL };

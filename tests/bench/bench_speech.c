@@ -18,8 +18,8 @@
 
 #include "bench.h"
 #include "config.h"
+#include "services/speak.h"
 #include "services/stt_pocketsphinx.h"
-#include "services/tts.h"
 #include "services/vad.h"
 #include "speech_sets.h"
 
@@ -366,22 +366,23 @@ static void bench_voice(struct stt_pocketsphinx *ear, const char *voice)
     double spoken_s = 0, cpu_s = 0;
 
     config.tts_voice = voice;
-    if (tts_open(&config, NULL, 1, &tts) < 0)
+    if (tts_open(&(struct tts_options){ .config = &config, .profile = NULL }, &tts) < 0)
         return;
     for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
         scoped(clip_unref) struct clip *clip = NULL;
         scoped(free) int16_t *pcm = NULL;
         struct result ignored = { 0 };
         struct stt_result heard;
-        size_t n;
+        size_t n, n_samples = 0;
         double from = bench_cpu_ns();
-        if (tts_speak(tts, 0, "en", NULL, lines[i].text, &clip) < 0 ||
-            !(pcm = malloc(clip->n * sizeof(*pcm))))
+        if (speak_now(tts, "en", NULL, lines[i].text, &clip) == 0)
+            n_samples = clip->n;
+        if (!n_samples || !(pcm = malloc(n_samples * sizeof(*pcm))))
             continue;
         cpu_s += (bench_cpu_ns() - from) / 1e9;
-        spoken_s += (double)clip->n / SECOND;
-        ulaw_decode(clip->ulaw, pcm, clip->n);
-        hear(ear, lines[i].expect, pcm, clip->n, &ignored, &heard);
+        spoken_s += (double)n_samples / SECOND;
+        ulaw_decode(clip->ulaw, pcm, n_samples);
+        hear(ear, lines[i].expect, pcm, n_samples, &ignored, &heard);
         n_errors += word_errors(lines[i].said, heard.text, &n);
         n_words += n;
     }

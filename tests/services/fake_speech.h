@@ -20,15 +20,47 @@ bool tts_can(const struct tts *tts, const char *language)
     return true;
 }
 
-int tts_speak(struct tts *tts, unsigned thread, const char *language, const char *prompt, const char *text,
-              struct clip **ret_clip)
+bool tts_can_remotely(const struct tts *tts, const char *language)
 {
-    size_t n = strlen(text) * CLIP_MS_PER_CHARACTER * 8;
+    return false;
+}
 
-    if (is_mute)
-        return -EIO;
-    *ret_clip = clip_new(n);
-    return 0;
+static void fake_render(struct engine_job *job, unsigned thread)
+{
+    struct tts_sentence *sentence = (struct tts_sentence *)((char *)job - offsetof(struct tts_sentence, job));
+
+    sentence->r = sentence->is_unwanted ? -ECANCELED : is_mute ? -EIO : 0;
+    if (sentence->r == 0)
+        sentence->clip = clip_new(strlen(sentence->text) * CLIP_MS_PER_CHARACTER * 8);
+}
+
+static void fake_rendered(struct engine_job *job)
+{
+    struct tts_sentence *sentence = (struct tts_sentence *)((char *)job - offsetof(struct tts_sentence, job));
+
+    sentence->on_audio(sentence, true);
+}
+
+int tts_say(struct tts_sentence *sentence)
+{
+    sentence->job = (struct engine_job){ .run = fake_render, .done = fake_rendered };
+    return engine_submit(sentence->engine, &sentence->job);
+}
+
+int tts_say_again(struct tts_sentence *sentence)
+{
+    clip_unref(steal(&sentence->clip));
+    return tts_say(sentence);
+}
+
+void tts_give_up(struct tts_sentence *sentence)
+{
+    sentence->is_unwanted = true;
+}
+
+void tts_sentence_done(struct tts_sentence *sentence)
+{
+    clip_unref(steal(&sentence->clip));
 }
 
 static _Atomic bool is_deaf;       /* the ears fail */

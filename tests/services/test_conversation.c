@@ -272,7 +272,7 @@ static struct clip **render_prompts(void)
 
     for (size_t i = 0; clips && i < profile->n_prompts; i++)
         if (profile->prompts[i].fixed)
-            (void)tts_speak(NULL, 0, "en", NULL, profile->prompts[i].text, &clips[i]);
+            clips[i] = clip_new(strlen(profile->prompts[i].text) * CLIP_MS_PER_CHARACTER * 8);
     return clips;
 }
 

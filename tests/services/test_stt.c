@@ -11,8 +11,8 @@
 
 #include "config.h"
 #include "scratch.h"
+#include "services/speak.h"
 #include "services/stt_pocketsphinx.h"
-#include "services/tts.h"
 #include "speech_sets.h"
 #include "tap.h"
 
@@ -177,13 +177,13 @@ static void test_round_trip(struct stt *stt)
 {
     scoped(tts_close) struct tts *tts = NULL;
 
-    if (!ok(tts_open(&installed, "p", 1, &tts) == 0, "a voice to listen to"))
+    if (!ok(tts_open(&(struct tts_options){ .config = &installed, .profile = "p" }, &tts) == 0, "a voice to listen to"))
         return;
     for (size_t i = 0; i < ELEMENTSOF(synthetic); i++) {
         scoped(clip_unref) struct clip *clip = NULL;
         scoped(free) int16_t *pcm = NULL;
         struct stt_result result = { .text = "" };
-        if (tts_speak(tts, 0, "en", NULL, synthetic[i].said, &clip) == 0 &&
+        if (speak_now(tts, "en", NULL, synthetic[i].said, &clip) == 0 &&
             (pcm = malloc(clip->n * sizeof(*pcm)))) {
             ulaw_decode(clip->ulaw, pcm, clip->n);
             (void)hear(stt, synthetic[i].expect, pcm, clip->n, &result);

@@ -2,7 +2,6 @@
  * test_tts.c - recordings before the command before flite; each fit for the telephone, each
  * rendered once
  */
-#include "services/tts.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,6 +10,7 @@
 
 #include "config.h"
 #include "scratch.h"
+#include "services/speak.h"
 #include "tap.h"
 #include "utils/audio.h"
 
@@ -40,7 +40,7 @@ static struct heard speak(struct tts *tts, const char *language, const char *pro
                           const char *text)
 {
     scoped(clip_unref) struct clip *clip = NULL;
-    struct heard heard = { .r = tts_speak(tts, 0, language, prompt, text, &clip) };
+    struct heard heard = { .r = speak_now(tts, language, prompt, text, &clip) };
 
     if (heard.r < 0)
         return heard;
@@ -101,7 +101,7 @@ static void test_flite(void)
         struct config config = { .tts_voice = voices[v] };
         scoped(tts_close) struct tts *tts = NULL;
 
-        if (!ok(tts_open(&config, "receptionist-en", 1, &tts) == 0, "opened with voice %s",
+        if (!ok(tts_open(&(struct tts_options){ .config = &config, .profile = "receptionist-en" }, &tts) == 0, "opened with voice %s",
                 voices[v] ? voices[v] : "unset"))
             continue;
         for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
@@ -132,7 +132,7 @@ static void test_languages(void)
                   other = { .tts_voice = "rms", .tts_command = "false" };
     scoped(tts_close) struct tts *flite = NULL, *command = NULL;
 
-    if (tts_open(&plain, "p", 1, &flite) < 0 || tts_open(&other, "p", 1, &command) < 0)
+    if (tts_open(&(struct tts_options){ .config = &plain, .profile = "p" }, &flite) < 0 || tts_open(&(struct tts_options){ .config = &other, .profile = "p" }, &command) < 0)
         return;
     for (size_t i = 0; i < ELEMENTSOF(languages); i++) {
         ok(tts_can(flite, languages[i].language) == languages[i].with_flite, "flite and '%s'",
@@ -156,7 +156,7 @@ static void test_command(void)
                    "cd %s; echo run >>runs; cat >text; echo "
                    "$AGENTLOCATOR_LANGUAGE,$AGENTLOCATOR_VOICE >told; cat tone.wav",
                    scratch());
-    if (!ok(tts_open(&config, "p", 1, &tts) == 0, "opened with a command"))
+    if (!ok(tts_open(&(struct tts_options){ .config = &config, .profile = "p" }, &tts) == 0, "opened with a command"))
         return;
     struct heard first = speak(tts, "he", NULL, "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d");
     ok(first.r == 0 && fabs(first.seconds - 1) < 0.01, "the command speaks Hebrew");
@@ -196,7 +196,7 @@ static void test_failures(void)
         (void)unlink(scratch_file("runs"));
         (void)snprintf(command, sizeof(command), "cd %s; echo run >>runs; %s", scratch(),
                        failures[i].command);
-        if (tts_open(&config, "p", 1, &tts) < 0)
+        if (tts_open(&(struct tts_options){ .config = &config, .profile = "p" }, &tts) < 0)
             continue;
         ok(speak(tts, "en", NULL, "hello").r == 0, "a command that %s: flite speaks instead",
            failures[i].what);
@@ -235,7 +235,7 @@ static void test_recordings(void)
         (void)fputs("RIFFnonsense", damaged);
         (void)fclose(damaged);
     }
-    if (tts_open(&config, "mine", 1, &tts) < 0)
+    if (tts_open(&(struct tts_options){ .config = &config, .profile = "mine" }, &tts) < 0)
         return;
     for (size_t i = 0; i < ELEMENTSOF(prompts); i++) {
         struct heard heard = speak(tts, "en", prompts[i].prompt, "good bye");
@@ -257,7 +257,7 @@ static void *speak_often(void *user)
 
     for (size_t i = 0; i < ELEMENTSOF(said); i++) {
         struct clip *clip = NULL;
-        n_good += tts_speak(user, 0, "en", NULL, said[i], &clip) == 0 && clip->n > 1000;
+        n_good += speak_now(user, "en", NULL, said[i], &clip) == 0 && clip->n > 1000;
         clip_unref(clip);
     }
     return (void *)n_good;
@@ -272,7 +272,7 @@ static void test_threads(void)
     pthread_t threads[N_THREADS];
     intptr_t n_good = 0;
 
-    if (tts_open(&config, "p", N_THREADS, &tts) < 0)
+    if (tts_open(&(struct tts_options){ .config = &config, .profile = "p" }, &tts) < 0)
         return;
     for (int i = 0; i < N_THREADS; i++)
         if (pthread_create(&threads[i], NULL, speak_often, tts) != 0)
