@@ -1,82 +1,48 @@
 /*
- * circuit.c - one call of the exchange
+ * circuit.c - one call of the exchange: its stages and its stream
  *
- *   waiting -> webhook -> stream due -> handshake -> talking -> closing
+ *   waiting -> webhook -> verb due -> stream due -> handshake -> talking -> closing
+ *                 ^          |  ^____________________________________________|
+ *                 |          |-> action due (a callback of its own before it) -.
+ *                 '------------------------------------------------------------'
  *           -> status due -> status -> over
  *
  * with at most one connection at a time. A stage is left by what comes over that
  * connection or by its deadline; the stages that open a connection are begun from
  * circuit_run() only, never from inside a callback of the connection before.
- * Whatever goes wrong goes through conclude(), which leads to the status callback
- * if the webhook had been answered, as with Twilio.
+ *
+ * The verbs of a document are executed one behind the other (circuit_verbs.c); a verb's
+ * action brings the next document. A stream that ends or cannot be opened is a verb that
+ * is over. The call ends behind the last verb, or when something goes wrong, and leads to
+ * the status callback if the webhook had been answered, as with Twilio.
  */
-#include "caller/circuit.h"
+#include "caller/circuit_state.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
-#include <time.h>
 
-#include "caller/answer.h"
-#include "caller/frames.h"
-#include "caller/twiml.h"
 #include "services/twilio_security.h"
 #include "utils/base64.h"
 #include "utils/clock.h"
-#include "utils/form.h"
 
 enum {
-    ANSWER_US = 15 * 1000000, /* Twilio's ceiling for any request of a call */
     HANDSHAKE_US = 10 * 1000000,
     CLOSE_US = 5 * 1000000,
-    PARAMETERS_MAX = 16,
-};
-
-enum stage {
-    STAGE_WAITING,
-    STAGE_WEBHOOK,
-    STAGE_STREAM_DUE,
-    STAGE_HANDSHAKE,
-    STAGE_TALKING,
-    STAGE_CLOSING,
-    STAGE_STATUS_DUE,
-    STAGE_STATUS,
-    STAGE_OVER
-};
-
-struct circuit {
-    struct circuit_shared *shared;
-    struct exchange_result *result;
-    unsigned number;
-    enum stage stage;
-    uint64_t deadline_us; /* of the stage */
-    uint64_t began_us;
-    struct wire *wire;
-    struct wire_address stream_address; /* when it is not the webhook's */
-    char *request;                      /* to be sent when the wire is open */
-    size_t n_request;
-    struct twiml twiml;
-    int stream; /* its node */
-    char key[WS_KEY_LEN + 1];
-    struct frames frames;
-    struct caller_parameter parameters[PARAMETERS_MAX];
-    struct caller *caller;
-    enum exchange_outcome ending; /* while closing: who began to */
-    bool close_sent, close_came;
 };
 
 /* --- telling */
 
-static void say(struct circuit *circuit, const char *what, const char *detail)
+void circuit_say(struct circuit *circuit, const char *what, const char *detail)
 {
     struct circuit_shared *shared = circuit->shared;
 
     shared->ops->on_stage(shared->user, circuit->number, clock_mono_us(), what, detail);
 }
 
-static void report(void *user, enum breach breach, const char *detail)
+void circuit_report(void *user, enum breach breach, const char *detail)
 {
     struct circuit *circuit = user;
     struct circuit_shared *shared = circuit->shared;
@@ -85,7 +51,7 @@ static void report(void *user, enum breach breach, const char *detail)
     shared->ops->on_breach(shared->user, circuit->number, clock_mono_us(), breach, detail);
 }
 
-static void random_hex(char *out, size_t n)
+void circuit_random_hex(char *out, size_t n)
 {
     uint8_t bytes[16];
 
@@ -98,18 +64,18 @@ static void random_hex(char *out, size_t n)
 static void make_sid(char out[EXCHANGE_SID_LEN + 1], const char *prefix)
 {
     memcpy(out, prefix, 2);
-    random_hex(out + 2, EXCHANGE_SID_LEN - 2);
+    circuit_random_hex(out + 2, EXCHANGE_SID_LEN - 2);
 }
 
 /* --- stages */
 
-static void enter(struct circuit *circuit, enum stage stage, uint64_t within_us)
+void circuit_enter(struct circuit *circuit, enum stage stage, uint64_t within_us)
 {
     circuit->stage = stage;
     circuit->deadline_us = clock_mono_us() + within_us;
 }
 
-static void drop_wire(struct circuit *circuit)
+void circuit_drop_wire(struct circuit *circuit)
 {
     wire_free(circuit->wire);
     circuit->wire = NULL;
@@ -117,35 +83,30 @@ static void drop_wire(struct circuit *circuit)
     circuit->request = NULL;
 }
 
-static void finish(struct circuit *circuit)
+void circuit_finish(struct circuit *circuit)
 {
-    drop_wire(circuit);
+    circuit_drop_wire(circuit);
     circuit->stage = STAGE_OVER;
     circuit->deadline_us = UINT64_MAX;
 }
 
-/* The call is over, however: take stock. */
-static void conclude(struct circuit *circuit, enum exchange_outcome outcome)
+void circuit_conclude(struct circuit *circuit, enum exchange_outcome outcome)
 {
     struct exchange_result *result = circuit->result;
 
-    drop_wire(circuit);
-    result->outcome = outcome;
-    result->ended_us = clock_mono_us();
-    if (circuit->caller) {
-        result->counts = *caller_counts(circuit->caller);
-        result->echo = *caller_echo(circuit->caller);
-    }
-    say(circuit, "ended", exchange_outcome_name(outcome, NULL));
+    circuit_drop_wire(circuit);
+    if (result->outcome == OUTCOME_PENDING)
+        result->outcome = outcome;
+    circuit_say(circuit, "ended", exchange_outcome_name(result->outcome, NULL));
     if (result->webhook_status / 100 == 2)
-        enter(circuit, STAGE_STATUS_DUE, 0);
+        circuit_enter(circuit, STAGE_STATUS_DUE, 0);
     else
-        finish(circuit);
+        circuit_finish(circuit);
 }
 
 /* --- requests */
 
-static void send_request(struct wire *wire, void *user)
+void circuit_send_request(struct wire *wire, void *user)
 {
     struct circuit *circuit = user;
     uint8_t *out = wire_reserve(wire, circuit->n_request);
@@ -156,8 +117,7 @@ static void send_request(struct wire *wire, void *user)
     wire_commit(wire, circuit->n_request);
 }
 
-/* Open a wire for circuit->request. Without one the stage's deadline is at once. */
-static void start_request(struct circuit *circuit, const struct wire_address *address,
+void circuit_start_request(struct circuit *circuit, const struct wire_address *address,
                           const struct wire_ops *ops)
 {
     int r = circuit->request
@@ -165,13 +125,12 @@ static void start_request(struct circuit *circuit, const struct wire_address *ad
                 : -ENOMEM;
 
     if (r < 0) {
-        say(circuit, "error", strerror(-r));
+        circuit_say(circuit, "error", strerror(-r));
         circuit->deadline_us = 0;
     }
 }
 
-/* The first lines of a request; url is what is signed, body the form or NULL. */
-static void write_head(FILE *out, const struct circuit *circuit, const char *method,
+void circuit_write_head(FILE *out, const struct circuit *circuit, const char *method,
                        const char *target, const char *host, const char *url, const char *body,
                        size_t n_body)
 {
@@ -184,54 +143,7 @@ static void write_head(FILE *out, const struct circuit *circuit, const char *met
         fprintf(out, "%s: %s\r\n", body ? "X-Twilio-Signature" : "x-twilio-signature", signature);
 }
 
-struct pair {
-    const char *name, *value;
-};
-
-static char *make_form(const struct pair *pairs, size_t n_pairs, size_t *ret_n)
-{
-    char *body = NULL;
-    FILE *out = open_memstream(&body, ret_n);
-
-    if (!out)
-        return NULL;
-    for (size_t i = 0; i < n_pairs; i++)
-        form_write(out, pairs[i].name, pairs[i].value);
-    fclose(out);
-    return body;
-}
-
-/* POST a signed form to the webhook's host. */
-static void post(struct circuit *circuit, const struct url *url, const char *signed_url,
-                 const struct wire_ops *ops, const struct pair *pairs, size_t n_pairs)
-{
-    size_t n_body = 0;
-    scoped(free) char *body = make_form(pairs, n_pairs, &n_body);
-    FILE *out = open_memstream(&circuit->request, &circuit->n_request);
-    char idempotency[33];
-
-    if (out) {
-        random_hex(idempotency, sizeof(idempotency) - 1);
-        write_head(out, circuit, "POST", url->target, circuit->shared->host, signed_url, body,
-                   n_body);
-        fprintf(
-            out,
-            "Accept: */*\r\nContent-Type: application/x-www-form-urlencoded; charset=UTF-8\r\n"
-            "I-Twilio-Idempotency-Token: %s\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
-            idempotency, n_body);
-        fwrite(body, 1, n_body, out);
-        fclose(out);
-    }
-    start_request(circuit, &circuit->shared->address, ops);
-}
-
-/*
- * One response, whole.
- *
- * Returns: 1 and *ret_answer; 0 more is needed, or nothing will come and on_end follows;
- *          -EBADMSG after reporting it as `broken`. *ret_n is how many bytes were taken.
- */
-static int take_response(struct circuit *circuit, const uint8_t *bytes, size_t n, bool eof,
+int circuit_take_response(struct circuit *circuit, const uint8_t *bytes, size_t n, bool eof,
                          enum breach broken, struct answer *ret_answer, size_t *ret_n)
 {
     const char *why;
@@ -241,152 +153,33 @@ static int take_response(struct circuit *circuit, const uint8_t *bytes, size_t n
         return 0;
     long r = answer_parse((const char *)bytes, n, eof, ret_answer, &why);
     if (r < 0) {
-        report(circuit, broken, why);
+        circuit_report(circuit, broken, why);
         return -EBADMSG;
     }
     *ret_n = (size_t)r;
     return r > 0;
 }
 
-static void no_connection(struct wire *wire, void *user, int error, const char *why)
-{
-    struct circuit *circuit = user;
-
-    say(circuit, "error", why);
-    conclude(circuit, OUTCOME_NO_CONNECTION);
-}
-
-/* --- the webhook and its TwiML */
-
-/* The verbs beside or after <Connect>: what Twilio would do with the call. */
-static void say_verbs(struct circuit *circuit, const char *what, int from)
-{
-    const struct twiml *twiml = &circuit->twiml;
-
-    for (size_t i = (size_t)from; i < twiml->n_nodes; i++) {
-        char detail[200];
-        if (twiml->nodes[i].parent != 0)
-            continue;
-        (void)snprintf(detail, sizeof(detail), "<%.40s> %.120s", twiml->nodes[i].name,
-                       twiml->nodes[i].text);
-        say(circuit, what, detail);
-    }
-}
-
-static void execute_twiml(struct circuit *circuit)
-{
-    const struct twiml *twiml = &circuit->twiml;
-    int connect = twiml_find(twiml, "Connect", 0, 0);
-
-    circuit->stream = connect < 0 ? -1 : twiml_find(twiml, "Stream", connect, connect);
-    if (circuit->stream >= 0) {
-        enter(circuit, STAGE_STREAM_DUE, 0);
-        return;
-    }
-    say_verbs(circuit, "twiml", 0);
-    conclude(circuit,
-             twiml_find(twiml, "Reject", 0, 0) >= 0 ? OUTCOME_REJECTED : OUTCOME_NO_STREAM);
-}
-
-static bool is_twiml_type(const char *type)
-{
-    static const char *const types[] = { "text/xml", "application/xml", "text/html" };
-    size_t n = type ? strcspn(type, "; \t") : 0;
-
-    for (size_t i = 0; i < ELEMENTSOF(types); i++)
-        if (n == strlen(types[i]) && strncasecmp(type, types[i], n) == 0)
-            return true;
-    return false;
-}
-
-static void take_twiml(struct circuit *circuit, const struct answer *answer)
-{
-    const char *type = answer_field(answer, "content-type"), *why = "";
-    char detail[64];
-
-    circuit->result->webhook_status = answer->status;
-    if (answer->status / 100 != 2) {
-        (void)snprintf(detail, sizeof(detail), "%d", answer->status);
-        report(circuit, BREACH_WEBHOOK_STATUS, detail);
-        conclude(circuit, OUTCOME_WEBHOOK);
-        return;
-    }
-    if (!is_twiml_type(type))
-        report(circuit, BREACH_WEBHOOK_TYPE, type ? type : "none");
-    if (answer->n_body == 0) {
-        report(circuit, BREACH_WEBHOOK_EMPTY, "");
-        conclude(circuit, OUTCOME_WEBHOOK);
-    } else if (answer->n_body > TWIML_BYTES_MAX) {
-        report(circuit, BREACH_WEBHOOK_LONG, "");
-        conclude(circuit, OUTCOME_WEBHOOK);
-    } else if (twiml_parse(answer->body, answer->n_body, &circuit->twiml, &why) < 0) {
-        report(circuit, BREACH_TWIML_PARSE, why);
-        conclude(circuit, OUTCOME_WEBHOOK);
-    } else {
-        twiml_check(&circuit->twiml, answer->body, answer->n_body, report, circuit);
-        say(circuit, "twiml", answer->body);
-        drop_wire(circuit);
-        execute_twiml(circuit);
-    }
-}
-
-static size_t take_webhook_bytes(struct wire *wire, void *user, uint8_t *bytes, size_t n, bool eof)
-{
-    struct circuit *circuit = user;
-    struct answer answer;
-    size_t n_taken;
-
-    int r = take_response(circuit, bytes, n, eof, BREACH_WEBHOOK_STATUS, &answer, &n_taken);
-    if (r < 0)
-        conclude(circuit, OUTCOME_WEBHOOK);
-    if (r > 0) {
-        take_twiml(circuit, &answer);
-        answer_done(&answer);
-    }
-    return n_taken;
-}
-
-static const struct wire_ops webhook_ops = { send_request, take_webhook_bytes, no_connection };
-
-static void start_webhook(struct circuit *circuit)
-{
-    const struct circuit_shared *shared = circuit->shared;
-    const char *from = shared->options->from, *to = shared->options->to;
-    const struct pair pairs[] = {
-        { "AccountSid", shared->options->account_sid },
-        { "ApiVersion", "2010-04-01" },
-        { "CallSid", circuit->result->call_sid },
-        { "CallStatus", "ringing" },
-        { "Called", to },
-        { "CalledCity", "" },
-        { "CalledCountry", "" },
-        { "CalledState", "" },
-        { "CalledZip", "" },
-        { "Caller", from },
-        { "CallerCity", "" },
-        { "CallerCountry", "" },
-        { "CallerState", "" },
-        { "CallerZip", "" },
-        { "Direction", "inbound" },
-        { "From", from },
-        { "FromCity", "" },
-        { "FromCountry", "" },
-        { "FromState", "" },
-        { "FromZip", "" },
-        { "To", to },
-        { "ToCity", "" },
-        { "ToCountry", "" },
-        { "ToState", "" },
-        { "ToZip", "" },
-    };
-
-    circuit->began_us = clock_mono_us();
-    enter(circuit, STAGE_WEBHOOK, ANSWER_US);
-    say(circuit, "calls", circuit->result->call_sid);
-    post(circuit, &shared->webhook, shared->webhook_signed, &webhook_ops, pairs, ELEMENTSOF(pairs));
-}
-
 /* --- the stream, once it is open */
+
+/* It ended, or could not be opened: take stock. A caller who hung up hears no more. */
+static void stream_over(struct circuit *circuit, enum exchange_outcome outcome)
+{
+    struct exchange_result *result = circuit->result;
+
+    circuit_drop_wire(circuit);
+    if (result->outcome == OUTCOME_PENDING)
+        result->outcome = outcome;
+    result->ended_us = clock_mono_us();
+    if (circuit->caller) {
+        result->counts = *caller_counts(circuit->caller);
+        result->echo = *caller_echo(circuit->caller);
+    }
+    if (outcome == OUTCOME_HUNG_UP_BY_US)
+        circuit_conclude(circuit, outcome);
+    else
+        circuit_verb_over(circuit);
+}
 
 static void send_frame(void *user, enum ws_opcode opcode, const char *bytes, size_t n)
 {
@@ -416,7 +209,7 @@ static void close_stream(struct circuit *circuit, int code, enum exchange_outcom
     if (circuit->stage != STAGE_TALKING)
         return;
     circuit->ending = ending;
-    enter(circuit, STAGE_CLOSING, CLOSE_US);
+    circuit_enter(circuit, STAGE_CLOSING, CLOSE_US);
 }
 
 static void on_caller_event(void *user, const struct caller_event *event)
@@ -438,7 +231,7 @@ static void on_caller_audio(void *user, bool agent, uint64_t at_us, const uint8_
         shared->ops->on_audio(shared->user, circuit->number, agent, at_us, ulaw, n);
 }
 
-static const struct caller_ops caller_ops = { send_frame, on_caller_event, report,
+static const struct caller_ops caller_ops = { send_frame, on_caller_event, circuit_report,
                                               on_caller_audio };
 
 static void on_text(void *user, const char *text, size_t n)
@@ -469,7 +262,7 @@ static void on_close(void *user, int code)
     close_stream(circuit, code == 1005 ? 1000 : code, OUTCOME_HUNG_UP_BY_SERVER);
 }
 
-static const struct frames_ops frames_ops = { on_text, on_ping, on_pong, on_close, report };
+static const struct frames_ops frames_ops = { on_text, on_ping, on_pong, on_close, circuit_report };
 
 static size_t take_frames(struct circuit *circuit, uint8_t *bytes, size_t n)
 {
@@ -489,20 +282,18 @@ static void stream_ended(struct wire *wire, void *user, int error, const char *w
     struct circuit *circuit = user;
 
     if (circuit->stage == STAGE_HANDSHAKE) {
-        report(circuit, BREACH_HANDSHAKE, why);
-        conclude(circuit, OUTCOME_HANDSHAKE);
+        circuit_report(circuit, BREACH_HANDSHAKE, why);
+        stream_over(circuit, OUTCOME_HANDSHAKE);
         return;
     }
     if (circuit->stage == STAGE_TALKING) { /* not even a close frame */
         caller_server_closed(circuit->caller, 1006, clock_mono_us());
-        conclude(circuit, OUTCOME_DROPPED);
+        stream_over(circuit, OUTCOME_DROPPED);
         return;
     }
     if (!circuit->close_came)
-        report(circuit, BREACH_DROPPED, "our close frame was not answered");
-    if (circuit->ending == OUTCOME_HUNG_UP_BY_SERVER)
-        say_verbs(circuit, "then", twiml_find(&circuit->twiml, "Connect", 0, 0) + 1);
-    conclude(circuit, circuit->ending);
+        circuit_report(circuit, BREACH_DROPPED, "our close frame was not answered");
+    stream_over(circuit, circuit->ending);
 }
 
 /* --- the handshake */
@@ -549,15 +340,18 @@ static void open_stream(struct circuit *circuit)
         if (name && value)
             circuit->parameters[caller.n_parameters++] = (struct caller_parameter){ name, value };
     }
+    caller_free(steal(&circuit->caller)); /* of a stream before */
+    circuit->close_sent = circuit->close_came = false;
     if (caller_new(&caller, &caller_ops, circuit, &circuit->caller) < 0) {
         circuit->deadline_us = 0;
         return;
     }
 
+    frames_done(&circuit->frames);
     frames_init(&circuit->frames, &frames_ops, circuit);
-    enter(circuit, STAGE_TALKING, options->limit_us);
+    circuit_enter(circuit, STAGE_TALKING, options->limit_us);
     result->opened_us = clock_mono_us();
-    say(circuit, "stream", result->stream_sid);
+    circuit_say(circuit, "stream", result->stream_sid);
     caller_open(circuit->caller, result->opened_us / CIRCUIT_SLOT_US * CIRCUIT_SLOT_US);
     wire_flush(circuit->wire);
 }
@@ -571,16 +365,16 @@ static size_t take_stream_bytes(struct wire *wire, void *user, uint8_t *bytes, s
 
     if (circuit->stage != STAGE_HANDSHAKE)
         return circuit->caller ? take_frames(circuit, bytes, n) : n;
-    int r = take_response(circuit, bytes, n, eof, BREACH_HANDSHAKE, &answer, &n_taken);
+    int r = circuit_take_response(circuit, bytes, n, eof, BREACH_HANDSHAKE, &answer, &n_taken);
     if (r < 0)
-        conclude(circuit, OUTCOME_HANDSHAKE);
+        stream_over(circuit, OUTCOME_HANDSHAKE);
     if (r <= 0)
         return n_taken;
 
     const char *fault = find_fault(circuit, &answer, detail);
     if (fault) {
-        report(circuit, BREACH_HANDSHAKE, fault);
-        conclude(circuit, OUTCOME_HANDSHAKE);
+        circuit_report(circuit, BREACH_HANDSHAKE, fault);
+        stream_over(circuit, OUTCOME_HANDSHAKE);
     } else {
         open_stream(circuit);
     }
@@ -588,21 +382,21 @@ static size_t take_stream_bytes(struct wire *wire, void *user, uint8_t *bytes, s
     return n_taken;
 }
 
-static const struct wire_ops stream_ops = { send_request, take_stream_bytes, stream_ended };
+static const struct wire_ops stream_ops = { circuit_send_request, take_stream_bytes, stream_ended };
 
 static int read_stream_url(struct circuit *circuit, const char *text, struct url *ret_url)
 {
     if (!text || url_parse(text, ret_url) < 0) {
-        report(circuit, BREACH_STREAM_URL, text ? text : "none");
+        circuit_report(circuit, BREACH_STREAM_URL, text ? text : "none");
         return -EINVAL;
     }
     if (strcmp(ret_url->scheme, "wss") != 0) {
-        report(circuit, BREACH_STREAM_SCHEME, text);
+        circuit_report(circuit, BREACH_STREAM_SCHEME, text);
         return -EINVAL;
     }
     char *query = strchr(ret_url->target, '?');
     if (query) { /* reported, and taken off as Twilio takes it off */
-        report(circuit, BREACH_STREAM_QUERY, query);
+        circuit_report(circuit, BREACH_STREAM_QUERY, query);
         *query = '\0';
     }
     return 0;
@@ -616,16 +410,21 @@ static void start_stream(struct circuit *circuit)
     uint8_t nonce[16];
     struct url url;
 
-    enter(circuit, STAGE_HANDSHAKE, HANDSHAKE_US);
+    circuit_enter(circuit, STAGE_HANDSHAKE, HANDSHAKE_US);
+    if (shared->options->no_stream) {
+        circuit_say(circuit, "error", "no stream can be opened");
+        stream_over(circuit, OUTCOME_NO_CONNECTION);
+        return;
+    }
     if (read_stream_url(circuit, text, &url) < 0) {
-        conclude(circuit, OUTCOME_NO_STREAM);
+        stream_over(circuit, OUTCOME_NO_STREAM);
         return;
     }
     if (shared->options->direct) {
         address = &circuit->stream_address;
         if (wire_resolve(url.host, url.port, true, &circuit->stream_address) < 0) {
-            report(circuit, BREACH_STREAM_URL, "its host has no address");
-            conclude(circuit, OUTCOME_NO_CONNECTION);
+            circuit_report(circuit, BREACH_STREAM_URL, "its host has no address");
+            stream_over(circuit, OUTCOME_NO_CONNECTION);
             return;
         }
     }
@@ -634,104 +433,35 @@ static void start_stream(struct circuit *circuit)
     base64_encode(nonce, sizeof(nonce), circuit->key);
     FILE *out = open_memstream(&circuit->request, &circuit->n_request);
     if (out) {
-        write_head(out, circuit, "GET", url.target, url.authority, text, NULL, 0);
+        circuit_write_head(out, circuit, "GET", url.target, url.authority, text, NULL, 0);
         fprintf(out,
                 "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                 "Sec-WebSocket-Key: %.*s\r\n\r\n",
                 WS_KEY_LEN, circuit->key);
         fclose(out);
     }
-    start_request(circuit, address, &stream_ops);
-}
-
-/* --- the status callback */
-
-static void status_ended(struct wire *wire, void *user, int error, const char *why)
-{
-    struct circuit *circuit = user;
-
-    report(circuit, BREACH_STATUS_CALLBACK, why);
-    finish(circuit);
-}
-
-static size_t take_status_bytes(struct wire *wire, void *user, uint8_t *bytes, size_t n, bool eof)
-{
-    struct circuit *circuit = user;
-    struct answer answer;
-    char detail[16];
-    size_t n_taken;
-
-    int r = take_response(circuit, bytes, n, eof, BREACH_STATUS_CALLBACK, &answer, &n_taken);
-    if (r < 0)
-        finish(circuit);
-    if (r <= 0)
-        return n_taken;
-    circuit->result->callback_status = answer.status;
-    (void)snprintf(detail, sizeof(detail), "%d", answer.status);
-    if (answer.status / 100 != 2)
-        report(circuit, BREACH_STATUS_CALLBACK, detail);
-    answer_done(&answer);
-    finish(circuit);
-    return n_taken;
-}
-
-static const struct wire_ops status_ops = { send_request, take_status_bytes, status_ended };
-
-static const char *final_status(const struct exchange_result *result)
-{
-    if (result->opened_us)
-        return "completed";
-    return result->outcome == OUTCOME_REJECTED ? "busy" : "failed";
-}
-
-static void start_status(struct circuit *circuit)
-{
-    const struct circuit_shared *shared = circuit->shared;
-    const char *from = shared->options->from, *to = shared->options->to;
-    unsigned long long seconds = (clock_mono_us() - circuit->began_us) / 1000000;
-    char timestamp[64], duration[24], minutes[24];
-    time_t now = time(NULL);
-    struct tm tm;
-
-    (void)strftime(timestamp, sizeof(timestamp), "%a, %d %b %Y %H:%M:%S +0000",
-                   gmtime_r(&now, &tm));
-    (void)snprintf(duration, sizeof(duration), "%llu", seconds);
-    (void)snprintf(minutes, sizeof(minutes), "%llu", (seconds + 59) / 60);
-    const struct pair pairs[] = {
-        { "AccountSid", shared->options->account_sid },
-        { "ApiVersion", "2010-04-01" },
-        { "CallDuration", duration },
-        { "CallSid", circuit->result->call_sid },
-        { "CallStatus", final_status(circuit->result) },
-        { "CallbackSource", "call-progress-events" },
-        { "Called", to },
-        { "Caller", from },
-        { "Direction", "inbound" },
-        { "Duration", minutes },
-        { "From", from },
-        { "SequenceNumber", "0" },
-        { "Timestamp", timestamp },
-        { "To", to },
-    };
-
-    enter(circuit, STAGE_STATUS, ANSWER_US);
-    post(circuit, &shared->status, shared->status_signed, &status_ops, pairs, ELEMENTSOF(pairs));
+    circuit_start_request(circuit, address, &stream_ops);
 }
 
 /* --- time */
 
 static void too_late(struct circuit *circuit)
 {
-    report(circuit, circuit->stage == STAGE_HANDSHAKE ? BREACH_HANDSHAKE : BREACH_WEBHOOK_STATUS,
-           "no answer in time");
-    conclude(circuit, circuit->wire ? OUTCOME_TIMEOUT : OUTCOME_NO_CONNECTION);
+    circuit_report(circuit, BREACH_WEBHOOK_STATUS, "no answer in time");
+    circuit_conclude(circuit, circuit->wire ? OUTCOME_TIMEOUT : OUTCOME_NO_CONNECTION);
+}
+
+static void handshake_too_late(struct circuit *circuit)
+{
+    circuit_report(circuit, BREACH_HANDSHAKE, "no answer in time");
+    stream_over(circuit, circuit->wire ? OUTCOME_TIMEOUT : OUTCOME_NO_CONNECTION);
 }
 
 static void talked_enough(struct circuit *circuit)
 {
     /* broken framing, or nobody reads */
     if (circuit->ending == OUTCOME_DROPPED || circuit->deadline_us == 0) {
-        conclude(circuit, OUTCOME_DROPPED);
+        stream_over(circuit, OUTCOME_DROPPED);
         return;
     }
     caller_hang_up(circuit->caller, clock_mono_us());
@@ -741,22 +471,37 @@ static void talked_enough(struct circuit *circuit)
 static void closed_too_slowly(struct circuit *circuit)
 {
     if (circuit->ending != OUTCOME_DROPPED)
-        report(circuit, BREACH_DROPPED, "the closing handshake did not end");
-    conclude(circuit, circuit->ending);
+        circuit_report(circuit, BREACH_DROPPED, "the closing handshake did not end");
+    stream_over(circuit, circuit->ending);
 }
 
 static void status_too_late(struct circuit *circuit)
 {
-    report(circuit, BREACH_STATUS_CALLBACK, circuit->wire ? "no answer in time" : "no connection");
-    finish(circuit);
+    circuit_report(circuit, BREACH_STATUS_CALLBACK, circuit->wire ? "no answer in time" : "no connection");
+    circuit_finish(circuit);
+}
+
+static void notice_too_late(struct circuit *circuit)
+{
+    circuit_report(circuit, BREACH_STATUS_CALLBACK, circuit->wire ? "no answer in time" : "no connection");
+    circuit_drop_wire(circuit);
+    circuit_enter(circuit, STAGE_ACTION_DUE, 0);
 }
 
 /* What happens when a stage's deadline has come. */
 static void (*const on_deadline[])(struct circuit *circuit) = {
-    [STAGE_WAITING] = start_webhook,   [STAGE_WEBHOOK] = too_late,
-    [STAGE_STREAM_DUE] = start_stream, [STAGE_HANDSHAKE] = too_late,
-    [STAGE_TALKING] = talked_enough,   [STAGE_CLOSING] = closed_too_slowly,
-    [STAGE_STATUS_DUE] = start_status, [STAGE_STATUS] = status_too_late,
+    [STAGE_WAITING] = circuit_start_webhook,
+    [STAGE_WEBHOOK] = too_late,
+    [STAGE_VERB_DUE] = circuit_next_verb,
+    [STAGE_ACTION_DUE] = circuit_start_action,
+    [STAGE_NOTICE_DUE] = circuit_start_notice,
+    [STAGE_NOTICE] = notice_too_late,
+    [STAGE_STREAM_DUE] = start_stream,
+    [STAGE_HANDSHAKE] = handshake_too_late,
+    [STAGE_TALKING] = talked_enough,
+    [STAGE_CLOSING] = closed_too_slowly,
+    [STAGE_STATUS_DUE] = circuit_start_status,
+    [STAGE_STATUS] = status_too_late,
 };
 
 uint64_t circuit_run(struct circuit *circuit, uint64_t now_us)
@@ -777,7 +522,7 @@ uint64_t circuit_run(struct circuit *circuit, uint64_t now_us)
 void circuit_stop(struct circuit *circuit, uint64_t now_us)
 {
     if (circuit->stage == STAGE_WAITING)
-        finish(circuit);
+        circuit_finish(circuit);
     if (circuit->stage == STAGE_TALKING)
         circuit->deadline_us = now_us;
 }
@@ -804,7 +549,7 @@ void circuit_free(struct circuit *circuit)
 {
     if (!circuit)
         return;
-    drop_wire(circuit);
+    circuit_drop_wire(circuit);
     twiml_done(&circuit->twiml);
     frames_done(&circuit->frames);
     caller_free(circuit->caller);

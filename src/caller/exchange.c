@@ -32,6 +32,7 @@ static const struct {
     [OUTCOME_NO_STREAM] = { "no stream in the TwiML", false },
     [OUTCOME_HANDSHAKE] = { "the handshake failed", false },
     [OUTCOME_DROPPED] = { "the stream broke", false },
+    [OUTCOME_HANDED_OVER] = { "handed to a human or a recording, without a stream", true },
 };
 
 const char *exchange_outcome_name(enum exchange_outcome outcome, bool *ret_ok)

@@ -2,8 +2,8 @@
 /*
  * exchange.h - the simulated Twilio: places calls at a server and carries them through
  *
- * Each call posts the signed webhook, executes the TwiML, opens the stream, lets a caller (caller.h) talk on it
- * and posts the signed status callback. All of them on one thread.
+ * Each call posts the signed webhook, executes the TwiML, opens the stream, lets a caller (caller.h) talk on it,
+ * follows the actions of the verbs and posts the signed status callback. All of them on one thread.
  */
 
 #include <signal.h>
@@ -26,6 +26,7 @@ enum exchange_outcome {
     OUTCOME_NO_STREAM,
     OUTCOME_HANDSHAKE,
     OUTCOME_DROPPED,
+    OUTCOME_HANDED_OVER,
     OUTCOME_N
 };
 
@@ -37,6 +38,8 @@ struct exchange_result {
     enum exchange_outcome outcome;
     int webhook_status, callback_status; /* of HTTP; 0: no answer came */
     uint64_t opened_us, ended_us;        /* of the stream */
+    char dialled[32];                    /* the number, "" none */
+    unsigned n_recorded;                 /* messages */
     struct caller_counts counts;
     struct echo echo;
     uint32_t breaches[BREACH_N];
@@ -56,6 +59,8 @@ struct exchange_options {
     const char *public_host; /* signed in place of the webhook's own host, with https; NULL: the URL is signed as it is */
     const char *token;       /* NULL: nothing is signed */
     const char *account_sid, *from, *to;
+    const char *dial_status; /* how a human who is dialled answers: "completed", "busy", "no-answer", "failed" */
+    bool no_stream;          /* no stream can be opened */
     bool direct;             /* connect to the host of the stream's URL instead of the webhook's */
     bool insecure;
     const char *ca_file;

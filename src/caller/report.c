@@ -295,6 +295,8 @@ static struct json_object *result_to_json(const struct exchange_result *result)
     json_object_object_add(json, "stream_sid", json_object_new_string(result->stream_sid));
     json_object_object_add(json, "outcome",
                            json_object_new_string(exchange_outcome_name(result->outcome, NULL)));
+    json_object_object_add(json, "dialled", json_object_new_string(result->dialled));
+    put_number(json, "recorded", result->n_recorded);
     put_number(json, "webhook_status", (uint64_t)result->webhook_status);
     put_number(json, "callback_status", (uint64_t)result->callback_status);
     put_ms(json, "stream_ms",

@@ -43,6 +43,8 @@ static const char usage[] =
     "  --insecure           accept any certificate\n"
     "  --ca FILE            accept certificates signed by FILE\n"
     "  --from, --to NUMBER  [+972500000001, +97230000000]\n"
+    "  --dial STATUS        how a human who is dialled answers: completed, busy, no-answer, failed [completed]\n"
+    "  --no-stream          the stream cannot be opened\n"
     "\n"
     "How long and how many:\n"
     "  --calls N            so many at once [1]\n"
@@ -81,6 +83,8 @@ enum option_id {
     OPT_CA,
     OPT_FROM,
     OPT_TO,
+    OPT_DIAL,
+    OPT_NO_STREAM,
     OPT_CALLS,
     OPT_RAMP,
     OPT_SECONDS,
@@ -111,6 +115,8 @@ static const struct option long_options[] = {
     { "ca", required_argument, NULL, OPT_CA },
     { "from", required_argument, NULL, OPT_FROM },
     { "to", required_argument, NULL, OPT_TO },
+    { "dial", required_argument, NULL, OPT_DIAL },
+    { "no-stream", no_argument, NULL, OPT_NO_STREAM },
     { "calls", required_argument, NULL, OPT_CALLS },
     { "ramp", required_argument, NULL, OPT_RAMP },
     { "seconds", required_argument, NULL, OPT_SECONDS },
@@ -218,6 +224,7 @@ static const struct {
     { OPT_CA, offsetof(struct job, exchange.ca_file) },
     { OPT_FROM, offsetof(struct job, exchange.from) },
     { OPT_TO, offsetof(struct job, exchange.to) },
+    { OPT_NO_STREAM, offsetof(struct job, exchange.no_stream) },
     { OPT_RECORD, offsetof(struct job, record) },
     { OPT_ECHO, offsetof(struct job, exchange.caller.echo) },
     { OPT_DIRECT, offsetof(struct job, exchange.direct) },
@@ -243,6 +250,18 @@ static int keep_plain(struct job *job, int id, const char *value)
     return -EINVAL;
 }
 
+static int set_dial(struct job *job, const char *status)
+{
+    static const char *const known[] = { "completed", "busy", "no-answer", "failed" };
+
+    for (size_t i = 0; i < ELEMENTSOF(known); i++)
+        if (strcmp(status, known[i]) == 0) {
+            job->exchange.dial_status = known[i];
+            return 0;
+        }
+    return -EINVAL;
+}
+
 static int take_option(struct job *job, int id, const char *value)
 {
     struct exchange_options *exchange = &job->exchange;
@@ -258,6 +277,8 @@ static int take_option(struct job *job, int id, const char *value)
         return add_silence(job, value);
     case OPT_BARGE:
         return set_barge(job, value);
+    case OPT_DIAL:
+        return set_dial(job, value);
     case OPT_CALLS:
         return read_count(value, CALLS_MAX, &exchange->n_calls);
     case OPT_RAMP:
@@ -368,6 +389,7 @@ int cli_call(int argc, char **argv)
             .webhook_url = "http://127.0.0.1:8080/webhook/incoming_call",
             .from = "+972500000001",
             .to = "+97230000000",
+            .dial_status = "completed",
             .n_calls = 1,
             .ramp_us = UINT64_MAX,
             .limit_us = 3600ull * 1000000,

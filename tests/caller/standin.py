@@ -112,9 +112,9 @@ class Stream(floor.Reader):
 class Standin:
     """A context: with Standin(behaviour) as s: ... s.url"""
 
-    def __init__(self, behaviour, twiml=TWIML, status=200, content_type="text/xml", handshake=None, callback=204, tls=None):
+    def __init__(self, behaviour, twiml=TWIML, status=200, content_type="text/xml", handshake=None, callback=204, tls=None, actions=None):
         self.behaviour, self.status, self.content_type = behaviour, status, content_type
-        self.handshake, self.callback = handshake, callback
+        self.handshake, self.callback, self.actions = handshake, callback, actions or {}  # path: document
         self.requests, self.messages, self.faults, self.close_frames = [], [], [], []
         self.sock = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port, self.tls = self.sock.getsockname()[1], tls  # an ssl.SSLContext
@@ -165,8 +165,8 @@ class Standin:
         raise EOFError
 
     def _answer(self, sock, target):
-        is_call = target.endswith("incoming_call")
-        status, body = (self.status, self.twiml.encode()) if is_call else (self.callback, b"")
+        is_call = target.endswith("incoming_call") or target in self.actions
+        status, body = (self.status, self.actions.get(target, self.twiml).encode()) if is_call else (self.callback, b"")
         kind = f"Content-Type: {self.content_type}\r\n" if is_call and self.content_type else ""
         sock.sendall(f"HTTP/1.1 {status} X\r\n{kind}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 

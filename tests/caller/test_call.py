@@ -8,6 +8,7 @@ import ssl
 import struct
 import sys
 import tempfile
+import urllib.parse
 import wave
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -327,12 +328,57 @@ with concurrent.futures.ThreadPoolExecutor(4) as pool:
         good = code is None and outcome in (HEARD, LEFT)
         tap.same(status, 0 if good else 1, "... and the exit status says so")
 
+# --- what follows the stream
+
+CONNECT = TWIML.replace("<Connect>", '<Connect action="https://stand.in/after">')
+DIAL = '<Response><Dial action="/dialled"><Number>+97230000009</Number></Dial><Say>unreachable</Say></Response>'
+RECORD = ('<Response><Say>Sorry.</Say><Record action="https://stand.in/recorded?a=1" recordingStatusCallback="/notice"/></Response>')
+ACTIONS = {"/after": DIAL, "/dialled": RECORD, "/recorded?a=1": "<Response/>"}
+
+
+def forms(s):
+    return [(path, dict(urllib.parse.parse_qsl(body.decode()))) for method, path, _, body in s.requests if method == "POST"]
+
+
+with Standin(silent, twiml=CONNECT, actions=ACTIONS) as s:
+    status, result, err = call(s, "--dial", "busy")
+    tap.same((status, result["outcomes"]), (0, {LEFT: 1}), "a call goes on behind its stream")
+    posts = forms(s)
+    tap.same([path for path, _ in posts],
+             ["/webhook/incoming_call", "/after", "/dialled", "/notice", "/recorded?a=1", "/webhook/call_status"],
+             "from action to action")
+    tap.same(posts[1][1]["CallStatus"], "in-progress", "while it is in progress")
+    tap.same((posts[2][1]["DialCallStatus"], posts[2][1]["DialBridged"]), ("busy", "false"), "the human answers as he is told to")
+    tap.same(posts[3][1]["RecordingStatus"], "completed", "a recording is told of")
+    tap.ok(posts[4][1]["RecordingUrl"].endswith(posts[3][1]["RecordingSid"]), "and named in the action, too")
+    tap.same((result["each"][0]["dialled"], result["each"][0]["recorded"]), ("+97230000009", 1), "the result says what happened")
+    for method, path, fields, body in s.requests[2:5]:
+        tap.same(fields["x-twilio-signature"], sign("https://stand.in" + path, body), f"{path} is signed")
+with Standin(silent, twiml=CONNECT, actions=ACTIONS) as s:
+    status, result, err = call(s, "--no-stream")
+    tap.same(status, 1, "a stream that cannot be opened is a failure")
+    tap.ok([path for path, _ in forms(s)][1] == "/after", "of which the action is told")
+with Standin(converse, twiml=CONNECT, actions=ACTIONS) as s:
+    status, result, err = call(s, "--seconds", "0.3")
+    tap.same([path for path, _ in forms(s)], ["/webhook/incoming_call", "/webhook/call_status"], "a caller who hung up hears no more")
+for twiml, code, outcome, what in (
+        (DIAL, None, "handed to a human or a recording, without a stream", "a call that is forwarded at once"),
+        ("<Response><Record/></Response>", 12200, "handed to a human or a recording, without a stream", "a Record without an action"),
+        ('<Response><Dial action="ftp://x">1</Dial></Response>', 12200, "the webhook failed", "an action that is no URL"),
+        (CONNECT.replace("after", "webhook/incoming_call"), 12200, LEFT, "documents in a circle")):
+    with Standin(silent, twiml=twiml, actions=ACTIONS) as s:
+        status, result, err = call(s)
+        tap.same(([row["code"] for row in result["breaches"]], list(result["outcomes"])), ([code] if code else [], [outcome]), what)
+with Standin(silent, twiml=CONNECT, actions={"/after": ""}) as s:
+    status, result, err = call(s)
+    tap.same([row["code"] for row in result["breaches"]], [11770], "an action without an answer")
+
 # --- no server, wrong usage
 
 with Standin(silent) as s:
     pass
 status, result, err = call(s)
 tap.same((status, list(result["outcomes"])), (1, ["no connection"]), "nobody answers the door")
-for args in (["--barge", "x"], ["--dtmf", "12a"], ["--calls", "0"], ["--wav", "/nonexistent"], ["--nonsense"], ["--seconds", "-1"]):
+for args in (["--barge", "x"], ["--dtmf", "12a"], ["--calls", "0"], ["--wav", "/nonexistent"], ["--nonsense"], ["--seconds", "-1"], ["--dial", "maybe"]):
     tap.same(tap.run(tap.BINARY, "call", *args).returncode, 2, "wrong usage: " + " ".join(args))
 tap.done()
