@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "models/contact.h"
+#include "utils/numerals.h"
 #include "utils/spoken.h"
 #include "utils/text.h"
 
@@ -84,11 +85,11 @@ static void value_of(const struct agent_script *script, const char *placeholder,
     if (strncmp(placeholder, "{name}", n) == 0)
         (void)text_set(value, size, script->name);
     else if (strncmp(placeholder, "{number}", n) == 0)
-        spoken_phone(language, script->from, script->country, value, size);
+        numeral_phone(language, script->from, script->country, value, size);
     else if (strncmp(placeholder, "{digits}", n) == 0 && cardinal)
-        spoken_cardinal(language, strtoul(script->number, NULL, 10), value, size);
+        numeral_cardinal(language, strtoul(script->number, NULL, 10), NUMERAL_FEMININE, value, size);
     else if (strncmp(placeholder, "{digits}", n) == 0)
-        spoken_phone(language, script->number, script->country, value, size);
+        numeral_phone(language, script->number, script->country, value, size);
 }
 
 static void say(const struct agent_script *script, struct agent_reply *reply, const char *id)

@@ -49,9 +49,6 @@ struct language {
     const char *const *lead_ins; /* before a name */
     const char *const *tails;    /* after a name */
     const char *joiner;          /* a prefix of a number word that is not part of it */
-    const char *const *digit_words; /* NULL: figures, which any voice reads one by one */
-    const char *plus;
-    void (*cardinal)(unsigned value, char *text, size_t size);
 };
 
 /* --- English --- */
@@ -107,57 +104,6 @@ static const char *const lead_ins_en[] = {
 };
 static const char *const tails_en[] = { "speaking", "here", "please", "thank you", "thanks", NULL };
 
-static const char *const units_en[] = {
-    "zero",    "one",     "two",       "three",    "four",     "five",    "six",
-    "seven",   "eight",   "nine",      "ten",      "eleven",   "twelve",  "thirteen",
-    "fourteen", "fifteen", "sixteen",  "seventeen", "eighteen", "nineteen",
-};
-static const char *const tens_en[] = {
-    "", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
-};
-
-static void add(char *text, size_t size, const char *what)
-{
-    size_t n = strlen(text);
-    text_add(text, size, &n, what, strlen(what));
-}
-
-static void below_hundred_en(unsigned value, char *text, size_t size)
-{
-    if (value < 20) {
-        add(text, size, units_en[value]);
-        return;
-    }
-    add(text, size, tens_en[value / 10]);
-    if (value % 10) {
-        add(text, size, " ");
-        add(text, size, units_en[value % 10]);
-    }
-}
-
-static void below_thousand_en(unsigned value, char *text, size_t size)
-{
-    if (value >= 100) {
-        add(text, size, units_en[value / 100]);
-        add(text, size, value % 100 ? " hundred and " : " hundred");
-    }
-    if (value < 100 || value % 100)
-        below_hundred_en(value % 100, text, size);
-}
-
-static void cardinal_en(unsigned value, char *text, size_t size)
-{
-    if (value >= 1000) {
-        below_thousand_en(value / 1000, text, size);
-        add(text, size, " thousand");
-        value %= 1000;
-        if (!value)
-            return;
-        add(text, size, value < 100 ? " and " : " ");
-    }
-    below_thousand_en(value, text, size);
-}
-
 /* --- Hebrew --- */
 
 static const struct number_word numbers_he[] = {
@@ -199,67 +145,11 @@ static const char *const lead_ins_he[] = {
 };
 static const char *const tails_he[] = { "מדברת", "מדבר", "בבקשה", "תודה רבה", "תודה", NULL };
 
-static const char *const digit_words_he[] = {
-    "אפס", "אחת", "שתיים", "שלוש", "ארבע", "חמש", "שש", "שבע", "שמונה", "תשע",
-};
-static const char *const units_he[] = {
-    "אפס", "אחת", "שתיים", "שלוש", "ארבע", "חמש", "שש", "שבע", "שמונה", "תשע", "עשר", "אחת עשרה", "שתים עשרה",
-    "שלוש עשרה", "ארבע עשרה", "חמש עשרה", "שש עשרה", "שבע עשרה", "שמונה עשרה", "תשע עשרה",
-};
-static const char *const units_he_m[] = { /* thousands are masculine */
-    "אפס", "אחד", "שניים", "שלושה", "ארבעה", "חמישה", "שישה", "שבעה", "שמונה", "תשעה", "עשרה", "אחד עשר",
-    "שנים עשר", "שלושה עשר", "ארבעה עשר", "חמישה עשר", "שישה עשר", "שבעה עשר", "שמונה עשר", "תשעה עשר",
-};
-static const char *const tens_he[] = {
-    "", "", "עשרים", "שלושים", "ארבעים", "חמישים", "שישים", "שבעים", "שמונים", "תשעים",
-};
-static const char *const hundreds_he[] = {
-    "", "מאה", "מאתיים", "שלוש מאות", "ארבע מאות", "חמש מאות", "שש מאות", "שבע מאות", "שמונה מאות", "תשע מאות",
-};
-static const char *const thousands_he[] = {
-    "", "אלף", "אלפיים", "שלושת אלפים", "ארבעת אלפים", "חמשת אלפים", "ששת אלפים", "שבעת אלפים", "שמונת אלפים",
-    "תשעת אלפים", "עשרת אלפים",
-};
-
-/* The last of several parts is joined by a vav: "מאה עשרים ושלוש". */
-static void below_thousand_he(unsigned value, const char *const *units, char *text, size_t size)
-{
-    unsigned rest = value % 100;
-    unsigned n_left = (value >= 100) + (rest >= 20) + (rest < 20 ? rest > 0 : rest % 10 > 0);
-    const char *parts[] = { hundreds_he[value / 100], rest >= 20 ? tens_he[rest / 10] : "",
-                            rest < 20 ? (rest || !value ? units[rest] : "")
-                                      : (rest % 10 ? units[rest % 10] : "") };
-
-    for (size_t i = 0; i < ELEMENTSOF(parts); i++) {
-        if (!parts[i][0])
-            continue;
-        if (text[0])
-            add(text, size, n_left == 1 ? " ו" : " ");
-        add(text, size, parts[i]);
-        n_left -= n_left > 0;
-    }
-}
-
-static void cardinal_he(unsigned value, char *text, size_t size)
-{
-    unsigned thousands = value / 1000;
-
-    if (thousands && thousands < ELEMENTSOF(thousands_he)) {
-        add(text, size, thousands_he[thousands]);
-    } else if (thousands) {
-        below_thousand_he(thousands, units_he_m, text, size);
-        add(text, size, " אלף");
-    }
-    if (!thousands || value % 1000)
-        below_thousand_he(value % 1000, units_he, text, size);
-}
-
 /* --- the languages --- */
 
 static const struct language languages[] = {
-    { "en", numbers_en, answers_en, repeats_en, polite_en, sounds_en, lead_ins_en, tails_en, NULL, NULL, "plus", cardinal_en },
-    { "he", numbers_he, answers_he, repeats_he, polite_he, sounds_he, lead_ins_he, tails_he, "ו", digit_words_he, "פלוס",
-      cardinal_he },
+    { "en", numbers_en, answers_en, repeats_en, polite_en, sounds_en, lead_ins_en, tails_en, NULL },
+    { "he", numbers_he, answers_he, repeats_he, polite_he, sounds_he, lead_ins_he, tails_he, "ו" },
 };
 
 static const struct language *language_find(const char *code)
@@ -421,7 +311,7 @@ void spoken_name(const char *language, const char *text, char *ret_name, size_t 
     }
 }
 
-/* --- numbers in --- */
+/* --- numbers --- */
 
 static const struct number_word *number_find(const struct language *lang, const char *word)
 {
@@ -554,68 +444,4 @@ bool spoken_number(const char *language, const char *text, unsigned long *ret_va
     if (found)
         *ret_value = total + current;
     return found;
-}
-
-/* --- numbers out --- */
-
-enum { PHONE_DIGITS_MAX = 15 };
-
-/* As people read numbers of that many digits: "335" is 3, then 3, then 5 digits. */
-static const char *const phone_groups[PHONE_DIGITS_MAX + 1] = {
-    "", "1", "2", "3", "4", "5", "33", "34", "44", "234", "334", "1334", "2334", "3334", "4334", "3444",
-};
-
-/* Countries whose national numbers have no trunk 0; elsewhere 0 takes the place of + and the code. */
-static const char *const without_trunk[] = { "1", "30", "34", "39", "45", "47", "48", "65", "351", "420", "852" };
-
-static const char *trunk_of(const char *country)
-{
-    for (size_t i = 0; i < ELEMENTSOF(without_trunk); i++)
-        if (strcmp(country, without_trunk[i]) == 0)
-            return "";
-    return "0";
-}
-
-void spoken_phone(const char *language, const char *number, const char *country, char *ret_text,
-                  size_t size)
-{
-    const struct language *lang = language_find(language);
-    char digits[PHONE_DIGITS_MAX + 2] = "";
-    size_t n = 0;
-    bool plus = number[0] == '+';
-
-    number += plus;
-    if (plus && country && country[0] && strncmp(number, country, strlen(country)) == 0) {
-        number += strlen(country);
-        text_add(digits, sizeof(digits), &n, trunk_of(country), strlen(trunk_of(country)));
-        plus = false;
-    }
-    for (; *number && n < PHONE_DIGITS_MAX; number++)
-        if (isdigit((unsigned char)*number))
-            digits[n++] = *number;
-    digits[n] = '\0';
-
-    ret_text[0] = '\0';
-    if (plus)
-        add(ret_text, size, lang->plus);
-    const char *group = phone_groups[n];
-    for (size_t i = 0, left = n ? (size_t)(*group - '0') : 0; i < n; i++, left--) {
-        if (!left) {
-            add(ret_text, size, ",");
-            left = (size_t)(*++group - '0');
-        }
-        if (ret_text[0])
-            add(ret_text, size, " ");
-        char figure[2] = { digits[i], '\0' };
-        add(ret_text, size, lang->digit_words ? lang->digit_words[digits[i] - '0'] : figure);
-    }
-}
-
-void spoken_cardinal(const char *language, unsigned long value, char *ret_text, size_t size)
-{
-    ret_text[0] = '\0';
-    if (value >= 1000000)
-        (void)snprintf(ret_text, size, "%lu", value);
-    else
-        language_find(language)->cardinal((unsigned)value, ret_text, size);
 }

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * spoken.h - what is said and what is meant: yes, no, digits, numbers, names
+ * spoken.h - what is said and what is meant: yes, no, digits, numbers, names (the other way: numerals.h)
  *
  * English ("en") and Hebrew ("he"); any other language is taken as English. Input is a recogniser's
  * text in any case and with any punctuation. Nothing here allocates. Thread: any.
@@ -41,14 +41,3 @@ bool spoken_number(const char *language, const char *text, unsigned long *ret_va
 
 /* "my name is dana cohen" -> "Dana Cohen" */
 void spoken_name(const char *language, const char *text, char *ret_name, size_t size);
-
-/*
- * A telephone number as it is read out: "0 5 0, 1 2 3, 4 5 6 7"; in Hebrew in words.
- *
- * country: a number that begins with + and this is read as people there say it; NULL or "": in full.
- */
-void spoken_phone(const char *language, const char *number, const char *country, char *ret_text,
-                  size_t size);
-
-/* 250 -> "two hundred and fifty"; from a million on in figures. */
-void spoken_cardinal(const char *language, unsigned long value, char *ret_text, size_t size);
