@@ -269,6 +269,20 @@ static const char *const phone_groups[PHONE_DIGITS_MAX + 1] = {
 /* Countries whose national numbers have no trunk 0; elsewhere 0 takes the place of + and the code. */
 static const char *const without_trunk[] = { "1", "30", "34", "39", "45", "47", "48", "65", "351", "420", "852" };
 
+/* Of a number in full, how many digits are its country's. Source: ITU-T E.164, list of country codes. */
+static size_t n_country_digits(const char *digits)
+{
+    static const char two[] = "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 "
+                              "60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98";
+
+    if (digits[0] == '1' || digits[0] == '7')
+        return 1;
+    for (const char *code = two; *code; code += 2 + (code[2] == ' '))
+        if (strncmp(code, digits, 2) == 0)
+            return 2;
+    return 3;
+}
+
 static const char *trunk_of(const char *country)
 {
     for (size_t i = 0; i < ELEMENTSOF(without_trunk); i++)
@@ -298,11 +312,12 @@ void numeral_phone(const char *language, const char *number, const char *country
     ret_text[0] = '\0';
     if (plus)
         add(ret_text, size, tongue->plus);
-    const char *group = phone_groups[n];
-    for (size_t i = 0, left = n ? (size_t)(*group - '0') : 0; i < n; i++, left--) {
+    size_t left = plus && n > 3 ? n_country_digits(digits) : 0;
+    const char *group = phone_groups[n - left];
+    for (size_t i = 0; i < n; i++, left--) {
         if (!left) {
-            add(ret_text, size, ",");
-            left = (size_t)(*++group - '0');
+            add(ret_text, size, i ? "," : "");
+            left = (size_t)(*group++ - '0');
         }
         if (ret_text[0])
             add(ret_text, size, " ");

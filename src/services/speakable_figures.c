@@ -1,0 +1,478 @@
+/*
+ * speakable_figures.c - dates, times, amounts, ranges and units, as they are written
+ *
+ * Most particular first: a day with its month and year can be nothing else, "3.5" is a decimal unless a date is
+ * announced, and a number by itself is what is left. A range is two of a kind with a dash between; both are of the noun
+ * that follows. An amount of many figures without commas is a name rather than a number and is said figure by figure.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "services/speakable_manner.h"
+#include "utils/scoped.h"
+#include "utils/text.h"
+
+enum { NAME_DIGITS = 7, DIGITS_MAX = 15 };
+
+/* In the order of a manner's currencies. */
+static const struct {
+    const char *text;
+    size_t currency;
+    bool is_word;
+} currencies[] = {
+    { "₪", 0, false },  { "NIS", 0, true }, { "ILS", 0, true }, { "ש\"ח", 0, true }, { "שח", 0, true },
+    { "US$", 1, false }, { "$", 1, false },  { "USD", 1, true }, { "€", 2, false },   { "EUR", 2, true }, { "£", 3, false }, { "GBP", 3, true },
+};
+
+/* --- one number */
+
+static size_t group_at(const char *at)
+{
+    return *at == ',' && digits_at(at + 1) == 3 ? 4 : 0;
+}
+
+size_t amount_at(const char *at, struct amount *ret_amount)
+{
+    struct amount amount = { .n_digits = digits_at(at), .has_zero = at[0] == '0' && digits_at(at) > 1 };
+    size_t n = 0, n_more;
+
+    if (!amount.n_digits || amount.n_digits > DIGITS_MAX)
+        return 0;
+    for (; n < amount.n_digits; n++)
+        amount.whole = amount.whole * 10 + (uint64_t)(at[n] - '0');
+    while (amount.n_digits <= 3 && (n_more = group_at(at + n)) && amount.whole < NUMERAL_MAX / 1000) {
+        for (size_t i = 1; i < n_more; i++)
+            amount.whole = amount.whole * 10 + (uint64_t)(at[n + i] - '0');
+        amount.is_grouped = true;
+        n += n_more;
+    }
+    n_more = at[n] == '.' ? digits_at(at + n + 1) : 0;
+    if (n_more && n_more < sizeof(amount.decimals)) {
+        memcpy(amount.decimals, at + n + 1, n_more);
+        n += 1 + n_more;
+    }
+    *ret_amount = amount;
+    return n;
+}
+
+/* Two figures at most, as days and hours are written. */
+static size_t small_at(const char *at, unsigned *ret_value)
+{
+    size_t n = digits_at(at);
+
+    if (!n || n > 2)
+        return 0;
+    *ret_value = (unsigned)(at[0] - '0');
+    if (n == 2)
+        *ret_value = *ret_value * 10 + (unsigned)(at[1] - '0');
+    return n;
+}
+
+static bool goes_on(const char *at)
+{
+    size_t n_dash = dash_at(at);
+
+    return glyph_at(at, NULL) == GLYPH_DIGIT || ((*at == '.' || *at == '/' || *at == ':') && digits_at(at + 1)) ||
+           (n_dash && digits_at(at + n_dash)) || glyph_at(at, NULL) == GLYPH_LETTER;
+}
+
+/* --- dates */
+
+bool is_day(unsigned day, unsigned month)
+{
+    static const unsigned char days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+
+    return month >= 1 && month <= ELEMENTSOF(days) && day >= 1 && day <= days[month - 1];
+}
+
+static size_t year_at(const char *at, unsigned *ret_year)
+{
+    size_t n = digits_at(at);
+
+    if (n == 2)
+        *ret_year = 2000 + (unsigned)(at[0] - '0') * 10 + (unsigned)(at[1] - '0');
+    else if (n == 4)
+        *ret_year = (unsigned)((at[0] - '0') * 1000 + (at[1] - '0') * 100 + (at[2] - '0') * 10 + (at[3] - '0'));
+    return n == 2 || (n == 4 && *ret_year >= 1000) ? n : 0;
+}
+
+/* 2026-11-22 */
+static size_t iso_date(const struct spot *spot, struct words *words)
+{
+    const char *at = spot->at;
+    unsigned year, month, day;
+
+    if (digits_at(at) != 4 || at[4] != '-' || digits_at(at + 5) != 2 || at[7] != '-' || digits_at(at + 8) != 2 || goes_on(at + 10) ||
+        !year_at(at, &year) || !small_at(at + 5, &month) || !small_at(at + 8, &day) || !is_day(day, month))
+        return 0;
+    spot->manner->date(words, day, month, year);
+    return 10;
+}
+
+static bool is_announced(const struct spot *spot)
+{
+    char before[SPEAKABLE_WORD_MAX];
+
+    word_before(spot->text, spot->at, before);
+    return is_listed(spot->manner->date_words, before);
+}
+
+static size_t scale_at(const struct manner *manner, const char *at, const struct scale **ret_scale)
+{
+    size_t n_blanks = blanks_at(at), n;
+
+    for (const struct scale *scale = manner->scales; scale->text; scale++)
+        if ((n = match_word(at + n_blanks, scale->text)) && (scale->text[1] || at[0] == scale->text[0])) { /* "m" are meters */
+            *ret_scale = scale;
+            return n_blanks + n;
+        }
+    return 0;
+}
+
+/* 3.5.2026, 3/5/26, 22/11; 3.5 where a date is announced */
+static size_t date(const struct spot *spot, struct words *words)
+{
+    const struct scale *scale;
+    unsigned day, month, year = 0;
+    size_t n = small_at(spot->at, &day), n_part;
+    char sign = spot->at[n];
+
+    if (!n || !sign || !strchr("./-", sign) || !(n_part = small_at(spot->at + n + 1, &month)) || !is_day(day, month))
+        return 0;
+    n += 1 + n_part;
+    if (spot->at[n] == sign && (n_part = year_at(spot->at + n + 1, &year)))
+        n += 1 + n_part;
+    if (goes_on(spot->at + n))
+        return 0;
+    if (!year && (sign == '-' || (sign == '.' && (!is_announced(spot) || scale_at(spot->manner, spot->at + n, &scale) || spot->at[n] == '%'))))
+        return 0;
+    spot->manner->date(words, day, month, year);
+    return n;
+}
+
+/* 1/2, 24/7: before dates, unless one is announced. */
+static size_t fraction(const struct spot *spot, struct words *words)
+{
+    size_t n;
+
+    for (const struct written *row = spot->manner->fractions; row->text; row++)
+        if ((n = match_word(spot->at, row->text)) && !goes_on(spot->at + n) && !(isdigit((unsigned char)row->text[0]) && is_announced(spot))) {
+            words_add(words, row->said);
+            return n;
+        }
+    return 0;
+}
+
+/* --- times */
+
+struct clock {
+    unsigned hour, minute;
+    bool has_minutes;
+    char half; /* 'a', 'p'; 0 none is written */
+};
+
+static size_t half_at(const char *at, char *ret_half)
+{
+    static const char *const halves[] = { "am", "pm", "a.m.", "p.m.", "a.m", "p.m" };
+    size_t n_blanks = blanks_at(at), n;
+
+    for (size_t i = 0; i < ELEMENTSOF(halves) && n_blanks <= 2; i++)
+        if ((n = match_word(at + n_blanks, halves[i]))) {
+            *ret_half = halves[i][0];
+            return n_blanks + n;
+        }
+    return 0;
+}
+
+static size_t clock_at(const char *at, struct clock *ret_clock)
+{
+    struct clock clock = { 0 };
+    size_t n = small_at(at, &clock.hour);
+
+    if (!n || clock.hour > 24)
+        return 0;
+    clock.has_minutes = at[n] == ':' && digits_at(at + n + 1) == 2;
+    if (clock.has_minutes)
+        n += 1 + small_at(at + n + 1, &clock.minute);
+    if (clock.minute > 59 || (clock.hour == 24 && clock.minute))
+        return 0;
+    size_t n_half = clock.hour <= 12 ? half_at(at + n, &clock.half) : 0;
+    n += n_half;
+    if (!n_half && (glyph_at(at + n, NULL) == GLYPH_LETTER || glyph_at(at + n, NULL) == GLYPH_DIGIT || (at[n] == ':' && digits_at(at + n + 1))))
+        return 0;
+    *ret_clock = clock;
+    return n;
+}
+
+/* A dash and what may stand around it. */
+static size_t to_at(const char *at)
+{
+    size_t n_blanks = blanks_at(at), n_dash = dash_at(at + n_blanks);
+
+    return n_dash ? n_blanks + n_dash + blanks_at(at + n_blanks + n_dash) : 0;
+}
+
+static size_t time(const struct spot *spot, struct words *words)
+{
+    struct clock from, until;
+    size_t n = clock_at(spot->at, &from), n_to = n ? to_at(spot->at + n) : 0;
+    size_t n_until = n_to ? clock_at(spot->at + n + n_to, &until) : 0;
+    bool is_range = n_until && (until.half || (from.has_minutes && until.has_minutes));
+
+    if (!n || !(from.has_minutes || from.half || is_range))
+        return 0;
+    if (!is_range && goes_on(spot->at + n))
+        return 0;
+    if (is_range && !from.half && !from.has_minutes)
+        from.half = 0;
+    const char *rest = spot->at + n + (is_range ? n_to + n_until : 0);
+    if (!is_range) {
+        spot->manner->time(words, from.hour, from.minute, from.half, rest);
+        return n;
+    }
+    spot->manner->time(words, from.hour, from.minute, from.half ?: (until.half && from.hour <= 12 ? ' ' : 0), rest);
+    words_add(words, spot->manner->to);
+    spot->manner->time(words, until.hour, until.minute, until.half, rest);
+    return n + n_to + n_until;
+}
+
+/* --- amounts */
+
+static size_t currency_at(const char *at, size_t *ret_currency)
+{
+    size_t n;
+
+    for (size_t i = 0; i < ELEMENTSOF(currencies); i++)
+        if ((n = currencies[i].is_word ? match_word(at, currencies[i].text) : match_at(at, currencies[i].text))) {
+            *ret_currency = currencies[i].currency;
+            return n;
+        }
+    return 0;
+}
+
+/* A name of figures: an order, an account. */
+static bool is_name(const struct amount *amount)
+{
+    return !amount->is_grouped && !amount->decimals[0] && (amount->has_zero || (amount->n_digits >= NAME_DIGITS && amount->whole % 1000));
+}
+
+static void apply_scale(struct amount *amount, const struct scale *scale)
+{
+    if (!amount->decimals[0] && amount->whole <= NUMERAL_MAX / scale->factor)
+        amount->whole *= scale->factor;
+    else
+        amount->scale = scale->said;
+}
+
+/* Both ends of a range, or one number; with their currency and scale. */
+struct quantity {
+    struct amount from, to;
+    bool is_range, has_currency;
+    size_t currency;
+};
+
+static size_t end_of_range(const struct spot *spot, const char *at, struct quantity *quantity)
+{
+    size_t n_to = to_at(at), n_currency, n, other;
+
+    if (!n_to || is_name(&quantity->from))
+        return 0;
+    n_currency = quantity->has_currency && currency_at(at + n_to, &other) && other == quantity->currency ? currency_at(at + n_to, &other) : 0;
+    n_currency += n_currency ? blanks_at(at + n_to + n_currency) : 0;
+    n = amount_at(at + n_to + n_currency, &quantity->to);
+    const char *end = at + n_to + n_currency + n;
+    quantity->is_range = n && quantity->from.whole < quantity->to.whole && !is_name(&quantity->to) &&
+                         !(dash_at(end) && digits_at(end + dash_at(end)));
+    return quantity->is_range ? n_to + n_currency + n : 0;
+}
+
+static size_t quantity_at(const struct spot *spot, struct quantity *quantity)
+{
+    const char *from = spot->at, *at = from;
+    const struct scale *scale;
+    size_t n = currency_at(at, &quantity->currency);
+
+    quantity->has_currency = n > 0;
+    at += n + (n ? blanks_at(at + n) : 0);
+    bool is_minus = dash_at(at) && glyph_before(spot->text, from) != GLYPH_LETTER && digits_at(at + dash_at(at));
+    at += is_minus ? dash_at(at) : 0;
+    n = amount_at(at, &quantity->from);
+    if (!n)
+        return 0;
+    quantity->from.is_negative = is_minus;
+    at += n;
+    at += end_of_range(spot, at, quantity);
+    n = scale_at(spot->manner, at, &scale);
+    if (n) {
+        apply_scale(&quantity->from, scale);
+        apply_scale(&quantity->to, scale);
+        at += n;
+    }
+    if (!quantity->has_currency) {
+        size_t n_blanks = blanks_at(at);
+        n = currency_at(at + n_blanks, &quantity->currency);
+        quantity->has_currency = n > 0;
+        at += n ? n_blanks + n : 0;
+    }
+    return (size_t)(at - from);
+}
+
+static void say_money(const struct manner *manner, struct words *words, struct amount *amount, const struct currency *currency)
+{
+    struct amount minor = { 0 };
+
+    if (strlen(amount->decimals) == 2 && !amount->scale) {
+        minor.whole = (uint64_t)((amount->decimals[0] - '0') * 10 + amount->decimals[1] - '0');
+        amount->decimals[0] = '\0';
+    }
+    if (amount->whole || amount->decimals[0] || !minor.whole)
+        manner->count(words, amount, &currency->major);
+    if (amount->whole && minor.whole)
+        words_add(words, manner->and_joined);
+    if (minor.whole)
+        manner->count(words, &minor, &currency->minor);
+}
+
+static void say_both(const struct manner *manner, struct words *words, const struct quantity *quantity, enum numeral_gender gender)
+{
+    manner->say(words, &quantity->from, gender);
+    words_add(words, manner->to);
+}
+
+/* "/month" */
+static size_t per_at(const struct spot *spot, struct words *words, const char *at)
+{
+    size_t n_before = blanks_at(at), n;
+
+    if (at[n_before] != '/')
+        return 0;
+    n_before += 1 + blanks_at(at + n_before + 1);
+    for (const struct written *row = spot->manner->per; row->text; row++)
+        if ((n = match_word(at + n_before, row->text))) {
+            words_add(words, row->said);
+            return n_before + n;
+        }
+    return 0;
+}
+
+static size_t unit_at(const struct manner *manner, const char *at, const struct noun **ret_noun)
+{
+    size_t n_blanks = blanks_at(at), n;
+
+    for (const struct unit *unit = manner->units; unit->text; unit++) {
+        bool is_sign = ends_word(unit->text + strlen(unit->text) - 1) || (unsigned char)unit->text[strlen(unit->text) - 1] >= 0x80;
+        n = is_sign && !is_hebrew(unit->text) ? match_at(at + n_blanks, unit->text) : match_word(at + n_blanks, unit->text);
+        if (n) {
+            *ret_noun = &unit->noun;
+            return n_blanks + n;
+        }
+    }
+    return 0;
+}
+
+/* Figure by figure: a name, a code. */
+static size_t say_name(const struct spot *spot, struct words *words, size_t n)
+{
+    char digits[DIGITS_MAX + 1], text[512];
+
+    (void)snprintf(digits, sizeof(digits), "%.*s", (int)n, spot->at);
+    for (size_t i = 0; i < n; i += n == 4 || n < 4 ? n : 3) {
+        char some[DIGITS_MAX + 1];
+        (void)snprintf(some, sizeof(some), "%.*s", n <= 4 ? (int)n : 3, digits + i);
+        numeral_digits(spot->manner->code, some, text, sizeof(text));
+        words_add(words, i ? ", " : "");
+        words_add(words, text);
+    }
+    return n;
+}
+
+static bool is_code(const struct spot *spot)
+{
+    char before[SPEAKABLE_WORD_MAX];
+
+    word_before(spot->text, spot->at, before);
+    return is_listed(spot->manner->code_words, before);
+}
+
+static size_t amounts(const struct spot *spot, struct words *words)
+{
+    const struct manner *manner = spot->manner;
+    struct quantity quantity = { 0 };
+    const struct noun *unit;
+    size_t n = quantity_at(spot, &quantity), n_more;
+
+    if (!n)
+        return 0;
+    if (!quantity.has_currency && digits_at(spot->at) == n && (is_name(&quantity.from) || (n >= 3 && is_code(spot))))
+        return say_name(spot, words, n);
+    const char *rest = spot->at + n;
+    struct amount *last = quantity.is_range ? &quantity.to : &quantity.from;
+    if (quantity.has_currency) {
+        if (quantity.is_range)
+            say_both(manner, words, &quantity, manner->currencies[quantity.currency].major.gender);
+        say_money(manner, words, last, &manner->currencies[quantity.currency]);
+    } else if ((n_more = unit_at(manner, rest, &unit))) {
+        if (quantity.is_range)
+            say_both(manner, words, &quantity, unit->gender);
+        manner->count(words, last, unit);
+        n += n_more;
+    } else {
+        if (quantity.is_range)
+            say_both(manner, words, &quantity, manner->gender_ahead(rest));
+        n += manner->count_ahead(words, spot, last, rest);
+        if (spot->at[n] == '+' && ends_word(spot->at + n + 1)) { /* 3+ */
+            words_add(words, " ");
+            words_add(words, manner->plus);
+            n++;
+        } else if (spot->at[n] == '+' && digits_at(spot->at + n + 1)) {
+            words_add(words, " ");
+            words_add(words, manner->plus);
+            words_add(words, " ");
+            n++;
+        }
+        return n;
+    }
+    return n + per_at(spot, words, spot->at + n);
+}
+
+/* 1.2.3: a version, an address of the net. */
+static size_t dotted(const struct spot *spot, struct words *words)
+{
+    const char *at = spot->at;
+    size_t n_dots = 0, n = 0, n_group;
+    char text[256];
+
+    for (const char *c = at; digits_at(c) && c[digits_at(c)] == '.' && digits_at(c + digits_at(c) + 1); c += digits_at(c) + 1)
+        n_dots++;
+    if (n_dots < 2)
+        return 0;
+    for (size_t i = 0; i <= n_dots; i++) {
+        struct amount amount;
+        n_group = digits_at(at + n);
+        if (n_group > 4 || !amount_at(at + n, &amount))
+            return 0;
+        numeral_cardinal(spot->manner->code, amount.whole, NUMERAL_FEMININE, text, sizeof(text));
+        words_add(words, i ? " " : "");
+        words_add(words, i ? spot->manner->dot : "");
+        words_add(words, i ? " " : "");
+        words_add(words, text);
+        n += n_group + (i < n_dots);
+    }
+    return n;
+}
+
+/* --- all of them */
+
+size_t speak_figures(const struct spot *spot, struct words *words)
+{
+    static size_t (*const readers[])(const struct spot *, struct words *) = { iso_date, fraction, date, time, dotted, amounts };
+
+    for (size_t i = 0; i < ELEMENTSOF(readers); i++) {
+        *words = (struct words){ 0 };
+        size_t n = readers[i](spot, words);
+        if (n && !words->is_full)
+            return n;
+    }
+    return 0;
+}

@@ -1,0 +1,263 @@
+/*
+ * test_speakable.c - what a voice gets for what is written, in English and Hebrew
+ */
+#include "services/speakable.h"
+
+#include <stdlib.h>
+
+#include "tap.h"
+#include "utils/scoped.h"
+#include "utils/utf8.h"
+
+struct row {
+    const char *text, *want;
+};
+
+static const struct row english[] = {
+    /* telephone numbers */
+    { "Call 050-1234567.", "Call zero five zero, one two three, four five six seven." },
+    { "050 123 4567", "zero five zero, one two three, four five six seven" },
+    { "0501234567 today", "zero five zero, one two three, four five six seven today" },
+    { "03-1234567", "zero three, one two three, four five six seven" },
+    { "03-123-4567 at 8:15", "zero three, one two three, four five six seven at eight fifteen" },
+    { "050-1234567 8:15", "zero five zero, one two three, four five six seven eight fifteen" },
+    { "+972 50-123-4567", "plus nine seven two, five zero, one two three, four five six seven" },
+    { "+1 (202) 555-0123", "plus one, two zero two, five five five, zero one two three" },
+    { "(202) 555-0123", "two zero two, five five five, zero one two three" },
+    { "1-800-555-1234", "one, eight zero zero, five five five, one two three four" },
+    { "*2345", "star two three four five" },
+    { "0 5 0, 1 2 3, 4 5 6 7", "zero five zero, one two three, four five six seven" },
+    { "4580 1234 5678 9012", "four five eight zero, one two three four, five six seven eight, nine zero one two" },
+    { "code 4821", "code four eight two one" },
+    { "order 12345678", "order one two three, four five six, seven eight" },
+    { "007", "zero zero seven" },
+    /* money */
+    { "₪1,250.50 per month", "one thousand two hundred and fifty shekels and fifty agorot per month" },
+    { "5,000 NIS", "five thousand shekels" },
+    { "₪5,000/month", "five thousand shekels per month" },
+    { "$99.99", "ninety nine dollars and ninety nine cents" },
+    { "$0.50", "fifty cents" },
+    { "$1", "one dollar" },
+    { "€5", "five euros" },
+    { "£1.01", "one pound and one penny" },
+    { "$2.5M", "two point five million dollars" },
+    { "$2 million", "two million dollars" },
+    { "$100-$200", "one hundred to two hundred dollars" },
+    { "₪5,000-6,000", "five thousand to six thousand shekels" },
+    /* dates */
+    { "on 3.5.2026", "on May third, twenty twenty six" },
+    { "2026-11-22", "November twenty second, twenty twenty six" },
+    { "by 22/11", "by November twenty second" },
+    { "3/5/26", "May third, twenty twenty six" },
+    { "on 3.5", "on May third" },
+    { "31.4.2026", "thirty one dot four dot two thousand and twenty six" },
+    { "November 22, 2026", "November twenty second, twenty twenty six" },
+    { "Nov. 3", "November third" },
+    { "22nd of November", "November twenty second" },
+    { "May 2026", "May twenty twenty six" },
+    { "since 1999", "since nineteen ninety nine" },
+    { "in 2005", "in two thousand and five" },
+    { "I may 2 do", "I may two do" },
+    /* times */
+    { "10:30", "ten thirty" },
+    { "10:00", "ten o'clock" },
+    { "10:05", "ten oh five" },
+    { "16:00", "four p m" },
+    { "8pm", "eight p m" },
+    { "8:30 a.m.", "eight thirty a m" },
+    { "8:15-16:00", "eight fifteen to four p m" },
+    { "8-10am", "eight to ten a m" },
+    { "12:00", "noon" },
+    { "00:00", "midnight" },
+    { "25:00", "twenty five:zero zero" },
+    /* numbers */
+    { "3-4 rooms", "three to four rooms" },
+    { "3 – 4 rooms", "three to four rooms" },
+    { "3.5 rooms", "three and a half rooms" },
+    { "3.25", "three point two five" },
+    { "-5 degrees", "minus five degrees" },
+    { "80 sqm", "eighty square meters" },
+    { "80m²", "eighty square meters" },
+    { "1 km", "one kilometer" },
+    { "3%", "three percent" },
+    { "3-5%", "three to five percent" },
+    { "1,234,567", "one million two hundred and thirty four thousand five hundred and sixty seven" },
+    { "1st", "first" },
+    { "22nd floor", "twenty second floor" },
+    { "a 3-room flat", "a three-room flat" },
+    { "12a", "twelve a" },
+    { "1.2.3", "one dot two dot three" },
+    { "24/7", "twenty four seven" },
+    { "1/2", "one half" },
+    { "2+1", "two plus one" },
+    { "3+", "three plus" },
+    /* words */
+    { "12 Herzl St., Tel Aviv", "twelve Herzl Street, Tel Aviv" },
+    { "St. George", "Saint George" },
+    { "on Herzl St.", "on Herzl Street." },
+    { "Dr. Cohen", "Doctor Cohen" },
+    { "No. No. 5", "No. number five" },
+    { "etc.", "et cetera." },
+    { "R&D", "R and D" },
+    { "A & B", "A and B" },
+    { "and/or", "and or" },
+    { "house/flat", "house or flat" },
+    { "house / flat", "house or flat" },
+    { "**now**", "now" },
+    { "dana.l+1@example.co.il", "dana dot l plus one at example dot co dot il" },
+    { "https://www.example.com/path_a.", "www dot example dot com slash path underscore a." },
+    { "example.com", "example dot com" },
+};
+
+static const struct row hebrew[] = {
+    { "התקשרו 050-1234567", "התקשרו אפס חמש אפס, אחת שתיים שלוש, ארבע חמש שש שבע" },
+    { "+972-3-1234567", "אפס שלוש, אחת שתיים שלוש, ארבע חמש שש שבע" },
+    { "ל-050-1234567", "לאפס חמש אפס, אחת שתיים שלוש, ארבע חמש שש שבע" },
+    { "*2345", "כוכבית שתיים שלוש ארבע חמש" },
+    { "קוד 4821", "קוד ארבע שמונה שתיים אחת" },
+    { "1,250.50 ש\"ח", "אלף מאתיים וחמישים שקלים וחמישים אגורות" },
+    { "₪1,250", "אלף מאתיים וחמישים שקלים" },
+    { "₪1", "שקל אחד" },
+    { "2 ₪", "שני שקלים" },
+    { "3 שקלים", "שלושה שקלים" },
+    { "5,000 ש״ח לחודש", "חמשת אלפים שקלים לחודש" },
+    { "₪5,000/חודש", "חמשת אלפים שקלים לחודש" },
+    { "2.5 מיליון ₪", "שניים וחצי מיליון שקלים" },
+    { "$5", "חמישה דולרים" },
+    { "כ-50 אלף שקל", "כחמישים אלף שקל" },
+    { "ב-3.5 מיליון", "בשלושה וחצי מיליון" },
+    { "3 אלף", "שלושת אלפים" },
+    { "ב-3.5.2026", "בשלושה במאי אלפיים עשרים ושש" },
+    { "ב-22/11", "בעשרים ושניים בנובמבר" },
+    { "ב-3.5", "בשלושה במאי" },
+    { "3 במאי 2026", "שלושה במאי אלפיים עשרים ושש" },
+    { "ה-3 במאי", "השלושה במאי" },
+    { "ב-10:30", "בעשר וחצי" },
+    { "בשעה 8:15", "בשעה שמונה ורבע" },
+    { "עד 16:00", "עד ארבע אחר הצהריים" },
+    { "8:15-16:00", "שמונה ורבע עד ארבע אחר הצהריים" },
+    { "20:45", "שמונה ארבעים וחמש בערב" },
+    { "8:00 בערב", "שמונה בערב" },
+    { "9:05", "תשע וחמש דקות" },
+    { "12:00", "שתים עשרה בצהריים" },
+    { "3-4 חדרים", "שלושה עד ארבעה חדרים" },
+    { "3.5 חדרים", "שלושה וחצי חדרים" },
+    { "2 חדרים", "שני חדרים" },
+    { "1 חדר", "חדר אחד" },
+    { "2 שעות", "שעתיים" },
+    { "3 שנים", "שלוש שנים" },
+    { "5 דקות", "חמש דקות" },
+    { "12 לקוחות", "שנים עשר לקוחות" },
+    { "2 מכוניות", "שתי מכוניות" },
+    { "80 מ\"ר", "שמונים מטר רבוע" },
+    { "15%", "חמישה עשר אחוז" },
+    { "2%", "שני אחוזים" },
+    { "1%", "אחוז אחד" },
+    { "קומה ב'", "קומה שנייה" },
+    { "קומה 3", "קומה שלוש" },
+    { "הקומה ה-3", "הקומה השלישית" },
+    { "ימים א'-ה'", "ימים ראשון עד חמישי" },
+    { "יום ב׳", "יום שני" },
+    { "ד\"ר כהן", "דוקטור כהן" },
+    { "ולד״ר כהן", "ולדוקטור כהן" },
+    { "ברח' הרצל 12", "ברחוב הרצל שתים עשרה" },
+    { "עו\"ד לוי", "עורך דין לוי" },
+    { "שד' רוטשילד 5", "שדרות רוטשילד חמש" },
+    { "צה\"ל ובע\"מ", "צה\"ל ובע\"מ" },
+    { "כהן & לוי", "כהן ולוי" },
+    { "דירה/בית", "דירה או בית" },
+    { "24/7", "עשרים וארבע שבע" },
+    { "dana@example.co.il", "dana שטרודל example נקודה co נקודה il" },
+};
+
+static const char *const plain[] = {
+    "",
+    " ",
+    "Good morning, this is the office. How can I help you?",
+    "It's O'Neil's - well, not quite... \"really\"!",
+    "B2B, COVID19 and MP3",
+    "שלום, מדברת דנה. מה שלומך?",
+    "צה\"ל, בע\"מ, ארה״ב – וגם חו''ל",
+    "naïve café, Ünïcödé, 日本語",
+    "\xff\xfe broken \xd7",
+    "line\none\r\n\ttwo",
+};
+
+static void rows_are_said(const char *language, const struct row *rows, size_t n)
+{
+    char got[1024], again[1024];
+
+    for (size_t i = 0; i < n; i++) {
+        size_t n_got = speakable(language, rows[i].text, got, sizeof(got));
+        ok(n_got == strlen(got) && strcmp(got, rows[i].want) == 0, "%s: %s", language, rows[i].text);
+        if (strcmp(got, rows[i].want) != 0)
+            printf("# got  \"%s\"\n# want \"%s\"\n", got, rows[i].want);
+        (void)speakable(language, got, again, sizeof(again));
+        if (strcmp(got, again) != 0)
+            ok(0, "said again it is the same: %s", again);
+    }
+}
+
+static void plain_text_stays(void)
+{
+    char got[256];
+
+    for (size_t i = 0; i < ELEMENTSOF(plain); i++) {
+        (void)speakable("en", plain[i], got, sizeof(got));
+        is_str(got, plain[i], "plain text stays, in English");
+        (void)speakable("he-IL", plain[i], got, sizeof(got));
+        is_str(got, plain[i], "and in Hebrew");
+    }
+}
+
+/* Every digit of a telephone number is said once, in its order, however it is parted. */
+static void digits_are_said_once(void)
+{
+    static const char *const digit_words[] = { "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine" };
+    static const char *const marks[] = { "-", " ", "", ".", "–" };
+    char number[32], got[256], want[256];
+    int n_bad = 0;
+
+    for (unsigned seed = 1, i = 0; i < 1000; i++) {
+        char digits[11] = "05";
+        for (size_t d = 2; d < 10; d++, seed = seed * 1664525 + 1013904223)
+            digits[d] = (char)('0' + (seed >> 16) % 10);
+        const char *mark = marks[i % ELEMENTSOF(marks)];
+        (void)snprintf(number, sizeof(number), "%.3s%s%.3s%s%.4s", digits, mark, digits + 3, mark, digits + 6);
+        want[0] = '\0';
+        for (size_t d = 0; d < 10; d++)
+            (void)snprintf(want + strlen(want), sizeof(want) - strlen(want), "%s%s", d == 0 ? "" : d == 3 || d == 6 ? ", " : " ",
+                           digit_words[digits[d] - '0']);
+        (void)speakable("en", number, got, sizeof(got));
+        if (strcmp(got, want) != 0 && n_bad++ < 3)
+            printf("# %s: %s\n", number, got);
+    }
+    is_int(n_bad, 0, "a thousand telephone numbers, digit by digit");
+}
+
+static void what_does_not_fit(void)
+{
+    static const char text[] = "שלום, 050-1234567 ועוד";
+    char whole[256], got[256];
+    size_t n_whole = speakable("he", text, whole, sizeof(whole));
+    int n_bad = 0;
+
+    for (size_t size = 1; size <= n_whole + 1; size++) {
+        size_t n = speakable("he", text, got, size);
+        n_bad += n >= size || strncmp(got, whole, n) != 0 || got[n] || !utf8_valid(got, n);
+        n_bad += n > strlen("שלום, ") && n < n_whole - strlen(" ועוד");
+    }
+    is_int(n_bad, 0, "it is cut between letters, and a number is whole or not there");
+    got[0] = 'x';
+    ok(speakable("he", text, got, 0) == 0 && got[0] == 'x', "no room at all");
+}
+
+int main(void)
+{
+    rows_are_said("en", english, ELEMENTSOF(english));
+    rows_are_said("he", hebrew, ELEMENTSOF(hebrew));
+    plain_text_stays();
+    digits_are_said_once();
+    what_does_not_fit();
+    return done_testing();
+}
