@@ -444,12 +444,15 @@ static void completed(struct http_client *client, struct http_transfer *transfer
 {
     struct http_call *call = transfer->call;
     struct outcome outcome = outcome_of(code);
-    long n_connections = 0;
+    long n_connections = 0, proxy_status = 0;
     curl_off_t retry_after_s = 0;
 
     describe(transfer);
     curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &n_connections);
     curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+    curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+    if (proxy_status >= 300)
+        outcome = (struct outcome){ code, -EHOSTUNREACH, "the proxy does not let it through" };
     call->provider->n_connections += (uint64_t)n_connections;
     if (call->status)
         call->provider->used_ms = clock_mono_ms();
@@ -601,6 +604,8 @@ int http_client_new(const struct http_client_options *options, struct http_clien
 
     if (!client || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return -ENOMEM;
+    if (!(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS))
+        (void)log_warning(0, "this libcurl looks names up while all other calls wait; take one with a resolver of its own");
     client->calls_max = options->calls_max;
     client->ca_file = options->ca_file ? strdup(options->ca_file) : NULL;
     client->multi = curl_multi_init();

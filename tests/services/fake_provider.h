@@ -7,6 +7,7 @@
  */
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { FAKE_CONNECTIONS_MAX = 64, FAKE_REQUEST_MAX = 8192 };
+enum { FAKE_CONNECTIONS_MAX = 256, FAKE_REQUEST_MAX = 8192 };
 
 struct fake_provider;
 
@@ -84,6 +85,7 @@ static void *fake_provider_main(void *arg)
     while (provider->n_connections < FAKE_CONNECTIONS_MAX && (fd = accept4(provider->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
         struct fake_connection *connection = &provider->connections[provider->n_connections];
 
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
         *connection = (struct fake_connection){ .provider = provider, .fd = fd };
         if (pthread_create(&connection->thread, NULL, fake_connection_main, connection) != 0)
             abort();

@@ -1,11 +1,14 @@
 /*
  * test_http_client.c - calls that end by themselves, and calls that do not
  *
- * The servers are sockets of the test's own; that faults on the wire each have one outcome is shown by test_whisper.py.
+ * The servers are sockets of the test's own; TLS, HTTP/2 and proxies are in test_http_wire.py, faults within a call in
+ * test_whisper.py.
  */
 #include "services/http_client.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <semaphore.h>
 
 #include "fake_provider.h"
@@ -54,7 +57,7 @@ struct streamed {
     bool abort;   /* at the first piece */
 };
 
-static sem_t next; /* the server goes on */
+static sem_t *_Atomic next; /* the server goes on; a row has its own, since the server may be late to take it */
 static char last_request[FAKE_REQUEST_MAX];
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Type: text/Event-Stream; charset=utf-8\r\n"
@@ -78,6 +81,8 @@ static bool serve(struct fake_connection *connection)
     };
     const char *request = connection->request;
 
+    sem_t *its_next = next;
+
     memcpy(last_request, request, sizeof(last_request));
     for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
         bool is_head = strncmp(request, "HEAD", 4) == 0, is_it = false;
@@ -88,7 +93,7 @@ static bool serve(struct fake_connection *connection)
             continue;
         for (int part = 0; part < 3 && rows[i].answer[part]; part++) {
             if (part > 0)
-                sem_wait(&next);
+                sem_wait(its_next);
             fake_say(connection, rows[i].answer[part]);
         }
         return rows[i].goes_on;
@@ -105,7 +110,7 @@ static int piece(struct http_call *call, const char *bytes, size_t n)
     streamed->status = call->status;
     if (streamed->abort)
         http_abort(call);
-    sem_post(&next); /* only now is there more */
+    sem_post(next); /* only now is there more */
     return streamed->refuse_r;
 }
 
@@ -131,6 +136,8 @@ static void bodies_come_in_pieces(struct http_client *client, struct fake_provid
         { "what breaks before is", "breaksonce", 6, 0, false, -ECONNRESET, 200, { NULL }, NULL, 2 },
     };
 
+    static sem_t nexts[ELEMENTSOF(rows)];
+
     for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
         scoped(http_provider_free) struct http_provider *provider = NULL;
         struct http_provider_options options = { .base_url = server->url, .path = rows[i].path, .connect_ms = 1000 };
@@ -140,7 +147,8 @@ static void bodies_come_in_pieces(struct http_client *client, struct fake_provid
         sem_t over;
 
         sem_init(&over, 0, 0);
-        sem_init(&next, 0, 0);
+        sem_init(&nexts[i], 0, 0);
+        next = &nexts[i];
         if (!ok(http_provider_new(client, &options, &provider) == 0, "%s", rows[i].what))
             return;
         prepare(&s.asked, provider, &over, 60000);
@@ -150,7 +158,7 @@ static void bodies_come_in_pieces(struct http_client *client, struct fake_provid
         s.asked.call.body_max = rows[i].body_max;
         http_start(&s.asked.call);
         sem_wait(&over);
-        sem_post(&next);
+        sem_post(&nexts[i]);
         const struct http_call *call = &s.asked.call;
         ok(call->r == rows[i].r && call->status == rows[i].status && s.asked.n_done == 1, "  it ends so: %d, %u", call->r, call->status);
         is_str(call->body, rows[i].body, "  with the body");
@@ -276,6 +284,65 @@ static void keys_are_one_line(struct http_client *client)
 
         is_int(http_provider_new(client, &options, &provider), -EINVAL, "a key or user that is none is refused");
     }
+}
+
+/* --- names */
+
+static sem_t resolver_in, resolver_out;
+
+/* In the place of libc's, for curl too. */
+int getaddrinfo(const char *restrict host, const char *restrict service, const struct addrinfo *restrict hints,
+                struct addrinfo **restrict ret_list)
+{
+    static int (*libc)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+    if (host && strcmp(host, "slow.example") == 0) {
+        sem_post(&resolver_in);
+        sem_wait(&resolver_out);
+        sem_post(&resolver_in);
+        return EAI_NONAME;
+    }
+    *(void **)&libc = dlsym(RTLD_NEXT, "getaddrinfo");
+    return libc(host, service, hints, ret_list);
+}
+
+static void names_block_nobody(struct fake_provider *server)
+{
+    scoped(http_client_free) struct http_client *client = NULL;
+    scoped(http_provider_free) struct http_provider *slow = NULL, *provider = NULL;
+    struct http_provider_options options = { .base_url = "http://slow.example", .path = "ok", .connect_ms = 60000 };
+    struct asked asked[3];
+    sem_t over[3];
+
+    sem_init(&resolver_in, 0, 0);
+    sem_init(&resolver_out, 0, 0);
+    is_int(http_client_new(&(struct http_client_options){ .calls_max = 4 }, &client), 0, "a client of its own");
+    is_int(http_provider_new(client, &options, &slow), 0, "a provider whose name takes long");
+    options.base_url = server->url;
+    is_int(http_provider_new(client, &options, &provider), 0, "and one that is there");
+    for (size_t i = 0; i < ELEMENTSOF(asked); i++) {
+        sem_init(&over[i], 0, 0);
+        prepare(&asked[i], i == 1 ? provider : slow, &over[i], 60000);
+    }
+    http_start(&asked[0].call);
+    sem_wait(&resolver_in);
+    http_start(&asked[1].call);
+    sem_wait(&over[1]);
+    is_int(asked[1].call.r, 0, "while a name is looked up others are asked");
+    free(asked[1].call.body);
+    http_abort(&asked[0].call);
+    sem_wait(&over[0]);
+    is_int(asked[0].call.r, -ECANCELED, "who waits for a name can be given up");
+    http_start(&asked[2].call);
+    sem_wait(&resolver_in);
+    http_client_free(steal(&client));
+    is_int(asked[2].call.r, -ECANCELED, "and the client's end does not wait for it");
+    for (int i = 0; i < 2; i++) {
+        sem_post(&resolver_out);
+        sem_wait(&resolver_in);
+    }
+    for (size_t i = 0; i < ELEMENTSOF(asked); i++)
+        sem_destroy(&over[i]);
 }
 
 /* --- connections opened ahead */
@@ -416,6 +483,7 @@ int main(void)
         requests_say_who_we_are(client, &server);
         requests_leave_or_do_not(client, &server);
         keys_are_one_line(client);
+        names_block_nobody(&server);
         connections_are_opened_ahead(client);
         http_client_free(steal(&client));
         fake_provider_close(&server);
