@@ -27,7 +27,6 @@
 enum {
     CONNECT_MS = 1000,
     STALL_MS = 2000,
-    LINGER_MS = 250, /* for the end of an answer that is complete, so that its connection can be used again */
     TOTAL_MS = 30000,
     BYTES_MAX = 1 * MIB, /* of an answer with all that is around its text */
     TOKENS_MAX = 600,
@@ -232,12 +231,10 @@ static int take_bytes(struct http_call *call, const char *bytes, size_t n)
             call->stall_ms = STALL_MS;
         call->total_ms = TOTAL_MS;
     }
-    if (round->stream.is_finished)
-        call->stall_ms = LINGER_MS;
     publish(round);
     if (round->stream.n_parts > n_before && !atomic_exchange(&round->is_news_posted, true))
         inbox_post(round->pool->inbox, &round->news);
-    return r;
+    return r < 0 ? r : round->stream.is_finished;
 }
 
 /* The word for the error in the body of an answer that is one. */

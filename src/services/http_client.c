@@ -40,6 +40,7 @@ enum {
     RETRY_AFTER_MAX_S = 24 * 3600,
     WARM_MS = 5000,       /* for a warm-up */
     WARM_FRESH_MS = 5000, /* a connection that was used so lately is there still */
+    LINGER_MS = 250, /* for the end of an answer of which enough is there */
 };
 
 struct http_provider {
@@ -65,6 +66,7 @@ struct http_transfer {
     uint64_t started_ms, attempt_ms, last_byte_ms, due_ms; /* last_byte 0: none yet */
     unsigned n_tried;
     size_t body_size, n_streamed;
+    uint64_t enough_ms; /* when on_bytes() had all it wants; 0 not yet */
     int refused_r; /* by us, in the middle of the answer: too long, or on_bytes() said so */
     struct http_failure failure; /* what the headers said */
 };
@@ -171,6 +173,8 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *user)
     transfer->last_byte_ms = clock_mono_ms();
     if (call->is_unwanted)
         return 0;
+    if (transfer->enough_ms)
+        return n;
     if (!call->first_ms) {
         call->first_ms = transfer->last_byte_ms;
         describe(transfer);
@@ -180,6 +184,8 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *user)
     } else if (call->on_bytes && call->status / 100 == 2) {
         transfer->n_streamed += n;
         transfer->refused_r = call->on_bytes(call, bytes, n);
+        if (transfer->refused_r > 0)
+            transfer->enough_ms = transfer->last_byte_ms;
     } else {
         transfer->refused_r = gather(transfer, bytes, n);
     }
@@ -382,6 +388,7 @@ static void attempt(struct http_client *client, struct http_transfer *transfer, 
     transfer->call->status = 0;
     transfer->call->first_ms = 0;
     transfer->refused_r = 0;
+    transfer->enough_ms = 0;
     drop_body(transfer);
     int r = prepare(client, transfer);
     if (r == 0 && curl_multi_add_handle(client->multi, transfer->easy) == CURLM_OK)
@@ -440,6 +447,12 @@ static void refused(struct http_client *client, struct http_transfer *transfer)
     finish(client, transfer, r, r == -ENOMEM ? "out of memory" : "its answer was refused");
 }
 
+static void succeeded(struct http_client *client, struct http_transfer *transfer)
+{
+    note(transfer->call, &transfer->failure, true);
+    finish(client, transfer, 0, "");
+}
+
 static void completed(struct http_client *client, struct http_transfer *transfer, CURLcode code)
 {
     struct http_call *call = transfer->call;
@@ -463,14 +476,14 @@ static void completed(struct http_client *client, struct http_transfer *transfer
         given_up(client, transfer);
     else if (transfer->refused_r < 0)
         refused(client, transfer);
+    else if (transfer->enough_ms)
+        succeeded(client, transfer);
     else if (code != CURLE_OK)
         failed(client, transfer, outcome.r, outcome.why);
     else if (call->status / 100 != 2)
         failed(client, transfer, -EREMOTEIO, "it answers with an error");
-    else {
-        note(call, &transfer->failure, true);
-        finish(client, transfer, 0, "");
-    }
+    else
+        succeeded(client, transfer);
 }
 
 /* --- the round */
@@ -524,6 +537,8 @@ static uint64_t deadline_of(const struct http_transfer *transfer, const char **r
     *ret_why = "the answer is not there in time";
     if (!transfer->easy)
         return transfer->due_ms < total_ms ? transfer->due_ms : total_ms;
+    if (transfer->enough_ms)
+        return transfer->enough_ms + LINGER_MS;
     if (!transfer->last_byte_ms) {
         stage_ms = transfer->attempt_ms + call->first_byte_ms;
     } else {
@@ -549,6 +564,8 @@ static uint64_t look_at_transfers(struct http_client *client, uint64_t now_ms)
         } else if (deadline_ms <= now_ms && !transfer->easy && now_ms < transfer->started_ms + transfer->call->total_ms) {
             attempt(client, transfer, now_ms);
             next_ms = now_ms;
+        } else if (deadline_ms <= now_ms && transfer->enough_ms) {
+            succeeded(client, transfer);
         } else if (deadline_ms <= now_ms) {
             failed(client, transfer, -ETIMEDOUT, why);
         } else if (deadline_ms < next_ms) {

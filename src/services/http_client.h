@@ -85,7 +85,9 @@ struct http_call {
      * The body of a 2xx answer as it comes, on the client's thread, in place of gathering it: body stays NULL, and
      * body_max is of all of it; status and type are known. After the first bytes nothing is tried again, after
      * http_abort() none come. NULL: it is gathered, as that of any other status.
-     * Returns: 0, or a negative error with which the call ends at once (why: "its answer was refused").
+     * stall_ms and total_ms may be changed by it.
+     * Returns: 0; 1 that was all it wants: the call ends well, and at once or a moment later, so that the connection can
+     * be used again; or a negative error with which the call ends at once (why: "its answer was refused").
      */
     int (*on_bytes)(struct http_call *call, const char *bytes, size_t n);
     void (*done)(struct http_call *call); /* on the client's thread: quick, or hand on */

@@ -39,6 +39,8 @@ enum { PATIENT_MS = 30000, IMPATIENT_MS = 300, PIECES_MAX = 4, ROUNDS = 3 };
 /* Waits until the test posts `gate`. */
 #define GATE "\4"
 #define SLOWLY "\5"
+/* The connection goes on. */
+#define AGAIN "\6"
 
 static struct fake_provider server;
 static struct http_client *client;
@@ -48,13 +50,13 @@ static const char *const *script; /* what a request is answered with; pieces of 
 static pthread_mutex_t script_lock = PTHREAD_MUTEX_INITIALIZER;
 static char last_request[FAKE_REQUEST_MAX];
 
-static void reset_connection(struct fake_connection *connection)
+static void reset_connection(int fd)
 {
     struct linger linger = { .l_onoff = 1 };
+    scoped(close) int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-    (void)setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-    close(connection->fd);
-    connection->fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* for who closes it */
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+    (void)dup2(nothing, fd); /* for who closes it */
 }
 
 static void say(struct fake_connection *connection, const char *piece, const char *before)
@@ -67,7 +69,7 @@ static void say(struct fake_connection *connection, const char *piece, const cha
         while (recv(connection->fd, &byte, 1, 0) > 0)
             ;
     } else if (strcmp(piece, RESET) == 0) {
-        reset_connection(connection);
+        reset_connection(connection->fd);
     } else if (strcmp(piece, FOREVER) == 0 || strcmp(piece, SLOWLY) == 0) {
         struct pollfd gone = { .fd = connection->fd, .events = POLLIN };
 
@@ -77,6 +79,14 @@ static void say(struct fake_connection *connection, const char *piece, const cha
     } else {
         fake_say(connection, piece);
     }
+}
+
+static void answer_with(const char *const *pieces)
+{
+    pthread_mutex_lock(&script_lock);
+    script = pieces;
+    server.n_requests = 0;
+    pthread_mutex_unlock(&script_lock);
 }
 
 /* The next request's answer, or the last one's again. */
@@ -91,8 +101,11 @@ static bool serve(struct fake_connection *connection)
         if (!pieces[i + 1] && pieces[i + 2])
             script = pieces + i + 2;
     pthread_mutex_unlock(&script_lock);
-    for (size_t i = 0; pieces[i]; i++)
+    for (size_t i = 0; pieces[i]; i++) {
+        if (strcmp(pieces[i], AGAIN) == 0)
+            return true;
         say(connection, pieces[i], i ? pieces[i - 1] : "");
+    }
     return false;
 }
 
@@ -223,7 +236,9 @@ static const struct {
     { "comments and nothing else", { STREAM, ": PROCESSING\n\n", SLOWLY }, true, "", -ETIMEDOUT, 1, 1, 0, NULL },
     { "too many of them", { STREAM, ": PROCESSING\n\n", FOREVER }, false, "", -EFBIG, 1, 1, 0, NULL },
     { "silence after the first token", { STREAM TEXT("Hello. ") TEXT("How"), HANG }, true, "Hello.|", -ETIMEDOUT, 1, 1, 0, NULL },
-    { "silence after the last one", { STREAM TEXT("Hello. ") FINISH("stop") DONE, HANG }, true, "Hello.|", 0, 1, 0, 0, NULL },
+    { "silence after the last one", { STREAM TEXT("Hello. ") FINISH("stop") DONE, HANG }, false, "Hello.|", 0, 1, 0, 0, NULL },
+    { "comments after the last one", { STREAM TEXT("Hello. ") FINISH("stop") DONE, ": \n\n", FOREVER }, false, "Hello.|", 0, 1, 0, 0, NULL },
+    { "a connection that breaks after it", { CHUNKED "1000\r\n" TEXT("Hello. ") FINISH("stop") }, false, "Hello.|", 0, 1, 0, 0, NULL },
 };
 
 static int kept_stderr, log_fds[2];
@@ -257,8 +272,7 @@ static void rounds_end_well_or_not(void)
         struct seen seen;
 
         sem_init(&gate, 0, 0);
-        script = cases[i].script;
-        server.n_requests = 0;
+        answer_with(cases[i].script);
         (void)chat_pool_new(chat, inbox, 1, &pool);
         catch_log();
         ask(chat_get(pool), &seen);
@@ -282,6 +296,36 @@ static void rounds_end_well_or_not(void)
     }
 }
 
+/* Such a server is not left alone for it, and one that ends is asked over the same connection again. */
+static void answers_that_are_whole_are_good(void)
+{
+    static const char *const hang[] = { STREAM TEXT("Hello. ") FINISH("stop") DONE, HANG, NULL, NULL };
+    static const char *const kept[] = { CHUNKED "53\r\n" TEXT("Hello.") "\r\n43\r\n" FINISH("stop") "\r\n", GATE, "e\r\n" DONE "\r\n0\r\n\r\n", AGAIN, NULL, NULL };
+    scoped(chat_close) struct chat *chat = open_chat(KEY, PATIENT_MS);
+    struct chat_pool *pool = NULL;
+    struct chat_stats before, stats;
+    struct seen seen;
+
+    sem_init(&gate, 0, 0);
+    (void)chat_pool_new(chat, inbox, 1, &pool);
+    answer_with(hang);
+    for (int i = 0; i < 4; i++) {
+        ask(chat_get(pool), &seen);
+        wait_for_end(&seen);
+    }
+    chat_stats(chat, &before);
+    ok(seen.r == 0 && !before.is_tripped && before.n_asked == 4, "answers without an end are whole");
+    answer_with(kept);
+    for (int i = 0; i < 3; i++) {
+        ask(chat_get(pool), &seen);
+        wait_for_end(&seen);
+    }
+    chat_stats(chat, &stats);
+    ok(seen.r == 0 && stats.n_connections == before.n_connections + 1, "and those with an end leave their connection");
+    chat_pool_free(pool);
+    sem_destroy(&gate);
+}
+
 /* Each byte of a recorded stream by itself, as a slow network may bring it. */
 static void bytes_come_one_by_one(void)
 {
@@ -300,7 +344,7 @@ static void bytes_come_one_by_one(void)
     }
     pieces[n++] = "0\r\n\r\n";
     sem_init(&gate, 0, 0);
-    script = pieces;
+    answer_with(pieces);
     (void)chat_pool_new(chat, inbox, 1, &pool);
     ask(chat_get(pool), &seen);
     wait_for_end(&seen);
@@ -330,7 +374,7 @@ static void requests_have_what_is_asked_for(void)
     struct seen seen;
 
     sem_init(&gate, 0, 0);
-    script = good;
+    answer_with(good);
     (void)chat_pool_new(chat, inbox, 1, &pool);
     for (int i = 0; i < 2; i++) {
         scoped(json_object_put) struct json_object *body = NULL;
@@ -411,8 +455,7 @@ static void rounds_are_given_up(void)
         struct seen seen = { 0 };
 
         sem_init(&gate, 0, 0);
-        script = rows[i].script;
-        server.n_requests = 0;
+        answer_with(rows[i].script);
         (void)chat_pool_new(chat, inbox, 1, &pool);
         struct chat_round *round = chat_get(pool);
         if (rows[i].stage > UNASKED)
@@ -443,7 +486,7 @@ static void rounds_are_asked_at_once(void)
     struct seen seen[ROUNDS];
 
     sem_init(&gate, 0, 0);
-    script = held;
+    answer_with(held);
     (void)chat_pool_new(chat, inbox, ROUNDS, &pool);
     for (int i = 0; i < ROUNDS; i++)
         ask(chat_get(pool), &seen[i]);
@@ -470,7 +513,7 @@ static void rounds_are_given_up_at_any_moment(void)
     unsigned random = 1, n_asked = 0, n_ended = 0;
 
     sem_init(&gate, 0, 0);
-    script = good;
+    answer_with(good);
     (void)chat_pool_new(chat, inbox, ROUNDS, &pool);
     while (n_asked < 40) {
         for (int i = 0; i < ROUNDS; i++) {
@@ -550,8 +593,7 @@ static void questions_are_answered(void)
         struct answered answered = { 0 };
 
         sem_init(&answered.done, 0, 0);
-        script = questions[i].script;
-        server.n_requests = 0;
+        answer_with(questions[i].script);
         is_int(chat_question_new(chat, "Be brief. JSON.", CALLER_WORDS, questions[i].json, on_answer, &answered, &question), 0, questions[i].what);
         chat_question_ask(question);
         sem_wait(&answered.done);
@@ -573,9 +615,13 @@ int main(void)
     models_differ();
     requests_have_what_is_asked_for();
     rounds_end_well_or_not();
+    answers_that_are_whole_are_good();
     bytes_come_one_by_one();
     rounds_are_given_up();
     rounds_are_asked_at_once();
+    fake_provider_close(&server); /* which has only so many connections */
+    if (!ok(fake_provider_open(&server, serve) == 0, "another server"))
+        return done_testing();
     questions_are_answered();
     rounds_are_given_up_at_any_moment();
     http_client_free(client);
