@@ -108,7 +108,11 @@ struct db {
     atomic_bool stopping;
     sem_t wake;
     pthread_t thread;
-    struct db_op *first, *last; /* taken from the stack, in order; the writer's */
+    struct db_op *first, *last; /* taken from the stack, in order; the writer's, as are the next four */
+    bool is_changed[DB_N_TABLES]; /* by the group that runs */
+    enum db_table watched;
+    void (*watcher)(void *arg);
+    void *watcher_arg;
 
     _Atomic uint64_t n_commits, n_ops, n_failed, n_grown, n_slow, n_stuck;
 };
@@ -367,6 +371,7 @@ static void write_group(struct db *db, struct db_op **ops, size_t n)
     uint64_t began_us = clock_mono_us();
     size_t n_failed = 0;
 
+    memset(db->is_changed, 0, sizeof(db->is_changed));
     commit_group(db, ops, n);
     report_slow(db, what ?: "write", clock_mono_us() - began_us, (unsigned)n);
 
@@ -374,6 +379,8 @@ static void write_group(struct db *db, struct db_op **ops, size_t n)
         n_failed += ops[i]->result < 0;
     atomic_fetch_add_explicit(&db->n_ops, n, memory_order_relaxed);
     atomic_fetch_add_explicit(&db->n_failed, n_failed, memory_order_relaxed);
+    if (db->watcher && db->is_changed[db->watched])
+        db->watcher(db->watcher_arg);
 
     for (size_t i = 0; i < n; i++) {
         atomic_fetch_sub(&db->n_waiting, 1);
@@ -765,6 +772,30 @@ int db_write(struct db *db, struct db_op *op)
 
 /* --- reading */
 
+struct watch_op {
+    struct db_op op; /* first */
+    enum db_table table;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+static int run_watch(struct db_txn *txn, struct db_op *op)
+{
+    const struct watch_op *watch = (const struct watch_op *)op;
+
+    txn->db->watched = watch->table;
+    txn->db->watcher = watch->fn;
+    txn->db->watcher_arg = watch->arg;
+    return 0;
+}
+
+int db_watch(struct db *db, enum db_table table, void (*fn)(void *arg), void *arg)
+{
+    struct watch_op watch = { { .run = run_watch, .what = "a watcher" }, table, fn, arg };
+
+    return db_write(db, &watch.op);
+}
+
 static struct db_txn *claim_reader(struct db *db)
 {
     static _Thread_local size_t hint; /* where this thread was lucky last */
@@ -849,6 +880,7 @@ int db_put(struct db_txn *txn, enum db_table table, struct db_bytes key, struct 
     if (key.n == 0 || key.n > KEY_MAX)
         return -EINVAL;
     txn->n_writes++;
+    txn->db->is_changed[table] = true;
     return checked(txn, mdb_put(txn->txn, txn->db->tables[table], &k, &v, 0));
 }
 
@@ -858,6 +890,7 @@ int db_delete(struct db_txn *txn, enum db_table table, struct db_bytes key)
     int rc = mdb_del(txn->txn, txn->db->tables[table], &k, NULL);
 
     txn->n_writes += rc == 0;
+    txn->db->is_changed[table] |= rc == 0;
     return checked(txn, rc);
 }
 

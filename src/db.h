@@ -102,6 +102,13 @@ int db_submit(struct db *db, struct db_op *op);
 int db_write(struct db *db, struct db_op *op);
 
 /*
+ * Have fn called after each commit that may have changed that table; NULL: not any more, from the return on.
+ *
+ * One watcher at a time. fn: on the writer thread, quick, may not write. Blocks as db_write() does. Errors: those of it.
+ */
+int db_watch(struct db *db, enum db_table table, void (*fn)(void *arg), void *arg);
+
+/*
  * A read transaction: a snapshot. Allocates nothing; hold it for no I/O, lock or callback of others, end it on
  * the thread that began it, and hold one at a time.
  *
