@@ -23,12 +23,14 @@
 #include "services/google_token.h"
 #include "services/http_client.h"
 #include "services/logging.h"
+#include "services/outbox.h"
 #include "services/profile.h"
 #include "services/services.h"
 #include "services/speech.h"
 #include "services/stt.h"
 #include "services/tts.h"
 #include "services/twilio_security.h"
+#include "services/whatsapp/provider.h"
 #include "utils/clock.h"
 #include "utils/file.h"
 #include "utils/log.h"
@@ -51,6 +53,7 @@ struct app {
     struct profile *profile;
     struct http_client *client; /* these: not on the echo line */
     struct google_token *google_token; /* NULL: Google is not set up */
+    struct whatsapp *whatsapp; /* NULL none */
     struct router *router;
     struct server *server;
     unsigned n_built;
@@ -88,9 +91,14 @@ static int build_state(struct app *app)
 
 /* --- store: its stop commits what is queued */
 
+struct close_op {
+    struct db_op op; /* first */
+    bool sum_up;
+};
+
 static int run_close_lost(struct db_txn *txn, struct db_op *op)
 {
-    return crm_close_lost(txn, clock_real_ms());
+    return crm_close_lost(txn, ((struct close_op *)op)->sum_up, clock_real_ms());
 }
 
 static int build_store(struct app *app)
@@ -101,14 +109,14 @@ static int build_store(struct app *app)
         .slow_ms = app->config->slow_ms,
         .on_slow = logging_slow_transaction,
     };
-    struct db_op close_lost = { .run = run_close_lost, .what = "closing lost calls" };
+    struct close_op close_lost = { { .run = run_close_lost, .what = "closing lost calls" }, config_chat_url(app->config) };
     int r = db_open(&options, &app->services.db);
 
     if (r < 0) {
         (void)log_err(0, "cannot open the store %s: %s", options.path, db_explain(r));
         return r;
     }
-    r = db_write(app->services.db, &close_lost);
+    r = db_write(app->services.db, &close_lost.op);
     if (r < 0)
         return log_err(r, "cannot close the calls that the last run left open");
     if (r > 0)
@@ -165,9 +173,10 @@ static int build_client(struct app *app)
 {
     struct http_client_options options = { .calls_max = CLIENT_CALLS_MAX, .ca_file = app->config->provider_ca_file };
 
-    if (app->profile->mode == PROFILE_ECHO ||
-        (!config_stt_url(app->config) && !config_chat_url(app->config) && !config_tts_url(app->config) &&
-         !is_google_set(app->config)))
+    if (!app->config->twilio_whatsapp_number &&
+        (app->profile->mode == PROFILE_ECHO ||
+         (!config_stt_url(app->config) && !config_chat_url(app->config) && !config_tts_url(app->config) &&
+          !is_google_set(app->config))))
         return 0;
     int r = http_client_new(&options, &app->client);
     return r < 0 ? log_err(r, "cannot start the http client") : 0;
@@ -322,6 +331,32 @@ static void free_server(struct app *app)
     server_free(app->server);
 }
 
+/* --- what is owed: begun when we can be told what became of it; stopped after the calls, which may owe something more */
+
+static int build_outbox(struct app *app)
+{
+    const struct config *config = app->config;
+    struct outbox_services services = { .db = app->services.db, .chat = app->services.chat, .profile = app->profile };
+    int r = whatsapp_open(config, app->client, &app->whatsapp);
+
+    if (r < 0 && r != -ENOENT)
+        return log_err(r, "WhatsApp messages cannot be sent by %s at TWILIO_BASE_URL", config->whatsapp_provider);
+    services.whatsapp = app->whatsapp;
+    r = outbox_new(&services, &app->services.outbox);
+    return r < 0 ? log_err(r, "cannot begin to do what is owed") : 0;
+}
+
+static void stop_outbox(struct app *app)
+{
+    outbox_stop(app->services.outbox);
+}
+
+static void free_outbox(struct app *app)
+{
+    outbox_free(app->services.outbox);
+    whatsapp_close(app->whatsapp);
+}
+
 /* --- calls: ended before the loops, so that callers are hung up on and not cut off, and the store knows why */
 
 static void stop_calls(struct app *app)
@@ -351,6 +386,7 @@ static const struct part {
     { "speech",    build_speech,    NULL,        free_speech },
     { "router",    build_router,    NULL,        free_router },
     { "server",    build_server,    stop_server, free_server },
+    { "outbox",    build_outbox,    stop_outbox, free_outbox },
     { "calls",     NULL,            stop_calls,  NULL },
 };
 

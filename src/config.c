@@ -412,11 +412,24 @@ static bool country_malformed(const struct config *config)
     return country && (*country == '0' || country[strspn(country, "0123456789")]);
 }
 
+static bool number_malformed(const char *number)
+{
+    return number && (number[0] != '+' || number[1] == '0' || number[1 + strspn(number + 1, "0123456789")]);
+}
+
 static bool human_malformed(const struct config *config)
 {
-    const char *number = config->human_number;
+    return number_malformed(config->human_number);
+}
 
-    return number && (number[0] != '+' || number[1] == '0' || number[1 + strspn(number + 1, "0123456789")]);
+static bool whatsapp_number_malformed(const struct config *config)
+{
+    return number_malformed(config->twilio_whatsapp_number);
+}
+
+static bool whatsapp_account_missing(const struct config *config)
+{
+    return config->twilio_whatsapp_number && !(config->twilio_account_sid && config->twilio_auth_token);
 }
 
 static bool stt_key_alone(const struct config *config)
@@ -466,6 +479,10 @@ static const struct rule {
       "is no telephone number; write + and the country code in front, without blanks, e.g. +97231234567" },
     { "STT_API_KEY", stt_key_alone, false,
       "is set without STT_BASE_URL, the only place it goes to; set that one first" },
+    { "TWILIO_WHATSAPP_NUMBER", whatsapp_number_malformed, false,
+      "is no international number; write + and the country code and the number, digits alone, e.g. +14155238886" },
+    { "TWILIO_WHATSAPP_NUMBER", whatsapp_account_missing, false,
+      "is set without TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN; messages are sent with them" },
     { "GOOGLE_TTS_SA_JSON", google_json_malformed, false,
       "is no JSON; give it the content of the key file (its path goes into GOOGLE_APPLICATION_CREDENTIALS)" },
     { "CHAT_API_KEY", chat_key_alone, false,
@@ -500,6 +517,7 @@ static const struct endpoint {
     { "STT_BASE_URL", "STT_API_KEY", NULL },
     { "CHAT_BASE_URL", "CHAT_API_KEY", NULL },
     { "GOOGLE_TTS_BASE_URL", "GOOGLE_TTS_SA_JSON", "GOOGLE_APPLICATION_CREDENTIALS" },
+    { "TWILIO_BASE_URL", "TWILIO_AUTH_TOKEN", NULL },
 };
 
 static void judge_endpoint(struct loading *loading, const struct endpoint *endpoint)

@@ -133,6 +133,15 @@ static const struct {
     { DEV "\nSTT_HINTS=Haifa, Holon", NULL },
     { DEV "\nSTT_HINTS=Haifa\tHolon", "STT_HINTS: holds a control character; write it on one line, without tabs\n" },
     { DEV "\nPROVIDER_CA_FILE=ca.pem", "PROVIDER_CA_FILE: 'ca.pem' is no absolute path; begin it with '/'\n" },
+    { DEV "\nTWILIO_WHATSAPP_NUMBER=+14155238886\nTWILIO_ACCOUNT_SID=" SID "\nTWILIO_AUTH_TOKEN=" TOKEN, NULL },
+    { DEV "\nTWILIO_WHATSAPP_NUMBER=+14155238886", "TWILIO_WHATSAPP_NUMBER: is set without TWILIO_ACCOUNT_SID and "
+                                                   "TWILIO_AUTH_TOKEN; messages are sent with them\n" },
+    { DEV "\nTWILIO_WHATSAPP_NUMBER=whatsapp:+1415\nTWILIO_ACCOUNT_SID=" SID "\nTWILIO_AUTH_TOKEN=" TOKEN,
+      "TWILIO_WHATSAPP_NUMBER: is no international number; write + and the country code and the number, digits alone, "
+      "e.g. +14155238886\n" },
+    { DEV "\nTWILIO_BASE_URL=api.twilio.com",
+      "TWILIO_BASE_URL: is no URL; write https://HOST/v1, or http:// for a server on this machine\n" },
+    { DEV "\nWHATSAPP_PROVIDER=carrier-pigeon", "WHATSAPP_PROVIDER: 'carrier-pigeon' is not known; choose one of twilio\n" },
     { DEV "\nMAX_CALLS=many\nSTATE_DIR=.\nTTS_VOICE=kal\nDEFAULT_COUNTRY=00",
       "STATE_DIR: '.' is no absolute path; begin it with '/'\n"
       "MAX_CALLS: 'many' is no whole number; give one from 1 to 100000\n"

@@ -123,6 +123,8 @@ static void print_facts(struct json_object *call)
     print_fact("talk", talk_time(call, text));
     print_fact("status", json_get_text(call, "status"));
     print_fact("end", json_get_text(call, "end"));
+    print_fact("summary", json_get_text(call, "summary"));
+    print_fact("no summary", json_get_text(call, "summary_error"));
     if (json_object_object_get_ex(call, "learnt", &learnt)) {
         json_object_object_foreach(learnt, field, value)
             print_fact(field, json_object_get_string(value));

@@ -24,13 +24,14 @@ enum { LAST_DEFAULT = 50, LAST_MAX = 1000000 };
 struct asked {
     const char *command, *env_file, *which;
     size_t last;
-    bool json;
+    bool json, failed;
 };
 
 /* Returns: CLI_OK to go on; otherwise the exit status, -1 for a --help that was given. */
 static int parse(const struct listing *listing, int argc, char **argv, struct asked *ret_asked)
 {
     static const struct option options[] = {
+        { "failed", no_argument, NULL, 'f' },
         { "json", no_argument, NULL, 'j' },
         { "last", required_argument, NULL, 'n' },
         { "env-file", required_argument, NULL, 'e' },
@@ -46,7 +47,12 @@ static int parse(const struct listing *listing, int argc, char **argv, struct as
             fputs(listing->usage, stdout);
             return -1;
         }
-        if (option == 'j') {
+        if (option == 'f' && listing->page_failed) {
+            asked.failed = true;
+        } else if (option == 'f') {
+            fprintf(stderr, "agentlocator %s: there is no --failed here. See --help.\n", argv[0]);
+            return CLI_USAGE;
+        } else if (option == 'j') {
             asked.json = true;
         } else if (option == 'e') {
             asked.env_file = optarg;
@@ -87,8 +93,9 @@ static int fetch(const struct listing *listing, const struct asked *asked,
     }
     r = db_read_begin(db, &txn);
     if (r == 0) {
-        r = asked->which ? listing->whole(txn, config, asked->which, ret_json)
-                         : listing->page(txn, asked->last, ret_json);
+        r = asked->which    ? listing->whole(txn, config, asked->which, ret_json)
+            : asked->failed ? listing->page_failed(txn, asked->last, ret_json)
+                            : listing->page(txn, asked->last, ret_json);
         db_read_end(txn);
     }
     if (asked->which && (r == -ENOENT || r == -EINVAL))

@@ -21,6 +21,8 @@ struct listing {
     /* NULL both: there is no WHICH */
     int (*whole)(struct db_txn *txn, const struct config *config, const char *which, struct json_object **ret_object);
     void (*print_whole)(struct json_object *object);
+    /* a page by another choice, of --failed; NULL: there is no such option */
+    int (*page_failed)(struct db_txn *txn, size_t max, struct json_object **ret_array);
 };
 
 /* Returns: the exit status. */

@@ -3,20 +3,28 @@
  */
 #include "cli/cli.h"
 
+#include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <json-c/json.h>
 
+#include "cli/admin.h"
 #include "cli/listing.h"
 #include "cli/table.h"
+#include "config.h"
 #include "services/crm.h"
 #include "utils/json.h"
 
 static const char usage[] =
     "Usage: agentlocator messages [OPTIONS]\n"
+    "       agentlocator messages --again ID [--env-file FILE]\n"
     "\n"
-    "Lists the latest messages, in and out.\n"
+    "Lists the latest messages, in and out; or has the daemon send one of ours again that failed.\n"
     "\n"
+    "  --failed         list those of ours that were not sent or delivered, and those of which nobody knows\n"
+    "  --again ID       send that one again; ADMIN_SOCKET says where the daemon listens\n"
     "  --last N         list so many (50)\n"
     "  --json           print JSON; times are milliseconds of unix time\n"
     "  --env-file FILE  read settings from FILE too; DATABASE_URL says where the store is\n"
@@ -24,7 +32,7 @@ static const char usage[] =
 
 void messages_print(struct json_object *array)
 {
-    static const char *const headings[] = { "TIME", "WAY", "CHANNEL", "ADDRESS", "STATUS", "MEDIA", "TEXT" };
+    static const char *const headings[] = { "TIME", "WAY", "CHANNEL", "ADDRESS", "STATUS", "MEDIA", "TEXT", "TROUBLE", "AGAIN", "ID" };
     scoped(table_free) struct table *table = table_new(headings, ELEMENTSOF(headings));
     char text[WHEN_MAX];
 
@@ -32,6 +40,7 @@ void messages_print(struct json_object *array)
         struct json_object *message = json_object_array_get_idx(array, i), *media = NULL;
         bool has_media =
             json_object_object_get_ex(message, "media", &media) && json_object_array_length(media);
+        bool is_out = strcmp(json_get_text(message, "direction") ?: "", "out") == 0;
 
         table_add(table, "%s", when((uint64_t)json_get_int(message, "created_ms"), 0, text));
         table_add(table, "%s", json_get_text(message, "direction") ?: "");
@@ -42,6 +51,9 @@ void messages_print(struct json_object *array)
                   has_media ? json_get_text(json_object_array_get_idx(media, 0), "type") ?: "yes"
                             : "");
         table_add(table, "%s", json_get_text(message, "body") ?: "");
+        table_add(table, "%s", json_get_text(message, "error") ?: "");
+        table_add(table, "%s", json_get_text(message, "again") ?: "");
+        table_add(table, "%s", is_out ? json_get_text(message, "id") ?: "" : "");
     }
     if (table)
         table_print(table, stdout);
@@ -50,15 +62,87 @@ void messages_print(struct json_object *array)
 static void print_page(struct json_object *array)
 {
     if (json_object_array_length(array) == 0)
-        puts("No messages yet.");
+        puts("No messages.");
     else
         messages_print(array);
 }
 
+/* --- sending again */
+
+/* The daemon's words, or what its status means. */
+static int report(const char *id, int status, const char *body)
+{
+    scoped(json_object_put) struct json_object *json = NULL;
+    struct json_object *error = NULL;
+
+    (void)json_parse(body, strlen(body), &json);
+    if (status == 202) {
+        printf("Message %s is sent again as %s.\n", id, json_get_text(json, "id") ?: "another one");
+        return CLI_OK;
+    }
+    (void)(json && json_object_object_get_ex(json, "error", &error));
+    fprintf(stderr, "agentlocator messages: %s is not sent again: %s.\n", id,
+            json_get_text(error, "message") ?: "the daemon does not say why");
+    return CLI_FAILED;
+}
+
+static int send_again(const char *id, const char *env_file)
+{
+    scoped(config_free) struct config *config = NULL;
+    scoped(free) char *body = NULL, *path = NULL;
+
+    if (!call_sid_is_plain(id)) {
+        fprintf(stderr, "agentlocator messages: '%s' is no id of a message; --failed lists them.\n", id);
+        return CLI_USAGE;
+    }
+    if (config_load_tool(env_file, stderr, &config) < 0 || asprintf(&path, "/admin/messages/%s", id) < 0)
+        return CLI_FAILED;
+    int status = admin_ask(config, "POST", path, &body);
+    if (status > 0)
+        return report(id, status, body);
+    fprintf(stderr, "agentlocator messages: the daemon cannot be asked at %s: %s; ADMIN_SOCKET says where it listens.\n",
+            config->admin_socket, strerror(-status));
+    return CLI_FAILED;
+}
+
+/* --again ID [--env-file FILE], in any order. */
+static bool wants_again(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strncmp(argv[i], "--again", strlen("--again")) == 0)
+            return true;
+    return false;
+}
+
+static int parse_again(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "again", required_argument, NULL, 'a' },
+        { "env-file", required_argument, NULL, 'e' },
+        { NULL, 0, NULL, 0 },
+    };
+    const char *id = NULL, *env_file = NULL;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option == '?')
+            return CLI_USAGE;
+        *(option == 'a' ? &id : &env_file) = optarg;
+    }
+    if (optind < argc) {
+        fprintf(stderr, "agentlocator messages: what is '%s'? See --help.\n", argv[optind]);
+        return CLI_USAGE;
+    }
+    return send_again(id ?: "", env_file);
+}
+
 int cli_messages(int argc, char **argv)
 {
-    static const struct listing listing = { usage,      "message", crm_messages_page,
-                                            print_page, NULL,      NULL };
+    static const struct listing listing = { .usage = usage,
+                                            .one = "message",
+                                            .page = crm_messages_page,
+                                            .print_page = print_page,
+                                            .page_failed = crm_messages_failed_page };
 
-    return listing_run(&listing, argc, argv);
+    return wants_again(argc, argv) ? parse_again(argc, argv) : listing_run(&listing, argc, argv);
 }

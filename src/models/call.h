@@ -78,6 +78,8 @@ struct call {
     struct json_object *param_order; /* object: param -> order of the callback that brought it; owned; may be NULL */
     struct json_object *dial;       /* object: how it went with the human: DialCallStatus ...; owned; may be NULL */
     struct json_object *recordings; /* array of what handle_recording brought; owned; may be NULL */
+    char *summary;       /* what it came to; owned; NULL not yet, or never: */
+    char *summary_error; /* why there is none; owned; NULL */
     struct json_object *learnt; /* object: field -> value, of this call; owned; may be NULL */
 };
 

@@ -2,12 +2,16 @@
  * routes/admin.c - what the command line asks the daemon, on the admin socket
  */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "db.h"
 #include "routes/routes.h"
 #include "routes/media_fault.h"
 #include "server.h"
 #include "services/chat.h"
+#include "services/crm.h"
+#include "services/outbox.h"
 #include "services/services.h"
 #include "services/speech.h"
 #include "services/stt.h"
@@ -120,6 +124,22 @@ static void fill(const struct services *services, struct status *status)
     };
 }
 
+static const struct json_field outbox_fields[] = {
+    { "under_way", JSON_U64, offsetof(struct outbox_stats, n_under_way), 0, NULL },
+    { "done", JSON_U64, offsetof(struct outbox_stats, n_done), 0, NULL },
+    { "again", JSON_U64, offsetof(struct outbox_stats, n_again), 0, NULL },
+    { "failed", JSON_U64, offsetof(struct outbox_stats, n_failed), 0, NULL },
+    { "uncertain", JSON_U64, offsetof(struct outbox_stats, n_uncertain), 0, NULL },
+};
+
+static struct json_object *outgoing(const struct services *services)
+{
+    struct outbox_stats stats;
+
+    outbox_stats(services->outbox, &stats);
+    return json_write(outbox_fields, ELEMENTSOF(outbox_fields), &stats);
+}
+
 /* {"bad_json":0,...}. NULL when out of memory. */
 static struct json_object *count_faults(void)
 {
@@ -209,6 +229,7 @@ static int status_get(struct http_request *request, struct http_response *respon
         json_object_object_add(json, "media_faults", count_faults());
         json_object_object_add(json, "store", store(request->context));
         json_object_object_add(json, "chat", replies(request->context));
+        json_object_object_add(json, "outbox", outgoing(request->context));
         json_object_object_add(json, "stt", transcription(request->context));
         json_object_object_add(json, "latency", latencies(request->context));
         json_object_object_add(json, "tts", synthesis(request->context));
@@ -222,8 +243,75 @@ static int status_get(struct http_request *request, struct http_response *respon
     return HTTP_LATER;
 }
 
+/* --- a message that failed is sent again */
+
+struct again {
+    struct db_op op; /* first */
+    struct http_ticket *ticket;
+    char request_id[HTTP_REQUEST_ID_MAX];
+    char id[CONTACT_ID_MAX], new_id[CONTACT_ID_MAX];
+};
+
+static int run_again(struct db_txn *txn, struct db_op *op)
+{
+    struct again *again = (struct again *)op;
+
+    return crm_message_again(txn, again->id, clock_real_ms(), again->new_id);
+}
+
+static const struct refusal {
+    int r, status;
+    const char *code, *text;
+} refusals[] = {
+    { -ENOENT, 404, "no_such_message", "there is no message of that id" },
+    { -EALREADY, 409, "not_failed", "it has not failed, or it was sent again already" },
+    { -EDESTADDRREQ, 409, "no_number", "there is no number to send it to" },
+};
+
+static void answer_again(struct db_op *op, int r)
+{
+    struct again *again = (struct again *)op;
+    struct refusal refusal = { r, 503, "not_kept", strerrordesc_np(-r) ?: "unknown error" };
+    struct http_response response = { .status = 202, .content_type = "application/json" };
+    char text[HTTP_ERROR_MAX];
+
+    for (size_t i = 0; i < ELEMENTSOF(refusals); i++)
+        if (refusals[i].r == r)
+            refusal = refusals[i];
+    if (r < 0) {
+        http_error(&response, refusal.status, refusal.code, refusal.text, again->request_id, text);
+    } else {
+        response.n_body = (size_t)snprintf(text, sizeof(text), "{\"id\":\"%s\"}", again->new_id);
+        response.body = text;
+    }
+    again->ticket->answer(again->ticket, &response);
+    free(again);
+}
+
+static int message_again(struct http_request *request, struct http_response *response)
+{
+    const struct services *services = request->context;
+    struct again *again = strlen(request->param) < CONTACT_ID_MAX ? calloc(1, sizeof(*again)) : NULL;
+
+    if (!again)
+        return strlen(request->param) < CONTACT_ID_MAX ? -ENOMEM : -ENOENT;
+    again->op = (struct db_op){ .run = run_again, .done = answer_again, .what = "a message again" };
+    memcpy(again->id, request->param, strlen(request->param));
+    memcpy(again->request_id, request->request_id, sizeof(again->request_id));
+    again->ticket = request->later(request);
+    if (!again->ticket) {
+        free(again);
+        return -ENOMEM;
+    }
+    int r = db_submit(services->db, &again->op);
+    if (r < 0)
+        answer_again(&again->op, r);
+    return HTTP_LATER;
+}
+
 static const struct route routes[] = {
     { "GET", "/status", AUTH_LOCAL, 0, status_get, "Counters of the running daemon" },
+    { "POST", "/messages/{id}", AUTH_LOCAL, 0, message_again, "Send a message again that failed" },
 };
 
 const struct blueprint admin = BLUEPRINT("admin", "/admin", routes);

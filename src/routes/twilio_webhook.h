@@ -49,6 +49,9 @@ struct webhook {
     enum call_after after; /* what to do instead of a stream, or after it */
     char host[TWILIO_HOST_MAX];
     char token[STREAM_TOKEN_MAX]; /* the new one; after the write the stored one */
+
+    /* of a message's status */
+    char message_id[CONTACT_ID_MAX]; /* ours; "" it does not say */
 };
 
 /* The first value of a field; "" when it did not come. */

@@ -1,6 +1,9 @@
 /*
  * whatsapp_twilio.c - /webhook/whatsapp: a message comes in, or one of ours changes its state
  *
+ * A state of a message of ours brings our own id in the query of its URL, so that it is known even when the answer to
+ * its sending was lost.
+ *
  * Both are kept before they are answered. incoming is answered with an empty
  * document, which sends nothing back: a reply that takes thought goes out on its
  * own. Twilio delivers twice now and then; the MessageSid tells, and the second
@@ -20,6 +23,8 @@
 #include "config.h"
 #include "routes/twilio_webhook.h"
 #include "services/crm.h"
+#include "services/whatsapp/twilio.h"
+#include "utils/form.h"
 #include "utils/text.h"
 
 enum { MEDIA_MAX = 10 };
@@ -88,15 +93,45 @@ static int incoming(struct http_request *request, struct http_response *response
     return webhook_take(request, &incoming_kind);
 }
 
+/* Which message it is, as we told Twilio when it was sent. */
+static int prepare_status(struct webhook *webhook, const struct http_request *request)
+{
+    struct form query;
+    int r = form_parse(request->query, strlen(request->query), TWILIO_PARAMS_MAX, &query);
+
+    if (r < 0)
+        return r == -ENOMEM ? r : 0;
+    const struct form_field *message = form_get(&query, "message");
+    if (message && strlen(message->value) < sizeof(webhook->message_id))
+        text_set(webhook->message_id, sizeof(webhook->message_id), message->value);
+    form_done(&query);
+    return 0;
+}
+
+/* "63016: what it means", or "" when nothing is wrong. */
+static void explain(const struct webhook *webhook, char *ret_error, size_t size)
+{
+    const char *code = webhook_field(webhook, "ErrorCode");
+    const char *text = whatsapp_twilio_explain((unsigned)strtoul(code, NULL, 10));
+
+    ret_error[0] = '\0';
+    if (strspn(code, "0123456789") == strlen(code) && *code && strlen(code) < 10)
+        (void)snprintf(ret_error, size, "%s: %s%s", code, text ?: "see https://www.twilio.com/docs/errors/", text ? "" : code);
+}
+
 /* A state we do not know moves nothing: accepted is the first of all. */
 static int keep_status(struct db_txn *txn, struct webhook *webhook)
 {
     const char *name = webhook_field(webhook, "MessageStatus");
     int status = message_status_parse(name, strlen(name));
+    char error[MESSAGE_ERROR_MAX];
 
+    explain(webhook, error, sizeof(error));
     return crm_message_status(txn, &(struct message_report){
                                        .provider_id = webhook_field(webhook, "MessageSid"),
+                                       .id = webhook->message_id,
                                        .status = status < 0 ? MESSAGE_ACCEPTED : (enum message_status)status,
+                                       .error = error,
                                        .params = webhook->params,
                                        .now_ms = webhook->now_ms,
                                    });
@@ -110,6 +145,7 @@ static void answer_status(struct webhook *webhook, struct http_response *respons
 static const struct webhook_kind status_kind = {
     .what = "a message's status",
     .needed = { "MessageSid" },
+    .prepare = prepare_status,
     .keep = keep_status,
     .answer = answer_status,
 };

@@ -98,4 +98,6 @@ int chat_question_new(struct chat *chat, const char *system, const char *user_te
                       void (*on_answer)(struct chat_question *question, int r, const char *text, void *user), void *user,
                       struct chat_question **ret_question);
 void chat_question_ask(struct chat_question *question); /* any thread */
+/* The answer is not wanted any more: -ECANCELED comes soon, if nothing else has. While it is out, or before. Any thread. */
+void chat_question_abort(struct chat_question *question);
 void chat_question_free(struct chat_question *question); /* not while it is out, but in on_answer() too */

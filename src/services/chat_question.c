@@ -194,6 +194,11 @@ void chat_question_ask(struct chat_question *question)
     http_start(&question->call);
 }
 
+void chat_question_abort(struct chat_question *question)
+{
+    http_abort(&question->call);
+}
+
 void chat_question_free(struct chat_question *question)
 {
     if (!question)

@@ -26,6 +26,7 @@
 
 #include "services/crm_internal.h"
 #include "services/crm_store.h"
+#include "services/crm_summary.h"
 #include "utils/json.h"
 #include "utils/text.h"
 
@@ -151,7 +152,7 @@ int crm_save_contact(struct db_txn *txn, struct contact *contact, const char *ca
                                                    .contact = contact->id });
 }
 
-static int learn_and_save(struct db_txn *txn, const char *contact_id, const char *call_sid,
+int crm_learn_and_save(struct db_txn *txn, const char *contact_id, const char *call_sid,
                           const char *field, const char *value, uint64_t now_ms)
 {
     scoped(contact_done) struct contact contact = { 0 };
@@ -522,7 +523,7 @@ int crm_call_learn(struct db_txn *txn, const char *sid, const char *field, const
     if (r == 0)
         r = save_call(txn, &call, "call.learnt", now_ms);
     if (r == 0)
-        r = learn_and_save(txn, call.contact_id, sid, field, value, now_ms);
+        r = crm_learn_and_save(txn, call.contact_id, sid, field, value, now_ms);
     return r < 0 ? r : 0;
 }
 
@@ -547,13 +548,15 @@ static int close_lost(struct db_txn *txn, const char *sid, uint64_t now_ms)
     return save_call(txn, &call, "call.end", now_ms);
 }
 
-int crm_close_lost(struct db_txn *txn, uint64_t now_ms)
+int crm_close_lost(struct db_txn *txn, bool sum_up, uint64_t now_ms)
 {
     scoped(free) char(*sids)[SID_MAX] = NULL;
     int n = store_open_calls(txn, &sids);
 
     for (int i = 0; i < n; i++) {
         int r = close_lost(txn, sids[i], now_ms);
+        if (r >= 0 && sum_up)
+            r = crm_summary_owe(txn, sids[i], now_ms);
         if (r < 0)
             return r;
     }

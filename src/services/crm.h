@@ -84,9 +84,9 @@ int crm_call_learn(struct db_txn *txn, const char *sid, const char *field, const
 
 /*
  * At start: every call that is still open died with the last daemon. It ended when it was last heard of.
- * Returns how many were closed.
+ * Returns how many were closed. sum_up: their summaries are owed.
  */
-int crm_close_lost(struct db_txn *txn, uint64_t now_ms);
+int crm_close_lost(struct db_txn *txn, bool sum_up, uint64_t now_ms);
 
 /*
  * Keep a message that came in or was sent: finds or makes the contact by message->address ("whatsapp:+972..."
@@ -145,6 +145,11 @@ int crm_message_sent(struct db_txn *txn, const char *id, const char *provider_id
 int crm_message_unsent(struct db_txn *txn, const char *id, enum message_status status, const char *error, uint64_t now_ms);
 int crm_message_reworded(struct db_txn *txn, const char *id, const char *text, uint64_t now_ms);
 
+bool crm_message_is_known(struct db_txn *txn, const char *provider_id); /* one of ours has it, or it cannot be read */
+
+/* How the caller of a call speaks: the last things he said, one a line, as many as fit. Errors: -ENOENT. */
+int crm_call_sample(struct db_txn *txn, const char *sid, char *ret_text, size_t size);
+
 /*
  * A message that failed, or of which nobody knows, is sent again as another one, whose id is given.
  *
@@ -160,6 +165,8 @@ int crm_message_get(struct db_txn *txn, const char *provider_id, struct message 
 int crm_calls_page(struct db_txn *txn, size_t max, struct json_object **ret_array);
 int crm_contacts_page(struct db_txn *txn, size_t max, struct json_object **ret_array);
 int crm_messages_page(struct db_txn *txn, size_t max, struct json_object **ret_array);
+/* Those of ours that failed, or of which nobody knows. */
+int crm_messages_failed_page(struct db_txn *txn, size_t max, struct json_object **ret_array);
 /* A call with "turns", "contact" and "latency_ms" of each caller's turn and of all; a contact with "calls" and "messages". Errors: -ENOENT. */
 int crm_call_whole(struct db_txn *txn, const char *sid, struct json_object **ret_object);
 int crm_contact_whole(struct db_txn *txn, const char *id, struct json_object **ret_object);

@@ -13,5 +13,9 @@ void crm_set_from_param(char *ret, size_t room, struct json_object *params, cons
 int crm_find_or_make_contact(struct db_txn *txn, const char *address, uint64_t now_ms, struct contact *ret_contact);
 int crm_save_contact(struct db_txn *txn, struct contact *contact, const char *call_sid, uint64_t now_ms);
 
+/* Returns: 0; 1 it was known, or value is empty. */
+int crm_learn_and_save(struct db_txn *txn, const char *contact_id, const char *call_sid, const char *field,
+                       const char *value, uint64_t now_ms);
+
 /* Params of a callback into those that are stored; see crm.c. incoming may be NULL. */
 int crm_merge_params(struct json_object **params, struct json_object **param_order, struct json_object *incoming, int64_t order);

@@ -215,6 +215,38 @@ int crm_call_message(struct db_txn *txn, const char *sid, const char *text, enum
     return message.body ? crm_message_send(txn, &message) : -ENOMEM;
 }
 
+struct sample {
+    char *text;
+    size_t size, n;
+};
+
+/* The last ones stay: what does not fit is cut off in front, by whole lines. */
+static int add_to_sample(struct json_object *json, void *arg)
+{
+    struct sample *sample = arg;
+    struct turn turn;
+
+    if (turn_from_json(json, &turn) < 0 || turn.who != TURN_CALLER || !turn.text[0])
+        return 0;
+    while (sample->n && sample->n + strlen(turn.text) + 2 > sample->size) {
+        char *line_end = memchr(sample->text, '\n', sample->n);
+        size_t n_cut = line_end ? (size_t)(line_end - sample->text) + 1 : sample->n;
+        memmove(sample->text, sample->text + n_cut, sample->n + 1 - n_cut);
+        sample->n -= n_cut;
+    }
+    text_add(sample->text, sample->size, &sample->n, turn.text, strlen(turn.text));
+    text_add(sample->text, sample->size, &sample->n, "\n", 1);
+    return 0;
+}
+
+int crm_call_sample(struct db_txn *txn, const char *sid, char *ret_text, size_t size)
+{
+    struct sample sample = { .text = ret_text, .size = size };
+
+    ret_text[0] = '\0';
+    return store_each_turn(txn, sid, add_to_sample, &sample);
+}
+
 /* --- what became of it */
 
 /* All a status callback had brought, out of the row that was made for it. */
@@ -349,6 +381,14 @@ int crm_message_unsent(struct db_txn *txn, const char *id, enum message_status s
     (void)text_set(message.error, sizeof(message.error), error);
     r = store_save_message(txn, &message, status == MESSAGE_QUEUED ? "message.delayed" : "message.failed", now_ms);
     return r < 0 ? r : 0;
+}
+
+bool crm_message_is_known(struct db_txn *txn, const char *provider_id)
+{
+    scoped(message_release) struct message message = { 0 };
+    int r = crm_message_get(txn, provider_id, &message);
+
+    return r < 0 ? r != -ENOENT : message.contact_id[0] || message.body;
 }
 
 int crm_message_reworded(struct db_txn *txn, const char *id, const char *text, uint64_t now_ms)

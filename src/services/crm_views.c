@@ -13,6 +13,7 @@
 #include <json-c/json.h>
 
 #include "services/crm_store.h"
+#include "services/jobs.h"
 #include "utils/json.h"
 
 static void hide(struct json_object *json)
@@ -89,6 +90,29 @@ int crm_messages_page(struct db_txn *txn, size_t max, struct json_object **ret_a
     int r = begin_page(&page, txn, max);
 
     return r < 0 ? r : finish_page(&page, store_each_message(txn, add_to_page, &page), ret_array);
+}
+
+static int add_failed_to_page(const struct job *job, void *arg)
+{
+    struct page *page = arg;
+    scoped(message_release) struct message message = { 0 };
+    scoped(json_object_put) struct json_object *json = NULL;
+
+    if (job->kind != JOB_MESSAGE)
+        return 0;
+    int r = store_get_message(page->txn, job->message_id, &message);
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    json = message_to_json(&message);
+    return json ? add_to_page(json, page) : -ENOMEM;
+}
+
+int crm_messages_failed_page(struct db_txn *txn, size_t max, struct json_object **ret_array)
+{
+    struct page page;
+    int r = begin_page(&page, txn, max);
+
+    return r < 0 ? r : finish_page(&page, jobs_each_over(txn, add_failed_to_page, &page), ret_array);
 }
 
 /* What fn walks over, as an array under key. */

@@ -17,6 +17,7 @@
 
 #include "services/agent.h"
 #include "services/crm.h"
+#include "services/crm_summary.h"
 #include "utils/log.h"
 #include "utils/text.h"
 
@@ -43,6 +44,7 @@ struct journal_pool {
     struct note *notes; /* storage of all */
     struct journal_entry *free;
     size_t n_free;
+    bool sums_up;
 };
 
 int journal_pool_new(struct db *db, struct inbox *inbox, size_t n_entries, struct journal_pool **ret_pool)
@@ -63,6 +65,11 @@ int journal_pool_new(struct db *db, struct inbox *inbox, size_t n_entries, struc
     pool->n_free = n_entries;
     *ret_pool = pool;
     return 0;
+}
+
+void journal_pool_sum_up(struct journal_pool *pool)
+{
+    pool->sums_up = true;
 }
 
 void journal_pool_free(struct journal_pool *pool)
@@ -142,7 +149,11 @@ static int run_end(struct db_txn *txn, struct db_op *op)
 {
     const struct journal_entry *entry = (const struct journal_entry *)op;
 
-    return crm_call_end(txn, entry->journal->sid, entry->end, entry->unix_ms);
+    int r = crm_call_end(txn, entry->journal->sid, entry->end, entry->unix_ms);
+    if (r != 0 || !entry->journal->pool->sums_up)
+        return r;
+    r = crm_summary_owe(txn, entry->journal->sid, entry->unix_ms);
+    return r < 0 ? r : 0;
 }
 
 void journal_init(struct journal *journal, struct journal_pool *pool, const char *sid, const char *contact_id)

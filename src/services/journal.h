@@ -32,6 +32,7 @@ struct journal_entry {
 enum { JOURNAL_BATCH = 16 };
 
 int journal_pool_new(struct db *db, struct inbox *inbox, size_t n_entries, struct journal_pool **ret_pool);
+void journal_pool_sum_up(struct journal_pool *pool); /* an end owes a summary: there is somebody who can write it */
 void journal_pool_free(struct journal_pool *pool); /* after every journal came to rest */
 
 struct journal {

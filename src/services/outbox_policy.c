@@ -96,8 +96,8 @@ void outbox_begin(const struct job *job, bool is_harmless, uint64_t now_ms, stru
         ret_job->tried_ms = now_ms;
 }
 
-void outbox_died(struct outcome *ret_outcome)
+void outbox_died(const struct job *job, struct outcome *ret_outcome)
 {
-    *ret_outcome = (struct outcome){ .kind = OUTCOME_UNHEARD };
+    *ret_outcome = (struct outcome){ .kind = job->is_harmless ? OUTCOME_NOT_SENT : OUTCOME_UNHEARD };
     (void)text_set(ret_outcome->error, sizeof(ret_outcome->error), "the daemon ended while it was under way");
 }

@@ -52,4 +52,4 @@ enum verdict outbox_judge(const struct outbox_rules *rules, const struct job *jo
 void outbox_begin(const struct job *job, bool is_harmless, uint64_t now_ms, struct job *ret_job);
 
 /* The outcome of an attempt that the daemon died in. */
-void outbox_died(struct outcome *ret_outcome);
+void outbox_died(const struct job *job, struct outcome *ret_outcome);

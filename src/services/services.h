@@ -7,6 +7,7 @@ struct chat;
 struct config;
 struct db;
 struct profile;
+struct outbox;
 struct server;
 struct speech;
 struct stt;
@@ -18,6 +19,7 @@ struct services {
     struct db *db;
     const struct profile *profile;
     struct speech *speech;
+    struct outbox *outbox;
     struct chat *chat; /* NULL: none is configured */
     struct stt *stt; /* these two: NULL on the echo line */
     struct tts *tts;

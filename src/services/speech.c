@@ -238,6 +238,8 @@ static int worker_start(struct worker *worker, struct speech *speech)
     int r = inbox_new(&worker->inbox);
     if (r == 0)
         r = journal_pool_new(options->db, worker->inbox, NOTES_PER_CALL * n_calls + NOTES_MIN, &worker->env.journal);
+    if (r == 0 && options->chat)
+        journal_pool_sum_up(worker->env.journal);
     if (r == 0 && speech->engine)
         r = worker_equip(worker, n_calls);
     if (r == 0)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "services/crm.h"
+#include "services/crm_summary.h"
 
 enum { FAKE_TURNS_MAX = 64 };
 
@@ -22,7 +23,7 @@ static struct fake_store {
     char fields[FAKE_TURNS_MAX][64], values[FAKE_TURNS_MAX][256];
     unsigned n_steps;
     char steps[FAKE_TURNS_MAX][256]; /* "part: from -> to: cause" */
-    unsigned n_messages;
+    unsigned n_messages, n_summaries;
     enum message_wording wording;
     char message[TURN_TEXT_MAX];
     enum call_end end;
@@ -81,6 +82,12 @@ int crm_call_message(struct db_txn *txn, const char *sid, const char *text, enum
     fake_store.n_messages++;
     fake_store.wording = wording;
     (void)snprintf(fake_store.message, sizeof(fake_store.message), "%s", text);
+    return 0;
+}
+
+int crm_summary_owe(struct db_txn *txn, const char *sid, uint64_t now_ms)
+{
+    fake_store.n_summaries++;
     return 0;
 }
 

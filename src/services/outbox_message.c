@@ -1,0 +1,210 @@
+/*
+ * outbox_message.c - a message is sent
+ *
+ * One attempt is one of three steps, chosen by what is stored:
+ *
+ *   look    the last sending may have happened: is it among what the provider has sent?
+ *   reword  the business's fixed words are put into the recipient's way; what comes of it is kept, and sent next
+ *   send
+ *
+ * Whatever a status callback has told meanwhile counts first: a message that the provider has named is not sent.
+ */
+#include "services/outbox_effect.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/crm.h"
+#include "services/crm_paraphrase.h"
+#include "services/outbox.h"
+#include "services/whatsapp/provider.h"
+#include "utils/clock.h"
+#include "utils/text.h"
+
+enum { SECOND_MS = 1000, MINUTE_MS = 60 * SECOND_MS, HOUR_MS = 60 * MINUTE_MS };
+
+enum { SAMPLE_MAX = 1024 };
+
+enum step { LOOK, REWORD, SEND };
+
+struct sending {
+    enum step step;
+    struct message message;
+    struct whatsapp_request request;
+    struct crm_paraphrase *paraphrase;
+    char sample[SAMPLE_MAX]; /* how the recipient speaks */
+    char *words;             /* what came of the rewording */
+};
+
+static void end(struct effect *effect, enum outcome_kind kind, const char *error)
+{
+    effect->outcome = (struct outcome){ .kind = kind };
+    (void)text_set(effect->outcome.error, sizeof(effect->outcome.error), error);
+    effect_end(effect);
+}
+
+/* --- what is to be done */
+
+static void release(struct effect *effect)
+{
+    struct sending *sending = effect->state;
+
+    if (!sending)
+        return;
+    if (effect->outbox && outbox_services(effect->outbox)->whatsapp)
+        whatsapp_release(outbox_services(effect->outbox)->whatsapp, &sending->request);
+    crm_paraphrase_free(sending->paraphrase);
+    message_release(&sending->message);
+    free(sending->words);
+    free(sending);
+    effect->state = NULL;
+}
+
+static enum step choose_step(const struct effect *effect, const struct sending *sending)
+{
+    if (effect->job.doubt != JOB_SURE)
+        return LOOK;
+    return sending->message.wording == WORDING_FREE && outbox_services(effect->outbox)->chat ? REWORD : SEND;
+}
+
+static int begin(struct db_txn *txn, struct effect *effect, uint64_t now_ms, bool *ret_harmless)
+{
+    release(effect);
+    struct sending *sending = effect->state = calloc(1, sizeof(*sending));
+    int r = sending ? crm_message_owed(txn, effect->job.message_id, &sending->message) : -ENOMEM;
+
+    if (r)
+        return r;
+    sending->step = choose_step(effect, sending);
+    if (sending->step == REWORD && sending->message.call_sid[0])
+        r = crm_call_sample(txn, sending->message.call_sid, sending->sample, sizeof(sending->sample));
+    *ret_harmless = sending->step != SEND;
+    return r == -ENOENT ? 0 : r; /* the call may have been erased */
+}
+
+/* --- doing it */
+
+/* Of what may be it, what no other message of ours is. */
+static void choose_found(struct effect *effect, struct whatsapp_request *request)
+{
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    size_t n_found = 0;
+
+    if (request->outcome.kind != OUTCOME_DONE)
+        return;
+    if (db_read_begin(outbox_services(effect->outbox)->db, &txn) < 0) {
+        request->outcome.kind = OUTCOME_NOT_SENT; /* it is looked for again */
+        return;
+    }
+    for (size_t i = 0; i < request->n_found; i++)
+        if (!crm_message_is_known(txn, request->found[i].provider_id))
+            request->found[n_found++] = request->found[i];
+    request->n_found = n_found;
+    if (n_found == 0)
+        request->outcome.kind = OUTCOME_NOT_FOUND;
+}
+
+static void on_end(struct whatsapp_request *request)
+{
+    struct effect *effect = request->user;
+    struct sending *sending = effect->state;
+
+    if (sending->step == LOOK)
+        choose_found(effect, request);
+    effect->outcome = request->outcome;
+    effect_end(effect);
+}
+
+static void on_words(struct crm_paraphrase *paraphrase, const char *words, void *user)
+{
+    struct effect *effect = user;
+    struct sending *sending = effect->state;
+
+    sending->words = strdup(words);
+    end(effect, sending->words ? OUTCOME_GO_ON : OUTCOME_NOT_SENT, sending->words ? "" : "out of memory");
+}
+
+static void hurry(struct effect *effect)
+{
+    struct sending *sending = effect->state;
+
+    crm_paraphrase_hurry(sending->paraphrase);
+}
+
+static void reword(struct effect *effect, struct sending *sending)
+{
+    int r = crm_paraphrase_new(outbox_services(effect->outbox)->chat, sending->message.body ?: "", sending->sample, on_words,
+                               effect, &sending->paraphrase);
+
+    if (r < 0) {
+        on_words(NULL, sending->message.body ?: "", effect);
+        return;
+    }
+    effect->on_alarm = hurry;
+    effect->alarm_ms = clock_mono_ms() + CRM_PARAPHRASE_MS;
+    crm_paraphrase_ask(sending->paraphrase);
+}
+
+static void perform(struct effect *effect)
+{
+    struct sending *sending = effect->state;
+    struct whatsapp *whatsapp = outbox_services(effect->outbox)->whatsapp;
+
+    sending->request = (struct whatsapp_request){
+        .to = sending->message.address,
+        .text = sending->message.body ?: "",
+        .message_id = sending->message.id,
+        .since_ms = effect->job.tried_ms,
+        .on_end = on_end,
+        .user = effect,
+    };
+    if (sending->step == REWORD)
+        reword(effect, sending);
+    else if (!whatsapp)
+        end(effect, OUTCOME_REJECTED, "nobody carries WhatsApp messages: TWILIO_WHATSAPP_NUMBER is not set");
+    else if (sending->step == SEND)
+        whatsapp_send(whatsapp, &sending->request);
+    else if (whatsapp_capabilities(whatsapp)->can_look)
+        whatsapp_look(whatsapp, &sending->request);
+    else
+        end(effect, OUTCOME_REJECTED, "");
+}
+
+static void abort_it(struct effect *effect)
+{
+    struct sending *sending = effect->state;
+
+    if (sending->step == REWORD)
+        hurry(effect);
+    else
+        whatsapp_abort(outbox_services(effect->outbox)->whatsapp, &sending->request);
+}
+
+/* --- what came of it */
+
+static int settle(struct db_txn *txn, const struct effect *effect, enum verdict verdict, const struct job *job, uint64_t now_ms)
+{
+    const struct sending *sending = effect->state;
+    const char *id = effect->job.message_id;
+
+    if (verdict == VERDICT_DONE)
+        return crm_message_sent(txn, id, sending->request.found[0].provider_id, sending->request.found[0].status, now_ms);
+    if (effect->outcome.kind == OUTCOME_GO_ON)
+        return crm_message_reworded(txn, id, sending->words, now_ms);
+    return crm_message_unsent(txn, id,
+                              verdict == VERDICT_AGAIN        ? MESSAGE_QUEUED
+                              : job->state == JOB_UNCERTAIN ? MESSAGE_UNCERTAIN
+                                                              : MESSAGE_FAILED,
+                              job->error, now_ms);
+}
+
+const struct effect_kind effect_message = {
+    .rules = { .is_repeatable = false, .back_off_ms = 2 * SECOND_MS, .back_off_max_ms = 10 * MINUTE_MS, .give_up_ms = 24 * HOUR_MS },
+    .is_kept = true,
+    .begin = begin,
+    .perform = perform,
+    .abort = abort_it,
+    .settle = settle,
+    .release = release,
+};

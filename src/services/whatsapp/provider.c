@@ -1,0 +1,100 @@
+/*
+ * provider.c - whoever carries WhatsApp messages for us: which one it is, and what is judged before he is asked
+ */
+#include "services/whatsapp/provider.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "services/whatsapp/twilio.h"
+#include "utils/text.h"
+
+static const struct whatsapp_ops *const providers[] = {
+    &whatsapp_twilio_ops,
+};
+
+struct whatsapp {
+    const struct whatsapp_ops *ops;
+    void *state;
+};
+
+int whatsapp_open(const struct config *config, struct http_client *client, struct whatsapp **ret_whatsapp)
+{
+    scoped(whatsapp_close) struct whatsapp *whatsapp = calloc(1, sizeof(*whatsapp));
+
+    if (!whatsapp)
+        return -ENOMEM;
+    for (size_t i = 0; i < ELEMENTSOF(providers) && !whatsapp->ops; i++)
+        if (strcmp(providers[i]->name, config->whatsapp_provider) == 0)
+            whatsapp->ops = providers[i];
+    if (!whatsapp->ops || !client)
+        return -ENOENT;
+    int r = whatsapp->ops->open(config, client, &whatsapp->state);
+    if (r == 0)
+        *ret_whatsapp = steal(&whatsapp);
+    return r;
+}
+
+void whatsapp_close(struct whatsapp *whatsapp)
+{
+    if (whatsapp && whatsapp->state)
+        whatsapp->ops->close(whatsapp->state);
+    free(whatsapp);
+}
+
+const struct whatsapp_capabilities *whatsapp_capabilities(const struct whatsapp *whatsapp)
+{
+    return &whatsapp->ops->capabilities;
+}
+
+static size_t n_characters(const char *text)
+{
+    size_t n = 0;
+
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
+static void reject(struct whatsapp_request *request, const char *why)
+{
+    request->outcome = (struct outcome){ .kind = OUTCOME_REJECTED };
+    (void)text_set(request->outcome.error, sizeof(request->outcome.error), why);
+    request->on_end(request);
+}
+
+void whatsapp_send(struct whatsapp *whatsapp, struct whatsapp_request *request)
+{
+    size_t max = whatsapp->ops->capabilities.text_max;
+
+    request->n_found = 0;
+    request->state = NULL;
+    if (!request->text[0])
+        reject(request, "there is nothing in it");
+    else if (n_characters(request->text) > max)
+        reject(request, "it is longer than a message may be");
+    else
+        whatsapp->ops->send(whatsapp->state, request);
+}
+
+void whatsapp_look(struct whatsapp *whatsapp, struct whatsapp_request *request)
+{
+    request->n_found = 0;
+    request->state = NULL;
+    whatsapp->ops->look(whatsapp->state, request);
+}
+
+void whatsapp_abort(struct whatsapp *whatsapp, struct whatsapp_request *request)
+{
+    if (request->state)
+        whatsapp->ops->abort(request);
+}
+
+void whatsapp_release(struct whatsapp *whatsapp, struct whatsapp_request *request)
+{
+    if (request->state)
+        whatsapp->ops->release(request);
+    request->state = NULL;
+}

@@ -1,0 +1,69 @@
+#pragma once
+/*
+ * provider.h - whoever carries WhatsApp messages for us
+ *
+ * WHATSAPP_PROVIDER chooses. A request is the caller's; each ends once, by its on_end(), whatever happens.
+ */
+
+#include "models/message.h"
+#include "services/outbox_policy.h"
+#include "utils/scoped.h"
+
+struct config;
+struct http_client;
+struct whatsapp;
+
+/* Errors: -ENOENT nothing is set up for it; -EINVAL the URL; -ENOMEM. */
+int whatsapp_open(const struct config *config, struct http_client *client, struct whatsapp **ret_whatsapp);
+void whatsapp_close(struct whatsapp *whatsapp); /* when no request is out */
+SCOPED_PTR(struct whatsapp, whatsapp_close)
+
+struct whatsapp_capabilities {
+    size_t text_max; /* characters */
+    bool can_look;   /* whatsapp_look() finds what was sent */
+};
+const struct whatsapp_capabilities *whatsapp_capabilities(const struct whatsapp *whatsapp);
+
+enum { WHATSAPP_FOUND_MAX = 8 };
+
+struct whatsapp_request {
+    /* lent until on_end() */
+    const char *to;         /* E.164, or what the provider calls him */
+    const char *text;
+    const char *message_id; /* ours; the provider tells it with each status, where it can */
+    uint64_t since_ms;      /* of a look: what may have been sent from then on, unix time */
+    void (*on_end)(struct whatsapp_request *request); /* on any thread: quick, or hand on */
+    void *user;
+
+    /* how it ended; a look: OUTCOME_DONE found something, oldest first, which may be that of another message */
+    struct outcome outcome;
+    struct {
+        char provider_id[ADDRESS_MAX];
+        enum message_status status;
+    } found[WHATSAPP_FOUND_MAX];
+    size_t n_found; /* 1 when it was sent */
+
+    void *state; /* the provider's */
+};
+
+/* Thread: any one; never blocks. */
+void whatsapp_send(struct whatsapp *whatsapp, struct whatsapp_request *request);
+/* Whether a message like that was sent. */
+void whatsapp_look(struct whatsapp *whatsapp, struct whatsapp_request *request);
+/* It ends soon, also as OUTCOME_UNHEARD. */
+void whatsapp_abort(struct whatsapp *whatsapp, struct whatsapp_request *request);
+/* After on_end(), on the thread that asked. */
+void whatsapp_release(struct whatsapp *whatsapp, struct whatsapp_request *request);
+
+/* --- for the providers */
+
+struct whatsapp_ops {
+    const char *name; /* of WHATSAPP_PROVIDER */
+    struct whatsapp_capabilities capabilities;
+    int (*open)(const struct config *config, struct http_client *client, void **ret_state);
+    void (*close)(void *state);
+    void (*send)(void *state, struct whatsapp_request *request);
+    void (*look)(void *state, struct whatsapp_request *request);
+    void (*abort)(struct whatsapp_request *request);
+    void (*release)(struct whatsapp_request *request);
+};
