@@ -34,6 +34,7 @@
 #include "utils/clock.h"
 #include "utils/file.h"
 #include "utils/log.h"
+#include "utils/when.h"
 
 /* The one list: nothing else registers a route. */
 static const struct blueprint *const blueprints[] = {
@@ -87,6 +88,15 @@ static int build_state(struct app *app)
     int r = file_make_folder(app->config->state_dir);
 
     return r < 0 ? log_err(r, "STATE_DIR %s cannot be used", app->config->state_dir) : 0;
+}
+
+/* --- clock: the office's */
+
+static int build_clock(struct app *app)
+{
+    int r = when_set_zone(app->config->timezone);
+
+    return r < 0 ? log_err(r, "TIMEZONE %s cannot be used", app->config->timezone) : 0;
 }
 
 /* --- store: its stop commits what is queued */
@@ -375,6 +385,7 @@ static const struct part {
 } parts[] = {
     { "listeners", build_listeners, NULL,        free_listeners },
     { "state",     build_state,     NULL,        NULL },
+    { "clock",     build_clock,     NULL,        NULL },
     { "store",     build_store,     stop_store,  NULL },
     { "security",  build_security,  NULL,        free_security },
     { "profile",   build_profile,   NULL,        free_profile },

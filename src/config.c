@@ -24,6 +24,7 @@
 #include "utils/envfile.h"
 #include "utils/file.h"
 #include "utils/url.h"
+#include "utils/when.h"
 
 struct row {
     enum config_type type;
@@ -405,6 +406,11 @@ static bool database_url_malformed(const struct config *config)
     return config->database_url && strncmp(config->database_url, "lmdb:///", 8) != 0;
 }
 
+static bool zone_unknown(const struct config *config)
+{
+    return config->timezone && when_zone(config->timezone) < 0;
+}
+
 static bool country_malformed(const struct config *config)
 {
     const char *country = config->default_country;
@@ -475,6 +481,7 @@ static const struct rule {
       "lmdb:///var/lib/agentlocator/store" },
     { "DEFAULT_COUNTRY", country_malformed, false,
       "is no country code; write its digits alone, e.g. 972" },
+    { "TIMEZONE", zone_unknown, false, "is no time zone that is known here; write e.g. Asia/Jerusalem, or install tzdata" },
     { "HUMAN_NUMBER", human_malformed, false,
       "is no telephone number; write + and the country code in front, without blanks, e.g. +97231234567" },
     { "STT_API_KEY", stt_key_alone, false,

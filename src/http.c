@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "utils/json_plain.h"
 #include "utils/scoped.h"
 
 static const struct {
@@ -141,26 +142,10 @@ int http_check_head(const char *bytes, size_t n, const char **ret_why)
     return 0;
 }
 
-/* Append text as the inside of a JSON string as far as it fits, `reserve` bytes being kept free
- * behind it. */
-static size_t append_json(char *out, size_t at, size_t max, const char *text)
+/* As far as it fits before max. */
+static size_t append_quoted(char *out, size_t at, size_t max, const char *text)
 {
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        char escaped[8] = { (char)c };
-
-        if (c == '"' || c == '\\')
-            (void)snprintf(escaped, sizeof(escaped), "\\%c", c);
-        else if (c < 0x20 || c >= 0x7F) /* ours are ASCII; what is not may be anything */
-            (void)snprintf(escaped, sizeof(escaped), "\\u%04x", c < 0x20 ? c : 0xFFFD);
-
-        size_t n = strlen(escaped);
-        if (at + n > max)
-            break;
-        memcpy(out + at, escaped, n);
-        at += n;
-    }
-    return at;
+    return at + json_quote(out + at, max - at, text, strlen(text));
 }
 
 static size_t append(char *out, size_t at, const char *text)
@@ -177,11 +162,11 @@ void http_error(struct http_response *response, int status, const char *code, co
     enum { CODE_END = 128, MESSAGE_END = 432, ID_END = 504 }; /* what lies between always fits */
     size_t n = append(buffer, 0, "{\"error\":{\"code\":\"");
 
-    n = append_json(buffer, n, CODE_END, code);
+    n = append_quoted(buffer, n, CODE_END, code);
     n = append(buffer, n, "\",\"message\":\"");
-    n = append_json(buffer, n, MESSAGE_END, message);
+    n = append_quoted(buffer, n, MESSAGE_END, message);
     n = append(buffer, n, "\",\"request_id\":\"");
-    n = append_json(buffer, n, ID_END, request_id ? request_id : "");
+    n = append_quoted(buffer, n, ID_END, request_id ? request_id : "");
     n = append(buffer, n, "\"}}\n");
 
     response->status = status;

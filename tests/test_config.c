@@ -94,6 +94,11 @@ static const struct {
                                          "absolute path, e.g. lmdb:///var/lib/agentlocator/store\n" },
     { DEV "\nDATABASE_URL=lmdb://store", "DATABASE_URL: names no store that is known here; write lmdb:// and an "
                                          "absolute path, e.g. lmdb:///var/lib/agentlocator/store\n" },
+    { DEV "\nTIMEZONE=UTC", NULL },
+    { DEV "\nTIMEZONE=Atlantis/Poseidonis",
+      "TIMEZONE: is no time zone that is known here; write e.g. Asia/Jerusalem, or install tzdata\n" },
+    { DEV "\nTIMEZONE=../../../etc/passwd",
+      "TIMEZONE: is no time zone that is known here; write e.g. Asia/Jerusalem, or install tzdata\n" },
     { DEV "\nDEFAULT_COUNTRY=IL", "DEFAULT_COUNTRY: is no country code; write its digits alone, e.g. 972\n" },
     { DEV "\nDEFAULT_COUNTRY=+97", "DEFAULT_COUNTRY: is no country code; write its digits alone, e.g. 972\n" },
     { DEV "\nGOOGLE_TTS_SA_JSON={\"type\":\"service_account\"}", NULL },

@@ -51,6 +51,7 @@ enum {
     STALL_MS = 5000, /* sooner than TCP_USER_TIMEOUT, which says less */
     START_MS = 5000, /* from the upgrade to start */
     PAYLOAD_MAX = MESSAGE_MAX / 4 * 3,
+    KNOWN_MAX = 2 * KIB, /* of a caller, for who answers */
     JOINED_MAX = 100 * FRAME_BYTES, /* of one outbound message, 2 s */
 };
 
@@ -314,7 +315,8 @@ static enum media_fault judge_start(const struct stream *stream, const struct me
 
 /* A short read of what incoming_call kept. */
 static enum media_fault look_up(const struct stream *stream, const struct media_message *start,
-                                struct call *ret_call, struct contact *ret_contact)
+                                struct call *ret_call, struct contact *ret_contact,
+                                char ret_known[KNOWN_MAX])
 {
     scoped(db_read_end) struct db_txn *txn = NULL;
 
@@ -329,6 +331,8 @@ static enum media_fault look_up(const struct stream *stream, const struct media_
     if (ret_call->contact_id[0])
         (void)crm_contact_get(txn, ret_call->contact_id,
                               ret_contact); /* without it he has no name */
+    if (ret_contact->id[0])
+        (void)crm_known(txn, ret_contact, ret_known, KNOWN_MAX);
     return judge_start(stream, start, ret_call);
 }
 
@@ -341,7 +345,8 @@ static const struct {
     { -ESHUTDOWN, FAULT_DRAINING },
 };
 
-static enum media_fault begin_call(struct stream *stream, const struct call *call, const char *name)
+static enum media_fault begin_call(struct stream *stream, const struct call *call, const char *name,
+                                   const char *known)
 {
     struct speech_call speech_call = {
         .call_sid = stream->call_sid,
@@ -349,6 +354,7 @@ static enum media_fault begin_call(struct stream *stream, const struct call *cal
         .contact_id = call->contact_id,
         .from = call->from,
         .contact_name = name,
+        .known = known,
         .loop = stream->loop,
     };
     int r = speech_start_call(stream->services->speech, &speech_call, &stream->leg);
@@ -363,14 +369,15 @@ static void on_start(struct stream *stream, const struct media_message *start)
 {
     scoped(call_done) struct call call = { 0 };
     scoped(contact_done) struct contact contact = { 0 };
+    char known[KNOWN_MAX] = "";
 
     memcpy(stream->stream_sid, start->stream_sid, SID_MAX);
     memcpy(stream->call_sid, start->call_sid, SID_MAX);
     stream->n_stream_sid = strlen(stream->stream_sid);
 
-    enum media_fault fault = look_up(stream, start, &call, &contact);
+    enum media_fault fault = look_up(stream, start, &call, &contact, known);
     if (fault == N_MEDIA_FAULTS)
-        fault = begin_call(stream, &call, contact.name);
+        fault = begin_call(stream, &call, contact.name, known);
     if (fault != N_MEDIA_FAULTS) {
         fail(stream, fault, NULL);
         return;

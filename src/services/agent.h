@@ -13,17 +13,28 @@
 
 #include "services/profile.h"
 
-enum { AGENT_SENTENCES_MAX = 8, AGENT_LEARNT_MAX = 4, AGENT_FIELD_MAX = 32, AGENT_VALUE_MAX = 256,
-       AGENT_TURNS_MAX = 512,
+enum { AGENT_SENTENCES_MAX = 8, AGENT_LEARNT_MAX = 8, AGENT_FIELD_MAX = 32, AGENT_VALUE_MAX = 256,
+       AGENT_TURNS_MAX = 512, AGENT_WHY_MAX = 160,
        AGENT_SENTENCE_MAX = PROFILE_TEXT_MAX /* bytes, with NUL */ };
 
 struct agent; /* one per call */
+struct agent_tools;
+struct chat_pool;
+struct chat_times;
 
 struct agent_caller {
     const char *from; /* E.164 or ""; offered as the call-back number */
     const char *name; /* what the CRM knows; "" nothing */
     const char *country; /* DEFAULT_COUNTRY, so that a number is read out as people there say it; NULL: in full */
     unsigned deaf_to; /* bits 1 << enum answer_kind that nobody can transcribe: asked for by keypad at once */
+    const char *known; /* what the CRM knows of him, lines; NULL nothing */
+    uint64_t unix_ms;  /* when he calls; 0 unknown */
+
+    /* A chat model, when the profile has a part for one and what is said can be transcribed. */
+    struct chat_pool *chat; /* NULL: the script answers */
+    const struct agent_tools *tools;
+    void (*on_part)(void *user); /* agent_take() is worth a look; on the worker, from within its inbox */
+    void *user;
 };
 
 enum agent_input_kind {
@@ -68,6 +79,8 @@ struct agent_reply {
     bool end;  /* say it, then hang up */
     int end_as; /* enum call_end; CALL_END_NONE: as the dialogue sees it */
     char whatsapp[AGENT_SENTENCE_MAX]; /* to be sent to the caller; "" nothing */
+    bool is_fixed_text; /* the message is one of the profile's, and may be said in other words */
+    char stepped[AGENT_WHY_MAX]; /* why the script answers from now on; "" nothing changed */
 };
 
 int agent_new(const struct profile *profile, const struct agent_caller *caller, struct agent **ret_agent);
@@ -89,3 +102,5 @@ void agent_cancel(struct agent *agent);
 void agent_said(struct agent *agent, const struct turn *turn);
 /* No reply is under way. */
 bool agent_is_at_rest(const struct agent *agent);
+/* Of the latest reply; all 0 when nobody had to be waited for. */
+void agent_times(const struct agent *agent, struct chat_times *ret_times);

@@ -53,6 +53,7 @@ struct agent_script {
     enum rung rung;
     unsigned n_repeats;
     unsigned n_visits[PROFILE_QUESTIONS_MAX];
+    bool is_known[PROFILE_QUESTIONS_MAX]; /* its field was learnt by somebody else */
 
     const struct question *pending; /* whose number is waiting to be confirmed */
     char number[AGENT_FIELD_MAX];
@@ -183,7 +184,9 @@ static void enter(struct agent_script *script, struct agent_reply *reply, const 
             goodbye(script, reply);
             return;
         }
-        if (is_offer(question) && !script->from[0])
+        if (script->is_known[question - script->profile->questions])
+            question = profile_question(script->profile, question->next);
+        else if (is_offer(question) && !script->from[0])
             question = profile_question(script->profile, question->on_no);
         else if (is_confirmation(question) && !script->pending)
             question = profile_question(script->profile, question->next);
@@ -420,11 +423,16 @@ static bool is_phone(const char *from)
            spoken_digits("", from, digits, sizeof(digits)) >= PHONE_DIGITS_MIN;
 }
 
-static void begin(struct agent_script *script, struct agent_reply *reply)
+void agent_script_greet(struct agent_script *script, struct agent_reply *reply)
 {
     say(script, reply, "greeting");
     if (script->name[0] && profile_prompt(script->profile, "greeting_known"))
         say(script, reply, "greeting_known");
+}
+
+static void begin(struct agent_script *script, struct agent_reply *reply)
+{
+    agent_script_greet(script, reply);
     enter(script, reply, script->profile->questions[0].id);
 }
 
@@ -499,6 +507,42 @@ void agent_script_turn(struct agent_script *script, const struct agent_input *in
         climb(script, reply, true);
         break;
     }
+}
+
+void agent_script_say(struct agent_script *script, const char *prompt, struct agent_reply *reply)
+{
+    say(script, reply, prompt);
+}
+
+void agent_script_know(struct agent_script *script, const char *field, const char *value)
+{
+    const struct profile *profile = script->profile;
+
+    for (size_t i = 0; i < profile->n_questions; i++) {
+        const struct question *question = &profile->questions[i];
+        bool is_it = question->field && strcmp(question->field, field) == 0;
+
+        script->is_known[i] |= is_it;
+        script->reachable |= is_it && question->expect == ANSWER_DIGITS;
+    }
+    if (strcmp(field, "name") == 0)
+        (void)text_set(script->name, sizeof(script->name), value);
+}
+
+/* Any words tell what somebody needs; a name, or a number, is asked for first. */
+static bool takes_any_words(const struct question *question)
+{
+    return question && question->expect == ANSWER_FREE && strcmp(question->field, "name") != 0;
+}
+
+void agent_script_take_over(struct agent_script *script, const char *words, struct agent_reply *ret_reply)
+{
+    *ret_reply = (struct agent_reply){ 0 };
+    enter(script, ret_reply, script->profile->questions[0].id);
+    if (!words[0] || !takes_any_words(script->question) || script->ended)
+        return;
+    ret_reply->n_sentences = 0;
+    take_free(script, ret_reply, words, "");
 }
 
 int agent_script_new(const struct profile *profile, const struct agent_caller *caller,

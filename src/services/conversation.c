@@ -16,6 +16,7 @@
 
 #include "config.h"
 #include "services/agent.h"
+#include "services/chat.h"
 #include "services/dialogue.h"
 #include "services/errand.h"
 #include "services/listener.h"
@@ -23,6 +24,7 @@
 #include "services/profile.h"
 #include "services/stt.h"
 #include "services/tts.h"
+#include "utils/clock.h"
 #include "utils/log.h"
 #include "utils/text.h"
 
@@ -289,6 +291,21 @@ static uint64_t to_unix(const struct conversation *c, uint64_t ms)
     return ms ? ms + c->unix_offset_ms : 0;
 }
 
+/* Of the chat model's, or of who took over from it. */
+static void tell_reply(struct conversation *c, const struct agent_reply *reply)
+{
+    uint64_t unix_ms = to_unix(c, c->now_ms);
+
+    if (reply->whatsapp[0])
+        journal_whatsapp(c->journal, reply->whatsapp, reply->is_fixed_text ? WORDING_FREE : WORDING_KEPT, unix_ms);
+    if (reply->stepped[0]) {
+        session_count(&c->env->counters.n_chat_failed, 1);
+        journal_step(c->journal, &(struct call_step){ .part = "chat", .from = c->env->config->chat_model, .to = "script",
+                                                      .cause = reply->stepped, .at_ms = unix_ms });
+    }
+    tell(c, &(struct dialogue_event){ .kind = DIALOGUE_REPLY, .ask = c->ask, .reply = reply });
+}
+
 static void do_ask_agent(struct conversation *c, const struct dialogue_action *action)
 {
     struct agent_reply *reply = &c->env->scratch->reply;
@@ -299,7 +316,7 @@ static void do_ask_agent(struct conversation *c, const struct dialogue_action *a
     c->ask = action->ask;
     input.unix_ms = to_unix(c, c->now_ms);
     if (agent_turn(c->agent, &input, reply))
-        tell(c, &(struct dialogue_event){ .kind = DIALOGUE_REPLY, .ask = c->ask, .reply = reply });
+        tell_reply(c, reply);
 }
 
 static void do_cancel_agent(struct conversation *c, const struct dialogue_action *action)
@@ -319,6 +336,21 @@ static void count_latencies(struct conversation *c, const struct turn_times *tim
             session_count(&counters->latency[stage][latency_bucket(ms[stage])], 1);
             session_count(&counters->latency_sum_ms[stage], (uint64_t)ms[stage]);
         }
+}
+
+/* How long the chat model was waited for. */
+static void note_thinking(const struct conversation *c, struct turn_times *times)
+{
+    struct chat_times chat;
+
+    agent_times(c->agent, &chat);
+    if (!chat.asked_ms || chat.asked_ms < times->decided)
+        return;
+    times->chat_asked = chat.asked_ms;
+    times->first_token = chat.first_token_ms;
+    times->chat_answered = chat.first_sentence_ms;
+    if (chat.first_sentence_ms)
+        times->first_sentence = chat.first_sentence_ms;
 }
 
 static void do_save_turn(struct conversation *c, const struct dialogue_action *action)
@@ -344,6 +376,8 @@ static void do_save_turn(struct conversation *c, const struct dialogue_action *a
         times->stt_answered = c->stt_answered_ms;
         c->stt_asked_ms = c->stt_answered_ms = 0;
     }
+    if (turn->who == TURN_CALLER)
+        note_thinking(c, times);
     for (size_t i = 0; i < ELEMENTSOF(all); i++)
         *all[i] = to_unix(c, *all[i]);
     if (turn->who == TURN_CALLER)
@@ -576,7 +610,7 @@ static void take_parts(struct conversation *c)
     while (c->has_parts && journal_has_room(c->env->journal)) {
         c->has_parts = agent_take(c->agent, reply);
         if (c->has_parts)
-            tell(c, &(struct dialogue_event){ .kind = DIALOGUE_REPLY, .ask = c->ask, .reply = reply });
+            tell_reply(c, reply);
     }
 }
 
@@ -647,6 +681,13 @@ static unsigned deaf_to(struct session_env *env)
     return bits;
 }
 
+static void on_part(void *user)
+{
+    struct conversation *c = user;
+
+    c->has_parts = true;
+}
+
 int conversation_new(struct session_env *env, const struct speech_call *call, struct leg *leg, struct journal *journal,
                      struct conversation **ret_conversation)
 {
@@ -662,11 +703,17 @@ int conversation_new(struct session_env *env, const struct speech_call *call, st
         .name = call->contact_name,
         .country = env->config->default_country,
         .deaf_to = deaf_to(env),
+        .known = call->known,
+        .unix_ms = clock_real_ms(),
+        .chat = env->chat,
+        .tools = env->tools,
+        .on_part = on_part,
     };
     struct conversation *c = calloc(1, sizeof(*c));
     if (!c)
         return -ENOMEM;
 
+    caller.user = c;
     c->env = env;
     c->leg = leg;
     c->journal = journal;

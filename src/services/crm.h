@@ -158,6 +158,8 @@ int crm_call_sample(struct db_txn *txn, const char *sid, char *ret_text, size_t 
 int crm_message_again(struct db_txn *txn, const char *id, uint64_t now_ms, char ret_id[CONTACT_ID_MAX]);
 
 int crm_contact_get(struct db_txn *txn, const char *id, struct contact *ret_contact);
+/* What is known of him: his fields, then his last calls, newest first, a line each; cut where there is no more room. */
+int crm_known(struct db_txn *txn, const struct contact *contact, char *ret_text, size_t size);
 int crm_contact_by_address(struct db_txn *txn, const char *address, struct contact *ret_contact);
 int crm_message_get(struct db_txn *txn, const char *provider_id, struct message *ret_message);
 

@@ -14,11 +14,18 @@
 
 enum words { WORDS_NONE, WORDS_SOME, WORDS_DONE, WORDS_OPEN, WORDS_UNHEARD, WORDS_N };
 
+enum {
+    PART_MIN = 3, /* fewer may be a time, a room, a price */
+    PART_END = 9, /* with so many it may be whole */
+    PLAIN_MAX = 2, /* words */
+};
+
 static const uint16_t waits_ms[ANSWER_N_KINDS][WORDS_N] = {
     /* nothing understood; an answer that may go on; one that cannot; one that will; nobody can transcribe it */
     /* with the detector's 300 ms: 0.9 s, the pause between sentences; "and ..." is a search for words;
        what is said after all, into the first words of the reply, still counts */
-    [ANSWER_FREE] = { 600, 600, 600, 1500, 600 },
+    /* "yes" may be all; a number that is not whole goes on after a breath */
+    [ANSWER_FREE] = { 600, 600, 300, 1500, 600 },
     /* "yes" is complete at once; "no, it is ..." brings a number */
     [ANSWER_YESNO] = { 600, 800, 0, 1500, 300 },
     /* groups of a number are a breath apart; enough digits may still be too few; all digits are all */
@@ -55,6 +62,33 @@ static bool hesitates(const struct endpointing_turn *turn)
     return false;
 }
 
+/* A telephone number that is being said, in words or figures: its digits so far stand at the end. */
+static bool ends_in_part_of_number(const struct endpointing_turn *turn)
+{
+    struct spoken_words words;
+    size_t n_digits = 0;
+
+    spoken_split(turn->text, &words);
+    for (size_t i = words.n; i-- > 0;) {
+        char digits[32];
+        size_t n = spoken_digits(turn->language, words.word[i], digits, sizeof(digits));
+
+        if (!n)
+            break;
+        n_digits += n;
+    }
+    return n_digits >= PART_MIN && n_digits < PART_END;
+}
+
+/* "yes", "no thanks": who wants to say more begins otherwise. */
+static bool is_plain_answer(const struct endpointing_turn *turn)
+{
+    struct spoken_words words;
+
+    spoken_split(turn->text, &words);
+    return words.n <= PLAIN_MAX && spoken_yesno(turn->language, turn->text) >= 0;
+}
+
 static enum words classify(const struct endpointing_turn *turn)
 {
     char digits[64];
@@ -80,7 +114,7 @@ static enum words classify(const struct endpointing_turn *turn)
     case ANSWER_COMMAND:
         return WORDS_DONE;
     default:
-        return WORDS_SOME;
+        return ends_in_part_of_number(turn) ? WORDS_OPEN : is_plain_answer(turn) ? WORDS_DONE : WORDS_SOME;
     }
 }
 

@@ -12,7 +12,6 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 #include <json-c/json.h>
 
 #include "models/contact.h"
+#include "services/profile_loading.h"
 #include "utils/file.h"
 #include "utils/json.h"
 #include "utils/text.h"
@@ -28,8 +28,6 @@
 enum {
     FILE_MAX = 256 * KIB,
     DEPTH_MAX = 8,
-    PROMPTS_MAX = 128,
-    ID_MAX = 32,
     FIELD_MAX = 24, /* an agent's suffix (_audio, _heard) still fits AGENT_FIELD_MAX */
     SPOKEN_NUMBER_MAX = 200, /* fifteen digits in Hebrew words */
     DIGITS_LIMIT = 15,
@@ -82,113 +80,7 @@ static const struct {
     [ANSWER_NUMBER] = { .asked = true, .counts = true },
 };
 
-struct storage {
-    struct prompt prompts[PROMPTS_MAX];
-    struct question questions[PROFILE_QUESTIONS_MAX];
-    size_t n_used, n_strings;
-    char strings[];
-};
-
-struct loading {
-    const char *business;
-    char *problems;
-    size_t n_text, n_problems; /* bytes written; room for them */
-    unsigned n_found;
-    struct profile *profile;
-    struct storage *storage;
-    unsigned holds[PROMPTS_MAX]; /* which placeholders, as bits */
-    bool used[PROMPTS_MAX];
-};
-
-__attribute__((format(printf, 2, 3))) static void problem(struct loading *loading,
-                                                          const char *format, ...)
-{
-    char line[256];
-    va_list args;
-
-    loading->n_found++;
-    va_start(args, format);
-    int n = vsnprintf(line, sizeof(line), format, args);
-    va_end(args);
-    if (n < 0 || !loading->n_problems)
-        return;
-    text_add(loading->problems, loading->n_problems, &loading->n_text, line,
-             text_fit(line, (size_t)n, sizeof(line) - 1));
-    text_add(loading->problems, loading->n_problems, &loading->n_text, "\n", 1);
-}
-
 /* --- first pass: values --- */
-
-static const char *keep(struct loading *loading, const char *text, size_t n)
-{
-    struct storage *storage = loading->storage;
-    char *kept = storage->strings + storage->n_used;
-
-    assert(storage->n_used + n < storage->n_strings);
-    memcpy(kept, text, n);
-    kept[n] = '\0';
-    storage->n_used += n + 1;
-    return kept;
-}
-
-static bool id_valid(const char *id, size_t max)
-{
-    size_t n = strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789_-");
-    return n && !id[n] && n <= max;
-}
-
-/* Every key known and of its type; every required one there. */
-struct key {
-    const char *name;
-    enum json_type type;
-    bool required;
-    bool or_list; /* an array of them */
-};
-
-static void check_keys(struct loading *loading, struct json_object *object, const struct key *keys,
-                       size_t n_keys, const char *where)
-{
-    json_object_object_foreach(object, name, value)
-    {
-        size_t i = 0;
-        while (i < n_keys && strcmp(keys[i].name, name) != 0)
-            i++;
-        if (i == n_keys)
-            problem(loading, "%s: unknown key \"%s\"", where, name);
-        else if (json_object_get_type(value) != keys[i].type &&
-                 !(keys[i].or_list && json_object_is_type(value, json_type_array)))
-            problem(loading, "%s: \"%s\" must be of type %s, not %s", where, name,
-                    json_type_to_name(keys[i].type),
-                    json_type_to_name(json_object_get_type(value)));
-    }
-    for (size_t i = 0; i < n_keys; i++)
-        if (keys[i].required && !json_object_object_get_ex(object, keys[i].name, NULL))
-            problem(loading, "%s: \"%s\" is missing", where, keys[i].name);
-}
-
-/* A string without control characters, or NULL: another type, or named as a problem already. */
-static const char *plain_text(struct loading *loading, struct json_object *value, const char *where,
-                              const char *key)
-{
-    if (!json_object_is_type(value, json_type_string))
-        return NULL;
-    const char *text = json_object_get_string(value);
-    for (int i = 0; i < json_object_get_string_len(value); i++)
-        if ((unsigned char)text[i] < ' ') {
-            problem(loading, "%s: \"%s\" holds a control character", where, key);
-            return NULL;
-        }
-    return text;
-}
-
-static const char *string_of(struct loading *loading, struct json_object *object, const char *key,
-                             const char *where)
-{
-    struct json_object *value = NULL;
-
-    return json_object_object_get_ex(object, key, &value) ? plain_text(loading, value, where, key)
-                                                          : NULL;
-}
 
 static const struct placeholder *placeholder_at(const char *text)
 {
@@ -213,7 +105,7 @@ static void load_text(struct loading *loading, const char *id, const char *text,
         size_t n_put = found && found->filled ? strlen(put) : n_text;
 
         if (*text == '{' && !found)
-            problem(loading, "prompt \"%s\": unknown placeholder %.*s", id,
+            loading_problem(loading, "prompt \"%s\": unknown placeholder %.*s", id,
                     (int)text_fit(text, strcspn(text, "}") + 1, 24), text);
         if (found && !found->filled)
             holds |= 1U << (found - placeholders);
@@ -222,12 +114,12 @@ static void load_text(struct loading *loading, const char *id, const char *text,
         text += n_text;
     }
     if (!n)
-        problem(loading, "prompt \"%s\" is empty", id);
+        loading_problem(loading, "prompt \"%s\" is empty", id);
     if (n_worst >= PROFILE_TEXT_MAX)
-        problem(loading,
+        loading_problem(loading,
                 "prompt \"%s\" is too long: %zu bytes with all its values, %d are possible", id,
                 n_worst, PROFILE_TEXT_MAX - 1);
-    prompt->text = keep(loading, filled, n);
+    prompt->text = loading_keep(loading, filled, n);
     prompt->fixed = !holds;
     *ret_holds = holds;
 }
@@ -239,19 +131,19 @@ static void load_prompts(struct loading *loading, struct json_object *prompts)
     json_object_object_foreach(prompts, id, value)
     {
         struct prompt *prompt = &loading->storage->prompts[profile->n_prompts];
-        const char *text = string_of(loading, prompts, id, "prompts");
+        const char *text = loading_string(loading, prompts, id, "prompts");
 
-        if (!id_valid(id, ID_MAX))
-            problem(loading, "prompts: \"%s\" is no id: 1 to %d of a-z 0-9 _ -", id, ID_MAX);
+        if (!loading_id_valid(id, ID_MAX))
+            loading_problem(loading, "prompts: \"%s\" is no id: 1 to %d of a-z 0-9 _ -", id, ID_MAX);
         if (!json_object_is_type(value, json_type_string))
-            problem(loading, "prompt \"%s\" must be of type string", id);
+            loading_problem(loading, "prompt \"%s\" must be of type string", id);
         if (!text)
             continue;
         if (profile->n_prompts == PROMPTS_MAX) {
-            problem(loading, "prompts: more than %d", PROMPTS_MAX);
+            loading_problem(loading, "prompts: more than %d", PROMPTS_MAX);
             return;
         }
-        prompt->id = keep(loading, id, strlen(id));
+        prompt->id = loading_keep(loading, id, strlen(id));
         load_text(loading, id, text, prompt, &loading->holds[profile->n_prompts]);
         profile->n_prompts++;
     }
@@ -267,7 +159,7 @@ static unsigned load_count(struct loading *loading, struct json_object *object, 
         return absent;
     int64_t count = json_object_get_int64(value);
     if (count < 1 || count > DIGITS_LIMIT) {
-        problem(loading, "%s: \"%s\" must be from 1 to %d", where, key, DIGITS_LIMIT);
+        loading_problem(loading, "%s: \"%s\" must be from 1 to %d", where, key, DIGITS_LIMIT);
         return absent;
     }
     return (unsigned)count;
@@ -279,44 +171,32 @@ static void load_kind(struct loading *loading, struct json_object *object, const
 {
     static const char *const branch_keys[] = { "on_yes", "on_no" };
     static const char *const count_keys[] = { "digits_min", "digits_max" };
-    const char *name = string_of(loading, object, "expect", where);
+    const char *name = loading_string(loading, object, "expect", where);
     int i = name ? answer_kind_parse(name) : 0;
 
     if (!name)
         return;
     if (i < 0 || !kinds[i].asked) {
-        problem(loading, "%s: \"expect\" must be free, yesno, digits or number", where);
+        loading_problem(loading, "%s: \"expect\" must be free, yesno, digits or number", where);
         return;
     }
     question->expect = (enum answer_kind)i;
     for (size_t k = 0; k < ELEMENTSOF(branch_keys); k++)
         if (json_object_object_get_ex(object, branch_keys[k], NULL) != kinds[i].branches)
-            problem(loading,
+            loading_problem(loading,
                     kinds[i].branches ? "%s: \"%s\" is missing" : "%s: \"%s\" is for a yesno only",
                     where, branch_keys[k]);
     for (size_t k = 0; k < ELEMENTSOF(count_keys) && !kinds[i].counts; k++)
         if (json_object_object_get_ex(object, count_keys[k], NULL))
-            problem(loading, "%s: \"%s\" is for digits and number only", where, count_keys[k]);
+            loading_problem(loading, "%s: \"%s\" is for digits and number only", where, count_keys[k]);
     if (kinds[i].counts) {
         question->digits_min = load_count(loading, object, "digits_min", where, 1);
         question->digits_max = load_count(loading, object, "digits_max", where, DIGITS_LIMIT);
         if (question->digits_min > question->digits_max)
-            problem(loading, "%s: \"digits_min\" is over \"digits_max\"", where);
+            loading_problem(loading, "%s: \"digits_min\" is over \"digits_max\"", where);
     }
     if (!question->field && !kinds[i].branches)
-        problem(loading, "%s: \"field\" is missing", where);
-}
-
-static const char *load_id(struct loading *loading, struct json_object *value, const char *where,
-                           const char *key, size_t max)
-{
-    const char *id = plain_text(loading, value, where, key);
-
-    if (!id)
-        return NULL;
-    if (!id_valid(id, max))
-        problem(loading, "%s: \"%s\" is no id: 1 to %zu of a-z 0-9 _ -", where, key, max);
-    return keep(loading, id, strlen(id));
+        loading_problem(loading, "%s: \"field\" is missing", where);
 }
 
 /* One prompt id, or a list of them. */
@@ -330,17 +210,17 @@ static void load_phrase(struct loading *loading, struct json_object *object, con
     bool list = json_object_is_type(value, json_type_array);
     size_t n = list ? json_object_array_length(value) : 1;
     if (n < 1 || n > PHRASE_MAX) {
-        problem(loading, "%s: \"%s\" must have 1 to %d prompts", where, key, PHRASE_MAX);
+        loading_problem(loading, "%s: \"%s\" must have 1 to %d prompts", where, key, PHRASE_MAX);
         return;
     }
     for (size_t i = 0; i < n; i++) {
         struct json_object *one = list ? json_object_array_get_idx(value, i) : value;
-        const char *id = load_id(loading, one, where, key, ID_MAX);
+        const char *id = loading_id(loading, one, where, key, ID_MAX);
 
         if (id)
             phrase->prompts[phrase->n_prompts++] = id;
         else if (list)
-            problem(loading, "%s: \"%s\" must hold strings", where, key);
+            loading_problem(loading, "%s: \"%s\" must hold strings", where, key);
     }
 }
 
@@ -366,10 +246,10 @@ static void load_question(struct loading *loading, struct json_object *object, c
     };
     struct json_object *value = NULL;
 
-    check_keys(loading, object, keys, ELEMENTSOF(keys), where);
+    loading_check_keys(loading, object, keys, ELEMENTSOF(keys), where);
     for (size_t i = 0; i < ELEMENTSOF(strings); i++)
         if (json_object_object_get_ex(object, strings[i].key, &value))
-            *strings[i].value = load_id(loading, value, where, strings[i].key, strings[i].max);
+            *strings[i].value = loading_id(loading, value, where, strings[i].key, strings[i].max);
     load_phrase(loading, object, where, "ask", &question->ask);
     load_phrase(loading, object, where, "again", &question->again);
     load_phrase(loading, object, where, "keypad", &question->keypad);
@@ -385,56 +265,56 @@ static void load_questions(struct loading *loading, struct json_object *question
 
         (void)snprintf(where, sizeof(where), "question %zu", i + 1);
         if (loading->profile->n_questions == PROFILE_QUESTIONS_MAX) {
-            problem(loading, "questions: more than %d", PROFILE_QUESTIONS_MAX);
+            loading_problem(loading, "questions: more than %d", PROFILE_QUESTIONS_MAX);
             return;
         }
         if (json_object_is_type(object, json_type_object))
             load_question(loading, object, where);
         else
-            problem(loading, "%s must be of type object", where);
+            loading_problem(loading, "%s must be of type object", where);
     }
 }
 
 static void load_head(struct loading *loading, struct json_object *root)
 {
     struct profile *profile = loading->profile;
-    const char *name = string_of(loading, root, "name", "profile");
-    const char *language = string_of(loading, root, "language", "profile");
-    const char *mode = string_of(loading, root, "mode", "profile");
+    const char *name = loading_string(loading, root, "name", "profile");
+    const char *language = loading_string(loading, root, "language", "profile");
+    const char *mode = loading_string(loading, root, "mode", "profile");
 
-    if (name && !id_valid(name, sizeof(profile->name) - 1))
-        problem(loading, "profile: \"name\" is no id: 1 to %zu of a-z 0-9 _ -",
+    if (name && !loading_id_valid(name, sizeof(profile->name) - 1))
+        loading_problem(loading, "profile: \"name\" is no id: 1 to %zu of a-z 0-9 _ -",
                 sizeof(profile->name) - 1);
     if (name)
         (void)text_set(profile->name, sizeof(profile->name), name);
 
     if (language && (strlen(language) != 2 || !islower((unsigned char)language[0]) ||
                      !islower((unsigned char)language[1])))
-        problem(loading, "profile: \"language\" must be two letters, e.g. en or he");
+        loading_problem(loading, "profile: \"language\" must be two letters, e.g. en or he");
     if (language)
         (void)text_set(profile->language, sizeof(profile->language), language);
 
     if (mode && strcmp(mode, "echo") != 0 && strcmp(mode, "script") != 0)
-        problem(loading, "profile: \"mode\" must be script or echo");
+        loading_problem(loading, "profile: \"mode\" must be script or echo");
     profile->mode = mode && strcmp(mode, "echo") == 0 ? PROFILE_ECHO : PROFILE_SCRIPT;
 }
 
 /* --- second pass: references --- */
 
 static void check_prompt(struct loading *loading, const char *id, unsigned may_hold,
-                         const char *where)
+                                 const char *where)
 {
     const struct prompt *prompt = profile_prompt(loading->profile, id);
 
     if (!prompt) {
-        problem(loading, "%s: there is no prompt \"%s\"", where, id);
+        loading_problem(loading, "%s: there is no prompt \"%s\"", where, id);
         return;
     }
     size_t n = (size_t)(prompt - loading->profile->prompts);
     loading->used[n] = true;
     for (size_t i = 0; i < ELEMENTSOF(placeholders); i++)
         if (loading->holds[n] & ~may_hold & 1U << i)
-            problem(loading, "%s: prompt \"%s\" has no value for %s here", where, id,
+            loading_problem(loading, "%s: prompt \"%s\" has no value for %s here", where, id,
                     placeholders[i].name);
 }
 
@@ -455,10 +335,10 @@ static void check_question(struct loading *loading, const struct question *quest
     for (size_t i = 0; i < ELEMENTSOF(nexts); i++)
         if (nexts[i] && strcmp(nexts[i], "goodbye") != 0 &&
             !profile_question(loading->profile, nexts[i]))
-            problem(loading, "%s: there is no question \"%s\"", where, nexts[i]);
+            loading_problem(loading, "%s: there is no question \"%s\"", where, nexts[i]);
     if (question->id && (strcmp(question->id, "goodbye") == 0 ||
                          profile_question(loading->profile, question->id) != question))
-        problem(loading, "%s: the id is taken", where);
+        loading_problem(loading, "%s: the id is taken", where);
 }
 
 static void reach(const struct profile *profile, const char *id, bool *reached)
@@ -479,9 +359,9 @@ static void check_references(struct loading *loading)
     bool reached[PROFILE_QUESTIONS_MAX] = { false };
 
     if (profile->mode == PROFILE_ECHO) {
-        if (profile->n_prompts || profile->n_questions)
-            problem(loading,
-                    "profile: an echo says nothing; \"prompts\" and \"questions\" must be empty");
+        if (profile->n_prompts || profile->n_questions || profile->has_chat)
+            loading_problem(loading, "profile: an echo says nothing; \"prompts\" and \"questions\" must be empty, and "
+                                     "there is no \"chat\"");
         return;
     }
     for (size_t i = 0; i < ELEMENTSOF(standing_prompts); i++)
@@ -489,17 +369,19 @@ static void check_references(struct loading *loading)
             check_prompt(loading, standing_prompts[i].id, standing_prompts[i].may_hold, "profile");
     for (size_t i = 0; i < profile->n_questions; i++)
         check_question(loading, &profile->questions[i]);
+    if (profile->chat.opening)
+        check_prompt(loading, profile->chat.opening, 0, "chat");
     for (size_t i = 0; i < profile->n_prompts; i++)
         if (!loading->used[i])
-            problem(loading, "prompt \"%s\" is never said", profile->prompts[i].id);
+            loading_problem(loading, "prompt \"%s\" is never said", profile->prompts[i].id);
 
     if (!profile->n_questions)
-        problem(loading, "profile: \"questions\" is empty");
+        loading_problem(loading, "profile: \"questions\" is empty");
     else
         reach(profile, profile->questions[0].id, reached);
     for (size_t i = 0; i < profile->n_questions; i++)
         if (profile->questions[i].id && !reached[i])
-            problem(loading, "question \"%s\" is never asked", profile->questions[i].id);
+            loading_problem(loading, "question \"%s\" is never asked", profile->questions[i].id);
 }
 
 static void load_root(struct loading *loading, struct json_object *root)
@@ -507,13 +389,13 @@ static void load_root(struct loading *loading, struct json_object *root)
     static const struct key keys[] = {
         { "name", json_type_string, true },      { "language", json_type_string, true },
         { "mode", json_type_string, true },      { "prompts", json_type_object, true },
-        { "questions", json_type_array, true },
+        { "questions", json_type_array, true },  { "chat", json_type_object, false },
     };
-    struct json_object *prompts = NULL, *questions = NULL;
+    struct json_object *prompts = NULL, *questions = NULL, *chat = NULL;
 
     if (strpbrk(loading->business, "{}"))
-        problem(loading, "the name of the business holds a brace");
-    check_keys(loading, root, keys, ELEMENTSOF(keys), "profile");
+        loading_problem(loading, "the name of the business holds a brace");
+    loading_check_keys(loading, root, keys, ELEMENTSOF(keys), "profile");
     load_head(loading, root);
     if (json_object_object_get_ex(root, "prompts", &prompts) &&
         json_object_is_type(prompts, json_type_object))
@@ -521,6 +403,8 @@ static void load_root(struct loading *loading, struct json_object *root)
     if (json_object_object_get_ex(root, "questions", &questions) &&
         json_object_is_type(questions, json_type_array))
         load_questions(loading, questions);
+    if (json_object_object_get_ex(root, "chat", &chat) && json_object_is_type(chat, json_type_object))
+        loading_chat(loading, chat);
     check_references(loading);
 }
 
@@ -542,14 +426,14 @@ static struct json_object *parse_json(struct loading *loading, const char *json,
         size_t line = 1, end = json_tokener_get_parse_end(tokener);
         for (size_t i = 0; i < end && i < n; i++)
             line += json[i] == '\n';
-        problem(loading, "line %zu: %s", line,
+        loading_problem(loading, "line %zu: %s", line,
                 json_tokener_get_error(tokener) == json_tokener_continue
                     ? "the file ends too early"
                     : json_tokener_error_desc(json_tokener_get_error(tokener)));
         return NULL;
     }
     if (!json_object_is_type(root, json_type_object)) {
-        problem(loading, "profile: must be of type object");
+        loading_problem(loading, "profile: must be of type object");
         return NULL;
     }
     return steal(&root);
@@ -567,7 +451,7 @@ int profile_parse(const char *json, size_t n, const char *business, char *proble
     if (n_problems)
         problems[0] = '\0';
     if (n > FILE_MAX) {
-        problem(&loading, "profile: over %d KiB", FILE_MAX / KIB);
+        loading_problem(&loading, "profile: over %d KiB", FILE_MAX / KIB);
         return -EBADMSG;
     }
     while (n && isspace((unsigned char)json[n - 1])) /* the tokener takes nothing behind the last brace */
@@ -577,7 +461,7 @@ int profile_parse(const char *json, size_t n, const char *business, char *proble
         return loading.n_found ? -EBADMSG : -ENOMEM;
 
     /* every string of the file, and every prompt filled */
-    size_t n_strings = n + (size_t)PROMPTS_MAX * PROFILE_TEXT_MAX;
+    size_t n_strings = n + (size_t)PROMPTS_MAX * PROFILE_TEXT_MAX + LOADING_CHAT_MAX;
     profile = calloc(1, sizeof(*profile));
     if (!profile || !(profile->storage = calloc(1, sizeof(struct storage) + n_strings)))
         return -ENOMEM;
@@ -586,6 +470,7 @@ int profile_parse(const char *json, size_t n, const char *business, char *proble
     loading.storage->n_strings = n_strings;
     profile->prompts = loading.storage->prompts;
     profile->questions = loading.storage->questions;
+    profile->chat.messages = loading.storage->messages;
 
     load_root(&loading, root);
     if (loading.n_found)
@@ -608,17 +493,17 @@ int profile_load(const char *name_or_path, const char *business, char *problems,
             return profile_parse(shipped[i].json, strlen(shipped[i].json), business, problems,
                                  n_problems, ret_profile);
     if (!strchr(name_or_path, '/')) {
-        problem(&loading,
+        loading_problem(&loading,
                 "there is no profile \"%s\"; a path has a slash in it, and these are shipped:",
                 name_or_path);
         for (size_t i = 0; i < ELEMENTSOF(shipped); i++)
-            problem(&loading, "  %s", shipped[i].name);
+            loading_problem(&loading, "  %s", shipped[i].name);
         return -ENOENT;
     }
 
     int r = file_read(name_or_path, 0, FILE_MAX, &json, &n);
     if (r < 0) {
-        problem(&loading, "%s: %s", name_or_path, strerror(-r));
+        loading_problem(&loading, "%s: %s", name_or_path, strerror(-r));
         return r == -ENOENT || r == -ENOMEM ? r : -EBADMSG;
     }
     return profile_parse(json, n, business, problems, n_problems, ret_profile);

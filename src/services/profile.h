@@ -42,6 +42,17 @@ struct question {
     const char *next;           /* the same: after an answer, and when none could be had */
 };
 
+/* For a chat model. */
+struct profile_message {
+    const char *id, *text; /* a WhatsApp message the model may send as it is */
+};
+struct profile_chat {
+    const char *instructions; /* what it is told of the business, lines */
+    const char *opening;      /* id of a fixed prompt: the first question */
+    const struct profile_message *messages;
+    size_t n_messages;
+};
+
 struct profile {
     char name[64];
     char language[8]; /* "en", "he" */
@@ -50,6 +61,8 @@ struct profile {
     size_t n_prompts;
     const struct question *questions;
     size_t n_questions;
+    bool has_chat; /* else the script answers in any case */
+    struct profile_chat chat;
     void *storage; /* what the strings live in */
 };
 

@@ -13,7 +13,7 @@
 /* Written by one worker each; read by anybody. */
 struct session_counters {
     _Atomic uint64_t n_frames_in, n_frames_out, n_dropped_in, n_dropped_out;
-    _Atomic uint64_t n_utterances, n_barge_ins, n_stt_failed, n_tts_failed;
+    _Atomic uint64_t n_utterances, n_barge_ins, n_stt_failed, n_tts_failed, n_chat_failed;
     _Atomic uint64_t latency[LATENCY_N][LATENCY_BUCKETS], latency_sum_ms[LATENCY_N]; /* of the callers' turns */
 };
 
@@ -34,6 +34,8 @@ struct session_env {
     struct errand_pool *errands;      /* these two: not on the echo line */
     struct utterance_pool *utterances;
     struct session_scratch *scratch;
+    struct chat_pool *chat;          /* NULL: the script answers */
+    const struct agent_tools *tools; /* of the chat model */
     struct session_counters counters;
 };
 

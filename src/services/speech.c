@@ -17,6 +17,8 @@
 #include <time.h>
 
 #include "config.h"
+#include "services/agent_tools.h"
+#include "services/chat.h"
 #include "services/conversation.h"
 #include "services/engine.h"
 #include "services/errand.h"
@@ -38,6 +40,7 @@ enum {
     NOTES_MIN = 4 * JOURNAL_BATCH,
     ERRANDS_PER_CALL = 4,
     ERRANDS_MIN = 16,
+    ROUNDS_SPARE = 8, /* of those given up, which take a moment to come home */
     CHUNKS_PER_CALL = 8, /* 4 s */
     CHUNKS_MIN = 2 * UTTERANCE_MAX / UTTERANCE_CHUNK,
     QUEUE_PER_THREAD = 64, /* of an engine: at 60 ms each about the 4 s that a caller may be kept waiting */
@@ -66,6 +69,7 @@ struct speech {
     struct speech_options options;
     struct engine *engine; /* this and the prompts: not on the echo line */
     struct clip **prompts;
+    struct agent_tools *tools; /* NULL: no chat model */
     pthread_mutex_t lock; /* of what follows; held for a few instructions */
     bool is_draining;
     size_t n_live, n_live_max;
@@ -196,7 +200,7 @@ static void *worker_main(void *arg)
 
         uint64_t now_ms = clock_mono_ms();
         uint64_t deadline_ms = look_at_lines(worker, now_ms, stop);
-        if (stop && !worker->lines)
+        if (stop && !worker->lines && (!worker->env.chat || chat_pool_is_home(worker->env.chat)))
             return NULL;
 
         uint64_t wait_ms = deadline_ms == UINT64_MAX ? UINT64_MAX : deadline_ms > now_ms ? deadline_ms - now_ms : 0;
@@ -224,6 +228,9 @@ static int worker_equip(struct worker *worker, size_t n_calls)
     int r = errand_pool_new(&errands, ERRANDS_PER_CALL * n_calls + ERRANDS_MIN, &env->errands);
     if (r == 0)
         r = utterance_pool_new(CHUNKS_PER_CALL * n_calls + CHUNKS_MIN, &env->utterances);
+    if (r == 0 && worker->speech->tools)
+        r = chat_pool_new(options->chat, worker->inbox, n_calls + ROUNDS_SPARE, &env->chat);
+    env->tools = worker->speech->tools;
     return r < 0 ? r : conversation_scratch_new(&env->scratch);
 }
 
@@ -270,6 +277,22 @@ static int engines_start(struct speech *speech)
     return prompts_render(speech->engine, options->tts, options->profile, &speech->prompts);
 }
 
+/* What a chat model may do: what there is somebody, or something, for. */
+static int tools_start(struct speech *speech)
+{
+    const struct speech_options *options = &speech->options;
+    struct agent_tools_options tools = {
+        .profile = options->profile,
+        .country = options->config->default_country,
+        .can_transfer = options->config->human_number,
+    };
+
+    if (!options->chat || !options->profile->has_chat)
+        return 0;
+    int r = agent_tools_new(&tools, &speech->tools);
+    return r < 0 ? log_err(r, "cannot prepare the tools of the chat model") : 0;
+}
+
 int speech_new(const struct speech_options *options, struct speech **ret_speech)
 {
     unsigned n_workers = (unsigned)options->config->speech_workers;
@@ -287,6 +310,8 @@ int speech_new(const struct speech_options *options, struct speech **ret_speech)
         return -ENOMEM;
 
     int r = options->profile->mode == PROFILE_ECHO ? 0 : engines_start(speech);
+    if (r == 0)
+        r = tools_start(speech);
     if (r < 0)
         return r;
     for (unsigned i = 0; i < n_workers; i++) {
@@ -399,6 +424,7 @@ void speech_stats(struct speech *speech, struct speech_stats *ret_stats)
         stats.n_barge_ins += counters->n_barge_ins;
         stats.n_stt_failed += counters->n_stt_failed;
         stats.n_tts_failed += counters->n_tts_failed;
+        stats.n_chat_failed += counters->n_chat_failed;
     }
     *ret_stats = stats;
 }
@@ -441,6 +467,7 @@ void speech_stop(struct speech *speech)
 static void worker_done(struct worker *worker)
 {
     conversation_scratch_free(worker->env.scratch);
+    chat_pool_free(worker->env.chat);
     utterance_pool_free(worker->env.utterances);
     errand_pool_free(worker->env.errands);
     journal_pool_free(worker->env.journal);
@@ -457,6 +484,7 @@ void speech_free(struct speech *speech)
     prompts_free(speech->options.profile, speech->prompts);
     for (unsigned i = 0; i < speech->n_workers; i++)
         worker_done(&speech->workers[i]);
+    agent_tools_free(speech->tools);
     free(speech->slots);
     pthread_mutex_destroy(&speech->lock);
     free(speech);

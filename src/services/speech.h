@@ -32,6 +32,7 @@ int speech_new(const struct speech_options *options, struct speech **ret_speech)
 
 struct speech_call {
     const char *call_sid, *stream_sid, *contact_id, *from, *contact_name; /* copied */
+    const char *known; /* what the CRM knows of the caller, lines; copied; NULL nothing */
     struct loop *loop;
 };
 
@@ -46,7 +47,7 @@ int speech_start_call(struct speech *speech, const struct speech_call *call, str
 
 struct speech_stats {
     uint64_t n_calls_live, n_calls_ever, n_frames_in, n_frames_out, n_dropped_in, n_dropped_out;
-    uint64_t n_utterances, n_barge_ins, n_stt_failed, n_tts_failed;
+    uint64_t n_utterances, n_barge_ins, n_stt_failed, n_tts_failed, n_chat_failed;
 };
 void speech_stats(struct speech *speech, struct speech_stats *ret_stats); /* any thread */
 

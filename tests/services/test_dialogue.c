@@ -304,7 +304,7 @@ static const struct script scripts[] = {
         "the agent stops answering: one moment, and again, then sorry", FAKE_NO_REPLIES, 0, "+972501234567", "Dana",
         { A_ROOM },
         GREET_KNOWN "caller: a room\n" "agent: One moment, please. One moment, please. I am sorry, we have a technical"
-            " problem. Please call again later. Goodbye.\n" END_TROUBLE,
+            " problem. Please stay on the line.\n" END_TROUBLE,
     },
     { "no voice at all", FAKE_NO_VOICE, 0, "+972501234567", "", { { OP_NONE } },
         END_TROUBLE,
@@ -375,7 +375,7 @@ static const struct script scripts[] = {
     {
         "nor does that: trouble", 0, 0, "", "", { A_ROOM },
         HELLO_SAID ROOM_ASKED "(cancelled)\n" "asked: failed \n" "(cancelled)\n" "caller: a room\n" "agent: One moment, please."
-            " One moment, please. I am sorry, we have a technical problem. Please call again later. Goodbye.\n" END_TROUBLE,
+            " One moment, please. I am sorry, we have a technical problem. Please stay on the line.\n" END_TROUBLE,
         REPLIES(HELLO, "0 ...", "0 ..."),
     },
     {

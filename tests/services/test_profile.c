@@ -11,9 +11,12 @@
 #include "tap.h"
 #include "utils/file.h"
 
-enum { PROBLEMS_MAX = 8192, LONG = 600 };
+enum { PROBLEMS_MAX = 8192, LONG = 600, LONGER = 4096 };
 
-static char long_text[LONG + 1];
+static char long_text[LONG + 1], longer_text[LONGER + 1];
+
+#define FOUR_MESSAGES(n) "\"a" n "\":\"x\",\"b" n "\":\"x\",\"c" n "\":\"x\",\"d" n "\":\"x\","
+#define MANY_MESSAGES FOUR_MESSAGES("1") FOUR_MESSAGES("2") FOUR_MESSAGES("3") FOUR_MESSAGES("4")
 
 static const struct {
     const char *find, *put;
@@ -62,12 +65,29 @@ static const struct {
     { "\"digits_max\": 15", "\"digits_max\": 99999999999", "question 4: \"digits_max\" must be from 1 to 15" },
     { "\"digits_max\": 15", "\"digits_max\": 3", "question 4: \"digits_min\" is over \"digits_max\"" },
     { "\"digits_max\": 15", "\"digits_max\": 7.5", "\"digits_max\" must be of type int, not double" },
+    { "\"chat\":", "\"chatter\":", "profile: unknown key \"chatter\"" },
+    { "\"instructions\":", "\"instruction\":", "chat: unknown key \"instruction\"\nchat: \"instructions\" is missing" },
+    { "\"instructions\": [", "\"instructions\": [7,", "chat: \"instructions\" must hold strings" },
+    { "\"instructions\": [", "\"instructions\": 7, \"messages\": [", "chat: \"instructions\" must be of type string, not int" },
+    { "\"instructions\": [", "\"instructions\": \"\", \"messages\": [", "chat: \"instructions\" is empty" },
+    { "You take calls", "You\\ttake calls", "chat: \"instructions\" holds a control character" },
+    { "You take calls", longer_text, "chat: \"instructions\" is too long: " },
+    { "\"opening\": \"chat_opening\"", "\"opening\": \"chat_closing\"", "chat: there is no prompt \"chat_closing\"" },
+    { "\"opening\": \"chat_opening\"", "\"opening\": \"own_number\"", "chat: prompt \"own_number\" has no value for {number} here" },
+    { "\"opening\": \"chat_opening\"", "\"opening\": 7", "chat: \"opening\" must be of type string, not int" },
+    { "\"opening\": \"chat_opening\",", "", "prompt \"chat_opening\" is never said\n" },
+    { "\"thanks\":", "\"Thanks!\":", "chat: messages: \"Thanks!\" is no id" },
+    { "\"thanks\": \"Thank you", "\"thanks\": 7, \"other\": \"Thank you", "chat: message \"thanks\" must be of type string" },
+    { "\"thanks\": \"Thank you", "\"thanks\": \"\", \"other\": \"Thank you", "chat: message \"thanks\" has 0 bytes" },
+    { "Thank you for calling", long_text, "chat: message \"thanks\" has 6" },
+    { "\"messages\": {", "\"messages\": { " MANY_MESSAGES, "chat: more than 16 messages" },
+    { "\"messages\": {", "\"texts\": {", "chat: unknown key \"texts\"" },
     { "\"questions\": [", "\"questions\": [ 7,", "question 1 must be of type object" },
     { "\"prompts\": {", "\"prompts\": {,", "line 5: " },
     { "\"prompts\": {", "\"prompts\": { \"a\": {\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}},", "line 5: nesting too deep" },
-    { "How can", "\xff", "line 15: " },
+    { "How can", "\xff", "line 16: " },
     { "\n}\n", "\n", "the file ends too early" },
-    { "\n}\n", "\n} trailing", "line 60: " },
+    { "\n}\n", "\n} trailing", "line 73: " },
 };
 
 static char *put_for(const char *text, const char *find, const char *put)
@@ -91,6 +111,7 @@ static void test_bad(const char *english)
     char problems[PROBLEMS_MAX];
 
     memset(long_text, 'x', LONG);
+    memset(longer_text, 'x', LONGER);
     for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
         scoped(profile_free) struct profile *profile = NULL;
         scoped(free) char *json = put_for(english, bad[i].find, bad[i].put);
@@ -137,6 +158,9 @@ static void test_filled(void)
     ok(!profile_prompt(profile, "nonsense") && !profile_question(profile, "nonsense"), "what is not there is not found");
     is_int(profile->questions[3].digits_min, 7, "a number's fewest digits");
     ok(!profile->questions[0].on_yes, "a free question does not branch");
+    ok(profile->has_chat && strstr(profile->chat.instructions, "back.\nYou know nothing"), "instructions are lines");
+    is_int((long long)profile->chat.n_messages, 2, "messages");
+    ok(strstr(profile->chat.messages[0].text, "for calling Levi & Sons.") != NULL, "with the business filled in");
 
     scoped(profile_free) struct profile *wordy = NULL;
     is_int(profile_load("receptionist-en", long_text, problems, sizeof(problems), &wordy), -EBADMSG,
