@@ -127,7 +127,7 @@ static void read_segments(struct json_object *segments, struct stt_result *resul
             n_sure += weight;
         }
     }
-    if (n_sure > 0)
+    if (n_sure > 0 && isfinite(sum))
         result->confidence = fmin(1, exp(sum / n_sure));
 }
 

@@ -30,6 +30,7 @@ static const struct {
     { "silence alone", "{\"text\":\"Bye.\",\"segments\":[" SEGMENT(" Bye.", SILENCE) "]}", 2, 0, NULL, -1 },
     { "a loop", "{\"text\":\"x\",\"segments\":[" SEGMENT(" no no no", LOOP) "]}", 2, 0, NULL, -1 },
     { "no figures", "{\"text\":\"x\",\"segments\":[{\"text\":\" yes\"}]}", 1, 0, "yes", -1 },
+    { "figures that are none", "{\"text\":\"x\",\"segments\":[" SEGMENT(" yes", "\"avg_logprob\":1e999") "]}", 1, 0, "yes", -1 },
     { "no segments", "{\"text\":\"yes\",\"segments\":[]}", 1, 0, "yes", -1 },
     { "nothing", "{\"text\":\"\"}", 1, 0, NULL, -1 },
     { "no words", "{\"text\":\" ... \"}", 1, 0, NULL, -1 },

@@ -3,7 +3,9 @@
 import concurrent.futures
 import os
 import re
+import shutil
 import struct
+import subprocess
 import sys
 import tempfile
 import wave
@@ -35,8 +37,8 @@ HUM = voice()
 
 def held(url, **env):
     """(the call as it was kept, status, log) after a caller hummed"""
-    with Daemon(AGENT_PROFILE="receptionist-en", BUSINESS_NAME="Acme", STT_API_KEY=KEY, STT_BASE_URL=url,
-                NO_PROXY="*", **env) as daemon:
+    env = {"AGENT_PROFILE": "receptionist-en", "BUSINESS_NAME": "Acme", "STT_API_KEY": KEY, "NO_PROXY": "*", **env}
+    with Daemon(STT_BASE_URL=url, **env) as daemon:
         process = daemon.call("--from", "+14125550123", "--wav", HUM, "--seconds", "12")
         _, result, _ = finish_call(process)
         call = daemon.kept("calls", result["each"][0]["call_sid"]) if result else {"turns": []}
@@ -67,6 +69,27 @@ with Standin() as s:
     tap.ok(KEY not in log, "the key is not in the log")
     tap.same((status["failed"], status["unheard"], call["n_steps"]), (0, 0, 0), "nothing failed")
 
+with Standin() as s:
+    s.text = "שלום, מדברת דנה"
+    call, status, _ = held(f"http://127.0.0.1:{s.port}/inference", AGENT_PROFILE="receptionist-he", TTS_COMMAND=f"cat {HUM}", STT_HINTS="חיפה, חולון")
+    tap.same((said(call) or [{}])[0].get("text"), s.text, "Hebrew, from a whisper.cpp server")
+    path, headers, form = s.requests[0] if s.requests else ("", {}, {})
+    tap.same(path, "/inference", "at the path of its own")
+    tap.same([form.get(name, (None, b""))[1].decode() for name in ("language", "prompt")], ["he", "חיפה, חולון. Acme."],
+             "in Hebrew, with the words that are likely")
+
+with Standin() as s:
+    with Daemon(AGENT_PROFILE="receptionist-en", BUSINESS_NAME="Acme", STT_BASE_URL=f"http://127.0.0.1:{s.port}/ok/v1",
+                OPENAI_API_KEY=KEY, NO_PROXY="*") as daemon:
+        s.text = "Anna Brown."
+        finish_call(daemon.call("--from", "+14125550123", "--wav", HUM, "--wav", HUM, "--seconds", "25"))
+        n = len(s.requests)
+        finish_call(daemon.call("--from", "+14125550123", "--wav", HUM, "--seconds", "12"))
+        prompts = [form["prompt"][1].decode() for _, _, form in s.requests if "prompt" in form]
+        tap.same((prompts[:1], prompts[-1:], n < len(s.requests)), (["Acme."], ["Acme. Anna Brown."], True),
+                 "who called before: the name is likely")
+        tap.ok(not any("Authorization" in headers for _, headers, _ in s.requests), "OpenAI's key goes to nobody else")
+
 # --- it does not: each has one outcome, and the call goes on
 
 FAULTS = [
@@ -86,6 +109,7 @@ FAULTS = [
     ("oversized", "too long", False),
     ("plain", None, True),
 ]
+RETRIED = {"busyonce", "broken", "brokenonce", "reset"}
 with Standin() as s, concurrent.futures.ThreadPoolExecutor(len(FAULTS)) as pool:
     calls = pool.map(lambda fault: held(f"http://127.0.0.1:{s.port}/{fault[0]}/v1", STT_TIMEOUT_MS="1500"), FAULTS)
     for (how, cause, good), (call, status, log) in zip(FAULTS, calls):
@@ -100,6 +124,7 @@ with Standin() as s, concurrent.futures.ThreadPoolExecutor(len(FAULTS)) as pool:
             tap.ok((step.get("part"), step.get("from"), step.get("to")) == ("stt", "whisper", "") and
                    re.search(cause, step.get("cause", "")) and first["start_ms"] < step["at_ms"] < call["ended_ms"],
                    f"{how}: and shown on the call with its cause")
+        tap.ok((status["retries"] > 0) == (how in RETRIED), f"{how}: {'' if how in RETRIED else 'not '}tried again")
         tap.ok(sum(turn["who"] == "agent" for turn in call["turns"]) >= 2, f"{how}: the call goes on")
         tap.ok(KEY not in log, f"{how}: without the key in the log")
 
@@ -122,4 +147,22 @@ with Standin() as s:
         turns = said(daemon.kept("calls", result["each"][0]["call_sid"]))
         tap.ok(turns[0]["text"] == "hello there" and len(turns) > 1 and turns[1]["audio"],
                "killed within a call: what follows is kept as audio, and the conversation goes on")
+
+# --- dead: what the embedded engine can do it does
+
+if not shutil.which("flite"):
+    tap.skip("one step down, end to end: there is no flite to say yes")
+else:
+    yes = os.path.join(SCRATCH.name, "yes.wav")
+    subprocess.run(["flite", "-voice", "slt", "-t", "yes", "-o", yes], check=True)
+    with Daemon(AGENT_PROFILE="receptionist-en", STT_BASE_URL="http://127.0.0.1:1/v1", NO_PROXY="*") as daemon:
+        process = daemon.call("--from", "+14125550123", "--wav", HUM, "--wav", HUM, "--wav", yes, "--seconds", "40")
+        _, result, _ = finish_call(process)
+        turns = said(daemon.kept("calls", result["each"][0]["call_sid"]))
+        status = daemon.status()["stt"]
+        answers = [turn["text"] for turn in turns if turn["expected"] == "yesno"]
+        tap.ok([turn["audio"] != "" for turn in turns[:2]] == [True, True], "nobody there: free answers are kept as audio")
+        tap.ok(answers and answers[0] in ("yes", "yeah", "yes please"), f"yes is understood by the embedded engine: {answers}")
+        tap.ok(status["stepped_down"] >= 1 and status["unheard"] >= 2, "both are counted")
+        tap.ok("the embedded recogniser is asked" in daemon.log and "nobody takes the connection" in daemon.log, "the log says why")
 tap.done()

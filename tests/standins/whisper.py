@@ -54,6 +54,11 @@ class Handler(BaseHTTPRequestHandler):
         self.wants_json = form["response_format"][1] == b"json"
         getattr(self, "how_" + how)(n)
 
+    how_inference = lambda self, n: self.how_ok(n)  # the path of whisper.cpp
+
+    def do_HEAD(self):
+        self.answer(405, b"")
+
     def how_ok(self, n):
         self.answer(200, transcription(self.server.standin.text))
 
