@@ -261,8 +261,6 @@ static size_t speak_sign(const struct spot *spot, struct words *words)
         return sign_and(spot, words, 1);
     if (*at == '/')
         return sign_or(spot, words);
-    if (*at == '*' || *at == '`') /* emphasis, as it is written where it can be seen */
-        return 1;
     for (size_t i = 0; i < ELEMENTSOF(signs); i++)
         if (*at == signs[i].sign &&
             ((signs[i].apart && is_apart) || (signs[i].before_digit && glyph_at(at + 1, NULL) == GLYPH_DIGIT))) {

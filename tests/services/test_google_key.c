@@ -6,14 +6,9 @@
 #include "services/google_key.h"
 
 #include <errno.h>
-#include <stdbool.h>
-
-#include <json-c/json.h>
 
 #include "services/fake_account.h"
 #include "tap.h"
-#include "utils/base64.h"
-#include "utils/json.h"
 
 #define URI "https://oauth2.googleapis.com/token"
 
@@ -96,41 +91,6 @@ static void keys_are_judged(void)
     }
 }
 
-/* The bytes of one base64url piece, NUL-terminated. Returns: how many, or < 0. */
-static ssize_t decode(const char *piece, size_t n, uint8_t *bytes, size_t size)
-{
-    char text[GOOGLE_JWT_MAX];
-
-    for (size_t i = 0; i < n; i++) {
-        if (strchr("+/=", piece[i]))
-            return -EBADMSG; /* not the letters for URLs */
-        text[i] = piece[i] == '-' ? '+' : piece[i] == '_' ? '/' : piece[i];
-    }
-    while (n % 4)
-        text[n++] = '=';
-    ssize_t r = base64_decode(text, n, bytes, size - 1);
-    if (r >= 0)
-        bytes[r] = '\0';
-    return r;
-}
-
-/* Header and claims as text, once the signature was verified. */
-static bool read_jwt(const char *jwt, char *header, char *claims, size_t size)
-{
-    uint8_t signature[1024];
-    const char *first = strchr(jwt, '.'), *second = first ? strchr(first + 1, '.') : NULL;
-
-    if (!second || strchr(second + 1, '.'))
-        return false;
-    ssize_t n = decode(second + 1, strlen(second + 1), signature, sizeof(signature));
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool good = n > 0 && EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, rsa) == 1 &&
-                EVP_DigestVerify(context, signature, (size_t)n, (const uint8_t *)jwt, (size_t)(second - jwt)) == 1;
-    EVP_MD_CTX_free(context);
-    return good && decode(jwt, (size_t)(first - jwt), (uint8_t *)header, size) > 0 &&
-           decode(first + 1, (size_t)(second - first - 1), (uint8_t *)claims, size) > 0;
-}
-
 static void what_is_signed(void)
 {
     static const char header_want[] = "{\"alg\":\"RS256\",\"typ\":\"JWT\",\"kid\":\"" FAKE_KEY_ID "\"}";
@@ -155,16 +115,16 @@ static void what_is_signed(void)
     is_str(google_key_email(key), FAKE_EMAIL, "its account");
     for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
         is_int(google_key_sign(key, kinds[i].kind, NOW_S, jwt), 0, kinds[i].what);
-        ok(read_jwt(jwt, header, claims, sizeof(header)), "its signature is the key's");
+        ok(fake_account_read_jwt(rsa, jwt, header, claims, sizeof(header)), "its signature is the key's");
         is_str(header, header_want, "its header");
         is_str(claims, kinds[i].claims, "its claims: backdated, an hour long");
         (void)google_key_sign(key, kinds[i].kind, NOW_S, again);
         is_str(again, jwt, "signed again it is the same");
         jwt[20] ^= 1;
-        ok(!read_jwt(jwt, header, claims, sizeof(header)), "one bit of it turned, it is nobody's");
+        ok(!fake_account_read_jwt(rsa, jwt, header, claims, sizeof(header)), "one bit of it turned, it is nobody's");
     }
     is_int(google_key_sign(key, GOOGLE_JWT_BEARER, 0, jwt), 0, "a clock that was never set");
-    ok(read_jwt(jwt, header, claims, sizeof(header)) && strstr(claims, "\"iat\":0,\"exp\":3600}"), "is no reason to fail: %s", claims);
+    ok(fake_account_read_jwt(rsa, jwt, header, claims, sizeof(header)) && strstr(claims, "\"iat\":0,\"exp\":3600}"), "is no reason to fail: %s", claims);
 }
 
 static void the_longest_fits(void)

@@ -103,7 +103,6 @@ static const struct row english[] = {
     { "and/or", "and or" },
     { "house/flat", "house or flat" },
     { "house / flat", "house or flat" },
-    { "**now**", "now" },
     { "dana.l+1@example.co.il", "dana dot l plus one at example dot co dot il" },
     { "https://www.example.com/path_a.", "www dot example dot com slash path underscore a." },
     { "example.com", "example dot com" },
