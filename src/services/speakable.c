@@ -229,8 +229,13 @@ static size_t sign_or(const struct spot *spot, struct words *words)
         words_add(words, spot->manner->or_sign);
         return 1;
     }
-    if (glyph_before(spot->text, spot->at) != GLYPH_LETTER || glyph_at(spot->at + 1, NULL) != GLYPH_LETTER)
+    enum glyph glyph = glyph_at(spot->at + 1, NULL);
+    if (glyph != glyph_before(spot->text, spot->at) || (glyph != GLYPH_LETTER && glyph != GLYPH_DIGIT))
         return 0;
+    if (glyph == GLYPH_DIGIT) { /* fifty fifty */
+        words_add(words, " ");
+        return 1;
+    }
     word_before(spot->text, spot->at, before);
     words_add(words, " ");
     if (strlen(before) > 2 && letters_at(spot->at + 1) > 2 && strcmp(before, "and") != 0) {

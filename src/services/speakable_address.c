@@ -27,11 +27,9 @@ static const struct {
     const char *begin;
     size_t n_digits;
 } nationals[] = {
-    { "02", 9 }, { "03", 9 }, { "04", 9 }, { "08", 9 }, { "09", 9 }, { "05", 10 }, { "07", 10 },
+    { "02", 9 },  { "03", 9 },    { "04", 9 },    { "08", 9 },    { "09", 9 },    { "05", 10 },
+    { "07", 10 }, { "1599", 10 }, { "1700", 10 }, { "1800", 10 }, { "1801", 10 }, { "1809", 10 },
 };
-
-/* How calls that cost nothing are grouped: 1-800-123456, 1-700-50-60-70. */
-static const char *const free_calls[] = { "1334", "136", "1333", "13222", "1324" };
 
 static bool has_groups(const struct phone *phone, const char *sizes)
 {
@@ -60,16 +58,13 @@ static bool is_whole(const struct phone *phone)
     if (phone->has_plus)
         return is_international(phone);
     for (size_t i = 0; i < ELEMENTSOF(nationals); i++)
-        if (strncmp(digits, nationals[i].begin, 2) == 0)
-            return phone->n == nationals[i].n_digits;
+        if (strncmp(digits, nationals[i].begin, strlen(nationals[i].begin)) == 0 && phone->n == nationals[i].n_digits)
+            return phone->n_groups > 1 || digits[0] == '0';
     if (has_groups(phone, "4444"))
         return true; /* a card */
     if (!phone->has_signs)
         return false;
-    for (size_t i = 0; i < ELEMENTSOF(free_calls); i++)
-        if (digits[0] == '1' && has_groups(phone, free_calls[i]))
-            return true;
-    return has_groups(phone, "334") || has_groups(phone, "34");
+    return has_groups(phone, "1334") || has_groups(phone, "334") || has_groups(phone, "34");
 }
 
 /* What may stand between two groups; 0 nothing that does. */
@@ -88,7 +83,7 @@ static size_t between(const char *at, bool *has_signs)
 /* It is not the beginning of something else: a time, a decimal, a word. */
 static bool ends_phone(const char *at)
 {
-    return ends_word(at) && *at != '%' && *at != ':' && !((*at == '.' || *at == ',' || *at == '/') && glyph_at(at + 1, NULL) == GLYPH_DIGIT);
+    return ends_word(at) && *at != '%' && *at != ':' && !((*at == '.' || *at == ',') && glyph_at(at + 1, NULL) == GLYPH_DIGIT);
 }
 
 static size_t phone_at(const char *at, struct phone *phone)
@@ -137,6 +132,18 @@ static void add_figures(const struct manner *manner, struct words *words, const 
     }
 }
 
+static void say_groups(const struct manner *manner, struct words *words, const char *digits, const char *sizes)
+{
+    char group[8], text[128];
+
+    for (const char *size = sizes; *size; digits += *size++ - '0') {
+        (void)snprintf(group, sizeof(group), "%.*s", *size - '0', digits);
+        numeral_digits(manner->code, group, text, sizeof(text));
+        words_add(words, size > sizes ? ", " : "");
+        words_add(words, text);
+    }
+}
+
 /* "*2345" */
 static size_t star_at(const struct spot *spot, struct words *words)
 {
@@ -165,14 +172,8 @@ size_t speak_phone(const struct spot *spot, struct words *words)
     size_t n = phone_at(spot->at, &phone);
     if (!n)
         return 0;
-    if (phone.n > 15) { /* more than telephone numbers have: in fours */
-        for (size_t i = 0; i < phone.n; i += 4) {
-            char four[5];
-            (void)snprintf(four, sizeof(four), "%.4s", phone.digits + i);
-            numeral_digits(spot->manner->code, four, text, sizeof(text));
-            words_add(words, i ? ", " : "");
-            words_add(words, text);
-        }
+    if (phone.n > 15 || (phone.n == 10 && phone.digits[0] == '1')) { /* a card in fours; 1800 and the rest */
+        say_groups(spot->manner, words, phone.digits, phone.n > 15 ? "4444" : "433");
         return n;
     }
     numeral_phone(spot->manner->code, phone.digits, spot->manner->home_country, text, sizeof(text));

@@ -133,6 +133,20 @@ static void add_year(struct words *words, unsigned year)
         add_cardinal(words, rest);
 }
 
+/* 1950s, 90s */
+static bool add_decade(struct words *words, const struct amount *amount, const char *rest)
+{
+    if (!match_word(rest, "s") || amount->whole % 10 || amount->whole < 20 || amount->whole > 2090 || amount->decimals[0])
+        return false;
+    amount->whole < 100 ? add_cardinal(words, amount->whole) : add_year(words, (unsigned)amount->whole);
+    if (words->n && words->text[words->n - 1] == 'y') {
+        words->n--;
+        words_add(words, "ie");
+    }
+    words_add(words, "s");
+    return true;
+}
+
 static bool is_year(const struct amount *amount)
 {
     return amount->n_digits == 4 && !amount->is_grouped && !amount->decimals[0] && !amount->scale && amount->whole >= 1900 && amount->whole < 2100;
@@ -150,6 +164,8 @@ static size_t count_ahead(struct words *words, const struct spot *spot, const st
             add_ordinal(words, (unsigned)amount->whole);
             return 2;
         }
+    if (add_decade(words, amount, rest))
+        return 1;
     if (is_year(amount) && is_listed(year_words, before)) {
         add_year(words, (unsigned)amount->whole);
     } else if (strcmp(amount->decimals, "5") == 0 && amount->whole && !amount->scale && n_noun > 3 && rest[n_noun] == 's') {
@@ -161,9 +177,9 @@ static size_t count_ahead(struct words *words, const struct spot *spot, const st
     return 0;
 }
 
-static enum numeral_gender gender_ahead(const char *rest)
+static bool gender_ahead(const char *rest, enum numeral_gender *ret_gender)
 {
-    return NUMERAL_FEMININE;
+    return false;
 }
 
 /* --- times and dates */
@@ -187,15 +203,24 @@ static void time(struct words *words, unsigned hour, unsigned minute, char half,
     words_add(words, half == 'p' ? " p m" : half == 'a' ? " a m" : "");
 }
 
-static void date(struct words *words, unsigned day, unsigned month, unsigned year)
+static void days(struct words *words, unsigned first, unsigned last, unsigned month, unsigned year)
 {
     words_add(words, months[month - 1]);
     words_add(words, " ");
-    add_ordinal(words, day);
+    add_ordinal(words, first);
+    if (last) {
+        words_add(words, " to ");
+        add_ordinal(words, last);
+    }
     if (!year)
         return;
     words_add(words, ", ");
     add_year(words, year);
+}
+
+static void date(struct words *words, unsigned day, unsigned month, unsigned year)
+{
+    days(words, day, 0, month, year);
 }
 
 /* A month's name or its first letters, with a capital. */
@@ -245,43 +270,97 @@ static size_t year_after(const char *at, unsigned *ret_year)
     return n + 4;
 }
 
+/* "22", "22nd", "3-5" */
+static size_t days_at(const char *at, unsigned *ret_first, unsigned *ret_last)
+{
+    size_t n = day_at(at, ret_first), n_dash = n ? dash_at(at + n) : 0, n_last = n_dash ? day_at(at + n + n_dash, ret_last) : 0;
+
+    if (!n_last)
+        *ret_last = 0;
+    return n + (n_last ? n_dash + n_last : 0);
+}
+
+/* "22nd of November" */
+static size_t day_first(const char *at, unsigned *ret_first, unsigned *ret_last, unsigned *ret_month)
+{
+    size_t n = days_at(at, ret_first, ret_last), n_blanks = n ? blanks_at(at + n) : 0, n_month;
+
+    if (!n_blanks)
+        return 0;
+    n += n_blanks;
+    if (match_word(at + n, "of"))
+        n += 2 + blanks_at(at + n + 2);
+    n_month = month_at(at + n, ret_month);
+    return n_month ? n + n_month : 0;
+}
+
+/* "November 22nd" */
+static size_t month_first(const char *at, unsigned *ret_first, unsigned *ret_last, unsigned *ret_month)
+{
+    size_t n = month_at(at, ret_month), n_blanks = n ? blanks_at(at + n) : 0, n_days;
+
+    n += n_blanks;
+    n_days = n_blanks ? days_at(at + n, ret_first, ret_last) : 0;
+    return n_days && at[n + n_days] != ':' ? n + n_days : 0;
+}
+
 static size_t dated(const struct spot *spot, struct words *words)
 {
     const char *at = spot->at;
-    unsigned day = 0, month, year = 0;
-    size_t n, n_part;
+    unsigned first, last, month, year = 0;
+    size_t n = isdigit((unsigned char)*at) ? day_first(at, &first, &last, &month) : month_first(at, &first, &last, &month), n_year;
 
-    if (isdigit((unsigned char)*at)) { /* 22nd of November 2026 */
-        n = day_at(at, &day);
-        n_part = n ? blanks_at(at + n) : 0;
-        if (n_part && match_word(at + n + n_part, "of"))
-            n_part += 2 + blanks_at(at + n + n_part + 2);
-        n += n_part;
-        if (!n_part || !(n_part = month_at(at + n, &month)))
-            return 0;
-        n += n_part;
-    } else {
-        n = month_at(at, &month);
-        n_part = n ? blanks_at(at + n) : 0;
-        if (!n_part)
-            return 0;
-        if (day_at(at + n + n_part, &day) && at[n + n_part + day_at(at + n + n_part, &day)] != ':') {
-            n += n_part;
-            n += day_at(at + n, &day);
-        } else if (year_after(at + n, &year)) {
-            words_add(words, months[month - 1]);
-            words_add(words, " ");
-            add_year(words, year);
-            return n + n_part + 4;
-        } else {
-            return 0;
-        }
+    if (n && is_day(first, month) && (!last || (last > first && is_day(last, month)))) {
+        n += year_after(at + n, &year);
+        days(words, first, last, month, year);
+        return n;
     }
-    if (!is_day(day, month))
+    n = month_at(at, &month);
+    n_year = n ? year_after(at + n, &year) : 0;
+    if (!n_year)
         return 0;
-    n += year_after(at + n, &year);
-    date(words, day, month, year);
-    return n;
+    words_add(words, months[month - 1]); /* May 2026 */
+    words_add(words, " ");
+    add_year(words, year);
+    return n + n_year;
+}
+
+/* --- days of the week */
+
+static const char *const weekdays[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" };
+
+/* "Sun", "Thu."; *ret_is_sure: it is no word by itself. */
+static size_t weekday_at(const char *at, const char **ret_name, bool *ret_is_sure)
+{
+    char abbreviation[5];
+
+    for (size_t i = 0; i < ELEMENTSOF(weekdays); i++) {
+        (void)snprintf(abbreviation, sizeof(abbreviation), "%.3s", weekdays[i]);
+        size_t n = match_word(at, abbreviation);
+        if (!n || !isupper((unsigned char)*at))
+            continue;
+        *ret_name = weekdays[i];
+        *ret_is_sure = weekdays[i][0] != 'S' || at[n] == '.';
+        return n + (at[n] == '.' && at[n + 1]);
+    }
+    return 0;
+}
+
+static size_t weekday(const struct spot *spot, struct words *words)
+{
+    const char *from, *until;
+    bool is_sure, is_until_sure;
+    size_t n = weekday_at(spot->at, &from, &is_sure), n_dash = n ? dash_at(spot->at + n) : 0;
+    size_t n_until = n_dash ? weekday_at(spot->at + n + n_dash, &until, &is_until_sure) : 0;
+
+    if (!n || !(is_sure || n_until))
+        return 0;
+    words_add(words, from);
+    if (!n_until)
+        return n;
+    words_add(words, " to ");
+    words_add(words, until);
+    return n + n_dash + n_until;
 }
 
 /* --- abbreviations */
@@ -330,6 +409,8 @@ static size_t speak_words(const struct spot *spot, struct words *words)
 
     if (!isalpha((unsigned char)*at))
         return 0;
+    if ((n = weekday(spot, words)))
+        return n;
     for (size_t i = 0; i < ELEMENTSOF(abbreviations); i++) {
         const struct abbreviation *row = &abbreviations[i];
         if (!(n = match_word(at, row->text)) || (row->text[n - 1] == '/' && blanks_at(at + n) == 0))
@@ -359,6 +440,7 @@ const struct manner speakable_en = {
     .or_sign = "or",
     .equals = "equals",
     .about = "about",
+    .by = "by",
     .at_sign = "at",
     .dot = "dot",
     .slash = "slash",
@@ -377,6 +459,7 @@ const struct manner speakable_en = {
     .gender_ahead = gender_ahead,
     .time = time,
     .date = date,
+    .days = days,
     .words = speak_words,
     .dated = dated,
 };

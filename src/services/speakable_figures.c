@@ -77,6 +77,55 @@ static bool goes_on(const char *at)
            (n_dash && digits_at(at + n_dash)) || glyph_at(at, NULL) == GLYPH_LETTER;
 }
 
+/* --- what may follow it */
+
+static size_t currency_at(const char *at, size_t *ret_currency)
+{
+    size_t n;
+
+    for (size_t i = 0; i < ELEMENTSOF(currencies); i++)
+        if ((n = currencies[i].is_word ? match_word(at, currencies[i].text) : match_at(at, currencies[i].text))) {
+            *ret_currency = currencies[i].currency;
+            return n;
+        }
+    return 0;
+}
+
+static size_t scale_at(const struct manner *manner, const char *at, const struct scale **ret_scale)
+{
+    size_t n_blanks = blanks_at(at), n;
+
+    for (const struct scale *scale = manner->scales; scale->text; scale++)
+        if ((n = match_word(at + n_blanks, scale->text)) && (scale->text[1] || at[0] == scale->text[0])) { /* "m" are meters */
+            *ret_scale = scale;
+            return n_blanks + n;
+        }
+    return 0;
+}
+
+static size_t unit_at(const struct manner *manner, const char *at, const struct noun **ret_noun)
+{
+    size_t n_blanks = blanks_at(at), n;
+
+    for (const struct unit *unit = manner->units; unit->text; unit++) {
+        bool is_sign = ends_word(unit->text + strlen(unit->text) - 1) || (unsigned char)unit->text[strlen(unit->text) - 1] >= 0x80;
+        n = is_sign && !is_hebrew(unit->text) ? match_at(at + n_blanks, unit->text) : match_word(at + n_blanks, unit->text);
+        if (n) {
+            *ret_noun = &unit->noun;
+            return n_blanks + n;
+        }
+    }
+    return 0;
+}
+
+/* A dash and what may stand around it. */
+static size_t to_at(const char *at)
+{
+    size_t n_blanks = blanks_at(at), n_dash = dash_at(at + n_blanks);
+
+    return n_dash ? n_blanks + n_dash + blanks_at(at + n_blanks + n_dash) : 0;
+}
+
 /* --- dates */
 
 bool is_day(unsigned day, unsigned month)
@@ -118,37 +167,74 @@ static bool is_announced(const struct spot *spot)
     return is_listed(spot->manner->date_words, before);
 }
 
-static size_t scale_at(const struct manner *manner, const char *at, const struct scale **ret_scale)
-{
-    size_t n_blanks = blanks_at(at), n;
+struct day {
+    unsigned day, month, year; /* 0 none */
+};
 
-    for (const struct scale *scale = manner->scales; scale->text; scale++)
-        if ((n = match_word(at + n_blanks, scale->text)) && (scale->text[1] || at[0] == scale->text[0])) { /* "m" are meters */
-            *ret_scale = scale;
-            return n_blanks + n;
-        }
-    return 0;
-}
-
-/* 3.5.2026, 3/5/26, 22/11; 3.5 where a date is announced */
-static size_t date(const struct spot *spot, struct words *words)
+static bool counts_something(const struct manner *manner, const char *at)
 {
     const struct scale *scale;
-    unsigned day, month, year = 0;
-    size_t n = small_at(spot->at, &day), n_part;
-    char sign = spot->at[n];
+    const struct noun *noun;
+    size_t currency;
 
-    if (!n || !sign || !strchr("./-", sign) || !(n_part = small_at(spot->at + n + 1, &month)) || !is_day(day, month))
+    return *at == '%' || scale_at(manner, at, &scale) || unit_at(manner, at, &noun) || currency_at(at + blanks_at(at), &currency) ||
+           manner->gender_ahead(at, NULL);
+}
+
+/* 3.5.2026, 3/5/26, 22/11; 3.5 where a date is announced. */
+static size_t day_at(const struct spot *spot, const char *at, bool is_announced, struct day *ret_day)
+{
+    struct day day = { 0 };
+    size_t n = small_at(at, &day.day), n_month, n_year;
+    char sign = at[n];
+
+    if (!n || !sign || !strchr("./-", sign) || !(n_month = small_at(at + n + 1, &day.month)) || !is_day(day.day, day.month))
         return 0;
-    n += 1 + n_part;
-    if (spot->at[n] == sign && (n_part = year_at(spot->at + n + 1, &year)))
-        n += 1 + n_part;
-    if (goes_on(spot->at + n))
+    bool is_long = n == 2 && n_month == 2;
+    n += 1 + n_month;
+    if (at[n] == sign && (n_year = year_at(at + n + 1, &day.year)))
+        n += 1 + n_year;
+    if (glyph_at(at + n, NULL) == GLYPH_DIGIT || glyph_at(at + n, NULL) == GLYPH_LETTER ||
+        (at[n] && strchr("./:", at[n]) && digits_at(at + n + 1)))
         return 0;
-    if (!year && (sign == '-' || (sign == '.' && (!is_announced(spot) || scale_at(spot->manner, spot->at + n, &scale) || spot->at[n] == '%'))))
+    if (!day.year && sign == '-')
         return 0;
-    spot->manner->date(words, day, month, year);
+    if (!day.year && sign == '.' && !is_announced && !(spot->manner->dots_are_dates && is_long))
+        return 0;
+    if (!day.year && sign == '.' && counts_something(spot->manner, at + n))
+        return 0;
+    *ret_day = day;
     return n;
+}
+
+static size_t date(const struct spot *spot, struct words *words)
+{
+    const struct manner *manner = spot->manner;
+    struct day from, until;
+    unsigned first;
+    bool announced = is_announced(spot);
+    size_t n = day_at(spot, spot->at, announced, &from), n_to = n ? to_at(spot->at + n) : 0, n_until;
+
+    if (n_to && digits_at(spot->at + n + n_to)) {
+        n_until = day_at(spot, spot->at + n + n_to, true, &until);
+        if (!n_until)
+            return 0;
+        manner->date(words, from.day, from.month, from.year);
+        words_add(words, manner->to);
+        manner->date(words, until.day, until.month, until.year);
+        return n + n_to + n_until;
+    }
+    if (n) {
+        manner->date(words, from.day, from.month, from.year);
+        return n;
+    }
+    n = small_at(spot->at, &first); /* 10-12/6 */
+    n_to = n ? to_at(spot->at + n) : 0;
+    n_until = n_to ? day_at(spot, spot->at + n + n_to, announced, &until) : 0;
+    if (!n_until || !first || first >= until.day || spot->at[n + n_to + n_until] == '-')
+        return 0;
+    manner->days(words, first, until.day, until.month, until.year);
+    return n + n_to + n_until;
 }
 
 /* 1/2, 24/7: before dates, unless one is announced. */
@@ -205,14 +291,6 @@ static size_t clock_at(const char *at, struct clock *ret_clock)
     return n;
 }
 
-/* A dash and what may stand around it. */
-static size_t to_at(const char *at)
-{
-    size_t n_blanks = blanks_at(at), n_dash = dash_at(at + n_blanks);
-
-    return n_dash ? n_blanks + n_dash + blanks_at(at + n_blanks + n_dash) : 0;
-}
-
 static size_t time(const struct spot *spot, struct words *words)
 {
     struct clock from, until;
@@ -224,32 +302,19 @@ static size_t time(const struct spot *spot, struct words *words)
         return 0;
     if (!is_range && goes_on(spot->at + n))
         return 0;
-    if (is_range && !from.half && !from.has_minutes)
-        from.half = 0;
     const char *rest = spot->at + n + (is_range ? n_to + n_until : 0);
     if (!is_range) {
         spot->manner->time(words, from.hour, from.minute, from.half, rest);
         return n;
     }
-    spot->manner->time(words, from.hour, from.minute, from.half ?: (until.half && from.hour <= 12 ? ' ' : 0), rest);
+    bool is_clear = from.hour && (from.hour <= 12 || until.hour > from.hour); /* by what is said of its end */
+    spot->manner->time(words, from.hour, from.minute, from.half ?: is_clear ? ' ' : 0, rest);
     words_add(words, spot->manner->to);
     spot->manner->time(words, until.hour, until.minute, until.half, rest);
     return n + n_to + n_until;
 }
 
 /* --- amounts */
-
-static size_t currency_at(const char *at, size_t *ret_currency)
-{
-    size_t n;
-
-    for (size_t i = 0; i < ELEMENTSOF(currencies); i++)
-        if ((n = currencies[i].is_word ? match_word(at, currencies[i].text) : match_at(at, currencies[i].text))) {
-            *ret_currency = currencies[i].currency;
-            return n;
-        }
-    return 0;
-}
 
 /* A name of figures: an order, an account. */
 static bool is_name(const struct amount *amount)
@@ -284,6 +349,7 @@ static size_t end_of_range(const struct spot *spot, const char *at, struct quant
     const char *end = at + n_to + n_currency + n;
     quantity->is_range = n && quantity->from.whole < quantity->to.whole && !is_name(&quantity->to) &&
                          !(dash_at(end) && digits_at(end + dash_at(end)));
+    quantity->to.is_last = true;
     return quantity->is_range ? n_to + n_currency + n : 0;
 }
 
@@ -356,30 +422,14 @@ static size_t per_at(const struct spot *spot, struct words *words, const char *a
     return 0;
 }
 
-static size_t unit_at(const struct manner *manner, const char *at, const struct noun **ret_noun)
-{
-    size_t n_blanks = blanks_at(at), n;
-
-    for (const struct unit *unit = manner->units; unit->text; unit++) {
-        bool is_sign = ends_word(unit->text + strlen(unit->text) - 1) || (unsigned char)unit->text[strlen(unit->text) - 1] >= 0x80;
-        n = is_sign && !is_hebrew(unit->text) ? match_at(at + n_blanks, unit->text) : match_word(at + n_blanks, unit->text);
-        if (n) {
-            *ret_noun = &unit->noun;
-            return n_blanks + n;
-        }
-    }
-    return 0;
-}
-
 /* Figure by figure: a name, a code. */
 static size_t say_name(const struct spot *spot, struct words *words, size_t n)
 {
-    char digits[DIGITS_MAX + 1], text[512];
+    size_t n_group = n <= 4 ? n : 3;
+    char some[8], text[128];
 
-    (void)snprintf(digits, sizeof(digits), "%.*s", (int)n, spot->at);
-    for (size_t i = 0; i < n; i += n == 4 || n < 4 ? n : 3) {
-        char some[DIGITS_MAX + 1];
-        (void)snprintf(some, sizeof(some), "%.*s", n <= 4 ? (int)n : 3, digits + i);
+    for (size_t i = 0; i < n; i += n_group) {
+        (void)snprintf(some, sizeof(some), "%.*s", (int)(n - i < n_group ? n - i : n_group), spot->at + i);
         numeral_digits(spot->manner->code, some, text, sizeof(text));
         words_add(words, i ? ", " : "");
         words_add(words, text);
@@ -395,13 +445,27 @@ static bool is_code(const struct spot *spot)
     return is_listed(spot->manner->code_words, before);
 }
 
+/* 3x4 */
+static size_t by_at(const char *at)
+{
+    static const char *const signs[] = { "x", "×" };
+    size_t n_blanks = blanks_at(at), n;
+
+    for (size_t i = 0; i < ELEMENTSOF(signs); i++)
+        if ((n = match_at(at + n_blanks, signs[i])) && digits_at(at + n_blanks + n + blanks_at(at + n_blanks + n)))
+            return n_blanks + n + blanks_at(at + n_blanks + n);
+    return 0;
+}
+
 static size_t amounts(const struct spot *spot, struct words *words)
 {
     const struct manner *manner = spot->manner;
     struct quantity quantity = { 0 };
     const struct noun *unit;
-    size_t n = quantity_at(spot, &quantity), n_more;
+    size_t n = quantity_at(spot, &quantity), n_more, n_to;
 
+    if (digits_at(spot->at) > DIGITS_MAX)
+        return say_name(spot, words, digits_at(spot->at));
     if (!n)
         return 0;
     if (!quantity.has_currency && digits_at(spot->at) == n && (is_name(&quantity.from) || (n >= 3 && is_code(spot))))
@@ -418,8 +482,10 @@ static size_t amounts(const struct spot *spot, struct words *words)
         manner->count(words, last, unit);
         n += n_more;
     } else {
+        enum numeral_gender gender = NUMERAL_FEMININE;
+        (void)manner->gender_ahead(rest, &gender);
         if (quantity.is_range)
-            say_both(manner, words, &quantity, manner->gender_ahead(rest));
+            say_both(manner, words, &quantity, gender);
         n += manner->count_ahead(words, spot, last, rest);
         if (spot->at[n] == '+' && ends_word(spot->at + n + 1)) { /* 3+ */
             words_add(words, " ");
@@ -430,6 +496,12 @@ static size_t amounts(const struct spot *spot, struct words *words)
             words_add(words, manner->plus);
             words_add(words, " ");
             n++;
+        } else if ((n_more = by_at(spot->at + n)) && (n_to = amount_at(spot->at + n + n_more, &quantity.to))) {
+            words_add(words, " ");
+            words_add(words, manner->by);
+            words_add(words, " ");
+            manner->say(words, &quantity.to, NUMERAL_FEMININE);
+            n += n_more + n_to;
         }
         return n;
     }

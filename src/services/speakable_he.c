@@ -38,6 +38,7 @@ static const struct unit units[] = {
     { "ס\"מ", { "סנטימטר", "סנטימטרים", "סנטימטר", M } },
     { "מ\"מ", { "מילימטר", "מילימטרים", "מילימטר", M } },
     { "ק\"ג", { "קילוגרם", "קילוגרם", "קילוגרם", M } },
+    { "מ'", { "מטר", "מטרים", "מטר", M } },
     { "דק'", { "דקה", "דקות", "דקות", F } },
     { "שע'", { "שעה", "שעות", "שעות", F } },
     { "יח'", { "יחידה", "יחידות", "יחידות", F } },
@@ -92,6 +93,7 @@ static const struct counted {
     { "תשלום", "תשלומים", M, NULL },   { "בית", "בתים", M, NULL },         { "בניין", "בניינים", M, NULL },
     { "יום", "יום", M, NULL },         { "חודש", "חודש", M, NULL },        { "שנה", "שנה", F, NULL },
     { "כיתה", "כיתות", F, NULL },      { "כניסה", "כניסות", F, NULL },     { "מרפסת", "מרפסות", F, NULL },
+    { "בן", "בנים", M, NULL },         { "בת", "בנות", F, NULL },
     { "חניה", "חניות", F, NULL },      { "הודעה", "הודעות", F, NULL },     { "שיחה", "שיחות", F, NULL },
 };
 
@@ -130,11 +132,25 @@ static bool counted_at(const char *rest, size_t *ret_n, const struct counted **r
     *ret_noun = noun_at(word, n);
     if (*ret_noun)
         *ret_gender = (*ret_noun)->gender;
+    else if (match_at(word, "ל")) /* "2 לשירות" */
+        return false;
     else if (ends_with(word, n, "ים"))
         *ret_gender = M;
     else
         return ends_with(word, n, "ות");
     return true;
+}
+
+static bool gender_ahead(const char *rest, enum numeral_gender *ret_gender)
+{
+    const struct counted *noun;
+    enum numeral_gender gender;
+    size_t n;
+    bool is_counted = counted_at(rest, &n, &noun, &gender);
+
+    if (ret_gender)
+        *ret_gender = gender;
+    return is_counted;
 }
 
 /* --- numbers */
@@ -155,18 +171,19 @@ static void add_ordinal(struct words *words, unsigned value, enum numeral_gender
     words_add(words, text);
 }
 
+static bool is_half(const struct amount *amount)
+{
+    return strcmp(amount->decimals, "5") == 0 || strcmp(amount->decimals, "50") == 0;
+}
+
 static void add_decimals(struct words *words, const struct amount *amount)
 {
-    static const struct {
-        const char *decimals, *said, *alone;
-    } parts[] = { { "5", " וחצי", "חצי" }, { "50", " וחצי", "חצי" }, { "25", " ורבע", "רבע" }, { "75", " ושלושה רבעים", "שלושה רבעים" } };
     char text[256];
 
-    for (size_t i = 0; i < ELEMENTSOF(parts); i++)
-        if (strcmp(amount->decimals, parts[i].decimals) == 0) {
-            words_add(words, amount->whole ? parts[i].said : parts[i].alone);
-            return;
-        }
+    if (is_half(amount)) {
+        words_add(words, amount->whole ? " וחצי" : "חצי");
+        return;
+    }
     words_add(words, amount->whole ? "" : "אפס");
     numeral_digits("he", amount->decimals, text, sizeof(text));
     words_add(words, " נקודה ");
@@ -176,6 +193,11 @@ static void add_decimals(struct words *words, const struct amount *amount)
 static void say(struct words *words, const struct amount *amount, enum numeral_gender gender)
 {
     words_add(words, amount->is_negative ? "מינוס " : "");
+    if (amount->whole == 1 && is_half(amount) && amount->scale) { /* a million and a half */
+        words_add(words, amount->scale);
+        words_add(words, " וחצי");
+        return;
+    }
     if (amount->whole || !amount->decimals[0])
         add_cardinal(words, amount->whole, amount->scale ? M : gender);
     if (amount->decimals[0])
@@ -198,12 +220,17 @@ static void count(struct words *words, const struct amount *amount, const struct
         words_add(words, noun->gender == M ? " אחד" : " אחת");
         return;
     }
+    if (amount->whole == 1 && is_half(amount) && !amount->scale) {
+        words_add(words, noun->one);
+        words_add(words, " וחצי");
+        return;
+    }
     if (is_exactly(amount, 2))
         words_add(words, noun->gender == M ? "שני" : "שתי");
     else
         say(words, amount, noun->gender);
     words_add(words, " ");
-    words_add(words, amount->whole > 10 || amount->scale ? noun->many : noun->few);
+    words_add(words, amount->whole > 10 || amount->scale ? noun->many : !amount->whole && is_half(amount) ? noun->one : noun->few);
 }
 
 static size_t count_ahead(struct words *words, const struct spot *spot, const struct amount *amount, const char *rest)
@@ -211,14 +238,19 @@ static size_t count_ahead(struct words *words, const struct spot *spot, const st
     const struct counted *noun;
     enum numeral_gender gender;
     size_t n;
-    bool is_counted = counted_at(rest, &n, &noun, &gender);
+    size_t n_half = match_word(rest, " וחצי"); /* "3 וחצי חדרים" */
+    bool is_counted = counted_at(rest + n_half, &n, &noun, &gender);
 
+    if (n_half) {
+        say(words, amount, gender);
+        return 0;
+    }
     if (is_exactly(amount, 1) && noun) {
         words_add(words, noun->one);
         words_add(words, gender == M ? " אחד" : " אחת");
         return n;
     }
-    if (is_exactly(amount, 2) && noun && noun->dual) {
+    if (is_exactly(amount, 2) && noun && noun->dual && !amount->is_last) {
         words_add(words, noun->dual);
         return n;
     }
@@ -227,16 +259,6 @@ static size_t count_ahead(struct words *words, const struct spot *spot, const st
     else
         say(words, amount, gender);
     return 0;
-}
-
-static enum numeral_gender gender_ahead(const char *rest)
-{
-    const struct counted *noun;
-    enum numeral_gender gender;
-    size_t n;
-
-    (void)counted_at(rest, &n, &noun, &gender);
-    return gender;
 }
 
 /* --- times and dates */
@@ -285,15 +307,24 @@ static void time(struct words *words, unsigned hour, unsigned minute, char half,
                      : hour < 22 ? " בערב" : " בלילה");
 }
 
-static void date(struct words *words, unsigned day, unsigned month, unsigned year)
+static void days(struct words *words, unsigned first, unsigned last, unsigned month, unsigned year)
 {
-    add_cardinal(words, day, M);
+    add_cardinal(words, first, M);
+    if (last) {
+        words_add(words, " עד ");
+        add_cardinal(words, last, M);
+    }
     words_add(words, " ב");
     words_add(words, months[month - 1]);
     if (!year)
         return;
     words_add(words, " ");
     add_cardinal(words, year, F);
+}
+
+static void date(struct words *words, unsigned day, unsigned month, unsigned year)
+{
+    days(words, day, 0, month, year);
 }
 
 /* The noun before "ה-3": "הקומה ה-3", "בקומה ה-3". */
@@ -317,24 +348,55 @@ static const struct counted *noun_before(const struct spot *spot)
     return NULL;
 }
 
-/* "3 במאי"; "ה-3" after a noun. */
-static size_t dated(const struct spot *spot, struct words *words)
+static size_t day_at(const char *at, unsigned *ret_day)
 {
     struct amount amount;
-    size_t n = digits_at(spot->at) <= 2 ? amount_at(spot->at, &amount) : 0, n_blanks = blanks_at(spot->at + n), n_month;
+    size_t n = digits_at(at) <= 2 ? amount_at(at, &amount) : 0;
 
-    if (!n || amount.decimals[0] || !ends_word(spot->at + n) || amount.whole < 1 || amount.whole > 31)
+    if (!n || amount.decimals[0] || amount.is_grouped || !ends_word(at + n) || at[n] == ':' || amount.whole < 1 || amount.whole > 31)
         return 0;
-    const char *name = spot->at + n + n_blanks, *last = match_at(name, "ב") ? name + 2 : name;
+    *ret_day = (unsigned)amount.whole;
+    return n;
+}
+
+/* " במאי", " מאי" */
+static size_t month_at(const char *at, unsigned *ret_month)
+{
+    size_t n_blanks = blanks_at(at), n_in = match_at(at + n_blanks, "ב"), n;
+
     for (unsigned i = 0; i < ELEMENTSOF(months) && n_blanks; i++)
-        if ((n_month = match_word(last, months[i])) && is_day((unsigned)amount.whole, i + 1)) {
-            date(words, (unsigned)amount.whole, i + 1, 0);
-            return (size_t)(last - spot->at) + n_month;
+        if ((n = match_word(at + n_blanks + n_in, months[i]))) {
+            *ret_month = i + 1;
+            return n_blanks + n_in + n;
         }
-    const struct counted *noun = amount.whole <= 10 && *(spot->at + n) != ':' && !dash_at(spot->at + n) ? noun_before(spot) : NULL;
-    if (!noun)
+    return 0;
+}
+
+/* "3 במאי", "3-5 במאי"; "ה-3" after a noun; "ה-15 לחודש". */
+static size_t dated(const struct spot *spot, struct words *words)
+{
+    const char *at = spot->at;
+    unsigned day, last = 0, month;
+    size_t n = day_at(at, &day), n_dash = n ? dash_at(at + n) : 0, n_last = n_dash ? day_at(at + n + n_dash, &last) : 0, n_month;
+
+    if (!n)
         return 0;
-    add_ordinal(words, (unsigned)amount.whole, noun->gender);
+    n += n_last ? n_dash + n_last : 0;
+    n_month = month_at(at + n, &month);
+    if (n_month && is_day(day, month) && (!n_last || (last > day && is_day(last, month)))) {
+        days(words, day, n_last ? last : 0, month, 0);
+        return n + n_month;
+    }
+    if (n_dash)
+        return 0;
+    const struct counted *noun = day <= 10 ? noun_before(spot) : NULL;
+    if (noun) {
+        add_ordinal(words, day, noun->gender);
+        return n;
+    }
+    if (!match_word(at + n, " לחודש") || at == spot->text || !strchr("-\xBE", at[-1]))
+        return 0;
+    add_cardinal(words, day, M);
     return n;
 }
 
@@ -369,7 +431,7 @@ static size_t letter_at(const char *at, unsigned *ret_value)
 
 static size_t placed(const struct spot *spot, struct words *words)
 {
-    static const char *const days[] = { "יום", "ביום", "ליום", "ימים", "בימים", "לימים", "מיום", NULL };
+    static const char *const day_words[] = { "יום", "ביום", "ליום", "ימים", "בימים", "לימים", "מיום", NULL };
     static const char *const floors[] = { "קומה", "בקומה", "לקומה", "מקומה", NULL };
     char before[SPEAKABLE_WORD_MAX];
     unsigned value, until;
@@ -378,12 +440,13 @@ static size_t placed(const struct spot *spot, struct words *words)
     if (!n)
         return 0;
     word_before(spot->text, spot->at, before);
-    bool is_day_name = is_listed(days, before);
+    n_dash = dash_at(spot->at + n);
+    n_until = n_dash ? letter_at(spot->at + n + n_dash, &until) : 0;
+    bool is_hours = blanks_at(spot->at + n) && digits_at(spot->at + n + 1) && spot->at[n + 1 + digits_at(spot->at + n + 1)] == ':';
+    bool is_day_name = is_listed(day_words, before) || ((n_until || is_hours) && !is_listed(floors, before));
     if (!is_day_name && !is_listed(floors, before))
         return 0;
     add_ordinal(words, value, is_day_name ? M : F);
-    n_dash = dash_at(spot->at + n);
-    n_until = n_dash ? letter_at(spot->at + n + n_dash, &until) : 0;
     if (!n_until)
         return n;
     words_add(words, " עד ");
@@ -430,12 +493,14 @@ const struct manner speakable_he = {
     .or_sign = "או",
     .equals = "שווה",
     .about = "בערך",
+    .by = "על",
     .at_sign = "שטרודל",
     .dot = "נקודה",
     .slash = "לוכסן",
     .underscore = "קו תחתון",
     .dash = "מקף",
     .home_country = "972",
+    .dots_are_dates = true,
     .currencies = currencies,
     .units = units,
     .scales = scales,
@@ -449,6 +514,7 @@ const struct manner speakable_he = {
     .gender_ahead = gender_ahead,
     .time = time,
     .date = date,
+    .days = days,
     .words = speak_words,
     .dated = dated,
 };

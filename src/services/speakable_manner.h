@@ -60,6 +60,7 @@ struct amount {
     char decimals[8];    /* as written; "" none */
     size_t n_digits;     /* before the point */
     bool is_negative, is_grouped, has_zero; /* 1,250; begins with a zero and goes on */
+    bool is_last;        /* of a range */
     const char *scale;   /* what it counts in words: "million"; NULL none */
 };
 
@@ -93,9 +94,10 @@ struct scale {
 struct manner {
     const char *code;
     const char *to, *and_joined;  /* " to ", " and " with the blanks they need */
-    const char *plus, *minus, *star, *number, *and_alone, *or_sign, *equals, *about;
+    const char *plus, *minus, *star, *number, *and_alone, *or_sign, *equals, *about, *by;
     const char *at_sign, *dot, *slash, *underscore, *dash;
     const char *home_country;     /* whose numbers are said as at home; NULL none */
+    bool dots_are_dates;          /* "22.11" that counts nothing */
     const struct currency *currencies; /* in the order of speakable_figures.c */
     const struct unit *units;
     const struct scale *scales;
@@ -108,10 +110,11 @@ struct manner {
     void (*count)(struct words *words, const struct amount *amount, const struct noun *noun);
     /* The same with what stands at rest, behind it. Returns: bytes of rest that are said thereby. */
     size_t (*count_ahead)(struct words *words, const struct spot *spot, const struct amount *amount, const char *rest);
-    /* What noun the number is of that ends at rest: for the first of two. */
-    enum numeral_gender (*gender_ahead)(const char *rest);
+    /* Whether a noun stands there, and its gender (may be NULL). */
+    bool (*gender_ahead)(const char *rest, enum numeral_gender *ret_gender);
     void (*time)(struct words *words, unsigned hour, unsigned minute, char half, const char *rest);
     void (*date)(struct words *words, unsigned day, unsigned month, unsigned year); /* year 0: none */
+    void (*days)(struct words *words, unsigned first, unsigned last, unsigned month, unsigned year);
     /* Readers of words and of numbers beside them. */
     size_t (*words)(const struct spot *spot, struct words *words);
     size_t (*dated)(const struct spot *spot, struct words *words);
