@@ -604,8 +604,7 @@ bool config_is_production(const struct config *config)
     return config->app_env && strcmp(config->app_env, "production") == 0;
 }
 
-/* OPENAI_BASE_URL when there is any sign that it is to be asked. */
-static const char *openai_url(const struct config *config)
+const char *config_openai_url(const struct config *config)
 {
     bool is_default = strcmp(config->openai_base_url, "https://api.openai.com/v1") == 0;
 
@@ -614,14 +613,14 @@ static const char *openai_url(const struct config *config)
 
 const char *config_stt_url(const struct config *config)
 {
-    return config->stt_base_url ? config->stt_base_url : openai_url(config);
+    return config->stt_base_url ? config->stt_base_url : config_openai_url(config);
 }
 
 const char *config_chat_url(const struct config *config)
 {
     if (strcmp(config->chat_model, "none") == 0)
         return NULL;
-    return config->chat_base_url ? config->chat_base_url : openai_url(config);
+    return config->chat_base_url ? config->chat_base_url : config_openai_url(config);
 }
 
 const char *config_chat_key(const struct config *config)
@@ -636,7 +635,7 @@ const char *config_stt_key(const struct config *config)
 
 const char *config_tts_url(const struct config *config)
 {
-    return strcmp(config->openai_tts_model, "none") == 0 ? NULL : openai_url(config);
+    return strcmp(config->openai_tts_model, "none") == 0 ? NULL : config_openai_url(config);
 }
 
 const char *config_database_path(const struct config *config)

@@ -52,6 +52,9 @@ SCOPED_PTR(struct config, config_free)
 
 bool config_is_production(const struct config *config);
 
+/* OPENAI_BASE_URL, when there is any sign that it is to be asked; else NULL. */
+const char *config_openai_url(const struct config *config);
+
 /* Where speech is transcribed; NULL: neither a key nor a URL is set, and nothing leaves this machine. */
 const char *config_stt_url(const struct config *config);
 const char *config_stt_key(const struct config *config); /* what goes there; NULL nothing */

@@ -3,6 +3,7 @@
  */
 #include "services/sentences.h"
 
+#include <ctype.h>
 #include <errno.h>
 
 #include "tap.h"
@@ -165,6 +166,49 @@ static void long_ones_are_cut(void)
     ok(strstr(told.text, "clause,|nine") != NULL, "at the end of a clause rather than anywhere");
 }
 
+/* Letters and digits of both scripts; emoji are four bytes and none. */
+static void keep_words(const char *text, char *ret_words)
+{
+    for (; *text; text++) {
+        bool is_hebrew = (unsigned char)*text == 0xD7;
+
+        if (is_hebrew)
+            *ret_words++ = *text++;
+        if (is_hebrew || ((unsigned char)*text < 0x80 && isalnum((unsigned char)*text)))
+            *ret_words++ = *text;
+    }
+    *ret_words = '\0';
+}
+
+/* Texts by chance of what the rules look at: all letters and digits come out, once and in order. */
+static void nothing_is_lost_or_said_twice(void)
+{
+    static const char *const words[] = { "Mr.",  "שלום",  "e.g.", "1,200.50", "ד\"ר", "בע\"מ.", "No.",   "5",   "3.5.2026", "הלך",
+                                         "p.m.", "U.S.",  "א.",   "a_b@c.co", "well",  "Then",    "סוף.",  "ok!", "really?",  "wait..." };
+    static const char *const gaps[] = { " ", " ", " ", ", ", " - ", "\n", " **", "** ", "\n- ", " (", ") ", "… ", "; ", "  ", "\" ", " 😀 " };
+    static char text[4 * KIB], want[4 * KIB], got[4 * KIB];
+    unsigned random = 7, n_good = 0, n_same = 0;
+    struct told told, again;
+
+    for (int round = 0; round < 300; round++) {
+        size_t n = 0;
+
+        while (n < sizeof(text) - 64) {
+            random = random * 1103515245 + 12345;
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", words[(random >> 16) % ELEMENTSOF(words)],
+                                  gaps[(random >> 24) % ELEMENTSOF(gaps)]);
+        }
+        cut(text, n, n, 1, &told);
+        cut(text, n, 1 + (random >> 16) % 9, 1 + (random >> 20) % 9, &again);
+        n_same += strcmp(told.text, again.text) == 0;
+        keep_words(text, want);
+        keep_words(told.text, got);
+        n_good += !told.is_bad && strcmp(want, got) == 0;
+    }
+    ok(n_good == 300, "no word is lost or said twice, in %u of 300 texts", n_good);
+    ok(n_same == 300, "in whatever pieces they come, in %u", n_same);
+}
+
 static int refuse(void *user, const char *text, size_t n)
 {
     ++*(int *)user;
@@ -178,6 +222,7 @@ int main(void)
 
     rows_come_out();
     long_ones_are_cut();
+    nothing_is_lost_or_said_twice();
     sentences_init(&sentences);
     int r = sentences_push(&sentences, "One. Two. Three. ", 17, refuse, &n_refused);
     ok(r == -ECANCELED && n_refused == 1, "who refuses a sentence gets no other");
