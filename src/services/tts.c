@@ -21,11 +21,11 @@
 #include <string.h>
 
 #include "config.h"
+#include "services/speakable.h"
 #include "services/tts_cache.h"
 #include "services/tts_engine.h"
 #include "services/tts_render.h"
 #include "utils/log.h"
-#include "utils/text.h"
 
 enum {
     TEXT_MAX_BYTES = 4 * KIB, /* as it is spoken */
@@ -292,7 +292,7 @@ static int begin(struct tts_sentence *sentence)
     if (!work)
         return -ENOMEM;
     work->began_ms = clock_mono_ms();
-    (void)text_set(work->text, sizeof(work->text), sentence->text);
+    (void)speakable(sentence->language, sentence->text, work->text, sizeof(work->text));
     atomic_store(&sentence->work, work);
     return 0;
 }

@@ -3,7 +3,7 @@
  *
  * One request for each sentence, answered whole: mu-law in a WAV file in base64 in JSON. (What streams is gRPC, and not
  * WaveNet.) A text that is too long for one request is asked for piece by piece, one after the other. The answer is read
- * on the http client's thread: a millisecond for ten seconds of speech.
+ * on the http client's thread: a fraction of a millisecond for ten seconds of speech.
  *
  * 401 once: the token may have been withdrawn, and another one is at hand or soon will be. Then it is final.
  */
@@ -223,7 +223,7 @@ static void ask(struct google_attempt *attempt)
 static void take(struct google_attempt *attempt, const char *body, size_t n)
 {
     struct wav wav = { 0 };
-    const char *why = "there is nothing to be heard";
+    const char *why = "";
 
     int r = tts_google_read(body, n, &wav, &why);
     if (r == 0)
@@ -237,8 +237,10 @@ static void take(struct google_attempt *attempt, const char *body, size_t n)
             return;
         }
     }
-    if (r == 0)
+    if (r == 0) {
         r = make_clip(attempt);
+        why = "there is nothing to be heard";
+    }
     if (r == 0) {
         attempt->super.audio_ms = clock_mono_ms();
         attempt->super.on_audio(&attempt->super);

@@ -2,7 +2,7 @@
  * decimator.c - 24 kHz to 8 kHz, as the samples come
  *
  * A windowed sinc of which only every third output is computed: 96 multiplications of 16 bits a sample. libsamplerate
- * does the same forty times slower (make bench), which the thread that carries all requests has no time for.
+ * does the same thirty times slower (make bench), which the thread that carries all requests has no time for.
  */
 #include "utils/decimator.h"
 

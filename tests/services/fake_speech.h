@@ -25,20 +25,71 @@ bool tts_can_remotely(const struct tts *tts, const char *language)
     return false;
 }
 
+/* A voice that comes bit by bit: fake_grow() is to be called every 20 ms of the test's time. */
+enum { GROWTH_MAX = 16, GROWTH_FIRST_MS = 300 };
+
+static struct {
+    unsigned ms_per_step;           /* of audio; 0: everything comes at once */
+    unsigned break_at_ms, n_breaks; /* so many sentences that are longer break there */
+    unsigned n_given_up;
+    unsigned n_ms;                  /* of all that came */
+    struct {
+        struct tts_sentence *sentence;
+        size_t n;
+    } each[GROWTH_MAX];
+    unsigned n;
+} growth;
+
+__attribute__((unused)) static void fake_grow(void)
+{
+    for (unsigned i = growth.n; i-- > 0;) {
+        struct tts_sentence *sentence = growth.each[i].sentence;
+        struct clip *clip = sentence->clip;
+        size_t n = clip->n + growth.ms_per_step * 8, n_whole = growth.each[i].n;
+        bool breaks = growth.n_breaks && n > growth.break_at_ms * 8;
+
+        n = n < n_whole ? n : n_whole;
+        growth.n_given_up += sentence->is_unwanted;
+        if (!sentence->is_unwanted && !breaks) {
+            growth.n_ms += (unsigned)(n - clip->n) / 8;
+            clip_publish(clip, n);
+            if (n < n_whole)
+                continue;
+        }
+        if (breaks && !sentence->is_unwanted) {
+            growth.n_breaks--;
+            sentence->steps[sentence->n_steps++] = (struct tts_step){ .from = "openai", .to = is_mute ? "" : "flite",
+                                                                      .cause = "it broke", .at_ms = 1 };
+        }
+        growth.each[i] = growth.each[--growth.n];
+        clip_end(clip, breaks || sentence->is_unwanted ? CLIP_BROKEN : CLIP_WHOLE);
+        sentence->on_over(sentence);
+    }
+}
+
 static void fake_render(struct engine_job *job, unsigned thread)
 {
     struct tts_sentence *sentence = (struct tts_sentence *)((char *)job - offsetof(struct tts_sentence, job));
 
     sentence->r = sentence->is_unwanted ? -ECANCELED : is_mute ? -EIO : 0;
-    if (sentence->r == 0)
-        sentence->clip = clip_new(strlen(sentence->text) * CLIP_MS_PER_CHARACTER * 8);
+    size_t n = strlen(sentence->text) * CLIP_MS_PER_CHARACTER * 8;
+    if (sentence->r == 0 && growth.ms_per_step && !sentence->n_steps && n > GROWTH_FIRST_MS * 8 && growth.n < GROWTH_MAX) {
+        sentence->clip = clip_new_growing(n);
+        clip_publish(sentence->clip, GROWTH_FIRST_MS * 8);
+        growth.n_ms += GROWTH_FIRST_MS;
+        growth.each[growth.n].sentence = sentence;
+        growth.each[growth.n++].n = n;
+    } else if (sentence->r == 0) {
+        sentence->clip = clip_new(n);
+        growth.n_ms += (unsigned)(n / 8);
+    }
 }
 
 static void fake_rendered(struct engine_job *job)
 {
     struct tts_sentence *sentence = (struct tts_sentence *)((char *)job - offsetof(struct tts_sentence, job));
 
-    sentence->on_audio(sentence, true);
+    sentence->on_audio(sentence, !sentence->clip || sentence->clip->state != CLIP_GROWING);
 }
 
 int tts_say(struct tts_sentence *sentence)

@@ -119,6 +119,7 @@ static struct {
     unsigned barge_at_ms; /* into the voice's first words; 0 never */
     unsigned leave_at_ms, mute_at_ms, key_at_ms; /* 0 never */
     bool is_draining;
+    bool asks_prompts; /* none is rendered at the start */
 } plan;
 
 struct scene {
@@ -254,6 +255,7 @@ static void step(struct scene *scene)
         scene->has_left = true;
     }
     engines_work();
+    fake_grow();
     inbox_arm(scene->inbox);
     inbox_run(scene->inbox);
     if (plan.is_draining)
@@ -270,7 +272,7 @@ static struct clip **render_prompts(void)
 {
     struct clip **clips = calloc(profile->n_prompts, sizeof(struct clip *));
 
-    for (size_t i = 0; clips && i < profile->n_prompts; i++)
+    for (size_t i = 0; clips && !plan.asks_prompts && i < profile->n_prompts; i++)
         if (profile->prompts[i].fixed)
             clips[i] = clip_new(strlen(profile->prompts[i].text) * CLIP_MS_PER_CHARACTER * 8);
     return clips;
@@ -294,6 +296,7 @@ static int setup(struct scene *scene, const char *sid)
     is_mute = is_deaf = false;
     n_samples_heard = 0;
     n_babble = 0;
+    memset(&growth, 0, sizeof(growth));
     fake_store_reset();
     if (fake_loop_init(&scene->loop) < 0 || inbox_new(&scene->inbox) < 0)
         return -1;
@@ -618,6 +621,64 @@ static void test_stuck_loop(void)
     teardown(&scene);
 }
 
+/* --- a voice that is played while it comes */
+
+static const struct {
+    const char *what;
+    unsigned ms_per_step, break_at_ms, n_breaks, barge_at_ms, leave_at_ms;
+    bool is_mute; /* what broke nobody says */
+} growths[] = {
+    { "faster than it is heard", 100, 0, 0, 0, 0, false },
+    { "as fast as it is heard", 20, 0, 0, 0, 0, false },
+    { "half as fast", 10, 0, 0, 0, 0, false },
+    { "breaking once", 40, 900, 1, 0, 0, false },
+    { "breaking before it is heard", 100, 310, 1, 0, 0, false },
+    { "breaking often", 20, 1500, 5, 0, 0, false },
+    { "interrupted", 12, 0, 0, 700, 0, false },
+    { "left", 12, 0, 0, 0, 1200, false },
+    { "breaking for good", 40, 900, 1, 0, 0, true },
+};
+
+static void test_growing(void)
+{
+    for (size_t i = 0; i < ELEMENTSOF(growths); i++) {
+        struct scene scene;
+        unsigned n_cut = 0, n_steps = growths[i].n_breaks;
+
+        plan.asks_prompts = true;
+        if (setup(&scene, "CAgrowing") < 0)
+            return (void)ok(0, "setup");
+        growth.ms_per_step = growths[i].ms_per_step;
+        growth.break_at_ms = growths[i].break_at_ms;
+        growth.n_breaks = growths[i].n_breaks;
+        plan.barge_at_ms = growths[i].barge_at_ms;
+        plan.leave_at_ms = growths[i].leave_at_ms;
+        for (int step_ms = 0; growths[i].is_mute && growth.n_breaks && step_ms < 10000; step_ms += STEP_MS) {
+            step(&scene);
+            is_mute = growth.n_breaks == 1 && growth.n && growth.each[0].sentence->clip->n > 800 * 8;
+        }
+        ok(run(&scene) && fake_store.n_ends == 1, "a voice that comes, %s: the call comes to its end", growths[i].what);
+        for (unsigned t = 0; t < fake_store.n_turns; t++)
+            n_cut += fake_store.turns[t].interrupted;
+        is_int(n_cut, growths[i].barge_at_ms || growths[i].leave_at_ms, "what was cut off is said to be, and nothing else");
+        is_int(fake_store.n_steps, n_steps, "each voice that broke is told");
+        if (n_steps)
+            is_str(fake_store.steps[0], growths[i].is_mute ? "tts: openai -> : it broke" : "tts: openai -> flite: it broke", "and how");
+        if (growths[i].leave_at_ms)
+            ok(growth.n_given_up > 0, "what nobody wants any more is given up");
+        else if (growths[i].barge_at_ms)
+            is_int((long long)scene.env.counters.n_barge_ins, 1, "the voice fell silent");
+        else if (!growths[i].n_breaks)
+            ok(scene.phone.played_ms == growth.n_ms && growth.n_ms > 12000, "and everything was heard: %u ms", growth.n_ms);
+        else
+            ok(scene.phone.played_ms <= growth.n_ms && growth.n_ms > 12000, "and nearly everything: %u of %u ms",
+               scene.phone.played_ms, growth.n_ms);
+        print_turns();
+        is_mute = false;
+        teardown(&scene);
+    }
+}
+
 int main(void)
 {
     char problems[1024];
@@ -636,6 +697,7 @@ int main(void)
     test_silent_caller();
     test_failures();
     test_stuck_loop();
+    test_growing();
     profile_free(profile);
     if (COUNTS_ALLOCATIONS)
         is_int(n_allocations, 0, "in none of these calls was anything allocated after its beginning");
