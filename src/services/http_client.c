@@ -10,10 +10,7 @@
  * outside curl's callbacks only. Our own deadlines are looked at each round, so that there is one clock for all of
  * them; curl has only that of connecting. The sooner of both ends an attempt.
  *
- * A warm-up is a call of the provider's own, a HEAD without its key: it goes the way of all calls, but what becomes of
- * it says nothing about the provider's health. It holds a reference to the provider, whose owner may let go of it.
- *
- * Keys are in memory of ours only in authorization and in the headers of an attempt, and wiped with them.
+ * Keys are in memory of ours only in the provider and in the headers of an attempt, and wiped with them.
  */
 #include "services/http_client.h"
 
@@ -27,34 +24,16 @@
 #include <curl/curl.h>
 #include <openssl/rand.h>
 
-#include "services/http_policy.h"
-#include "utils/base64.h"
+#include "services/http_provider.h"
 #include "utils/clock.h"
 #include "utils/log.h"
 
 enum {
-    URL_MAX_BYTES = 2048,
     CONNECTIONS_KEPT = 64,
     BODY_FIRST = 4 * KIB,
     POLL_MAX_MS = 60000,
     RETRY_AFTER_MAX_S = 24 * 3600,
-    WARM_MS = 5000,       /* for a warm-up */
-    WARM_FRESH_MS = 5000, /* a connection that was used so lately is there still */
     LINGER_MS = 250, /* for the end of an answer of which enough is there */
-};
-
-struct http_provider {
-    struct http_client *client;
-    struct http_breaker breaker; /* the client's thread, as all but the counters */
-    char url[URL_MAX_BYTES];
-    char *authorization; /* NULL none */
-    unsigned connect_ms;
-    _Atomic unsigned n_refs; /* its owner's, and the warm-up's */
-    _Atomic uint64_t n_calls, n_failed, n_retries, n_refused, n_connections, n_warmed;
-    _Atomic bool is_open;
-    struct http_call warm; /* whose is_warming is */
-    _Atomic bool is_warming;
-    _Atomic uint64_t used_ms; /* when it answered last; 0 never */
 };
 
 struct http_transfer {
@@ -111,13 +90,6 @@ static struct outcome outcome_of(CURLcode code)
         if (outcomes[i].code == code)
             return outcomes[i];
     return (struct outcome){ code, -EIO, "the answer is no HTTP, or the request cannot be made" };
-}
-
-static void wipe(char *text)
-{
-    if (text)
-        explicit_bzero(text, strlen(text));
-    free(text);
 }
 
 /* --- what comes in; inside curl */
@@ -194,11 +166,6 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *user)
 
 /* --- attempts */
 
-static bool is_warm_up(const struct http_call *call)
-{
-    return call == &call->provider->warm;
-}
-
 /* Errors: -EINVAL it would end the line and begin another. */
 static int add_header(struct http_transfer *transfer, const char *name, const char *value)
 {
@@ -209,7 +176,7 @@ static int add_header(struct http_transfer *transfer, const char *name, const ch
     if (asprintf(&line, "%s:%s%s", name, *value ? " " : "", value) < 0)
         return -ENOMEM;
     struct curl_slist *headers = curl_slist_append(transfer->headers, line);
-    wipe(line);
+    http_wipe(line);
     if (headers)
         transfer->headers = headers;
     return headers ? 0 : -ENOMEM;
@@ -225,7 +192,7 @@ static int authorize(struct http_transfer *transfer)
     if (asprintf(&bearer, "Bearer %s", call->bearer) < 0)
         return -ENOMEM;
     int r = add_header(transfer, "Authorization", bearer);
-    wipe(bearer);
+    http_wipe(bearer);
     return r;
 }
 
@@ -264,7 +231,7 @@ static int compose(struct http_transfer *transfer)
     const struct http_call *call = transfer->call;
     int r = add_header(transfer, "Expect", "");
 
-    if (is_warm_up(call))
+    if (http_is_warm_up(call))
         curl_easy_setopt(transfer->easy, CURLOPT_NOBODY, 1L);
     else if (r == 0)
         r = authorize(transfer);
@@ -274,7 +241,7 @@ static int compose(struct http_transfer *transfer)
         return compose_form(transfer);
     if (r == 0 && call->query)
         return ask_for(transfer);
-    if (r == 0 && !is_warm_up(call)) {
+    if (r == 0 && !http_is_warm_up(call)) {
         curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->n_content);
         curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, call->content ?: "");
     }
@@ -369,7 +336,7 @@ static void note(struct http_call *call, const struct http_failure *failure, boo
 {
     struct http_provider *provider = call->provider;
 
-    if (is_warm_up(call))
+    if (http_is_warm_up(call))
         return;
     if (good || !http_failure_counts(failure))
         failure->r == -ECANCELED || failure->r == -ENOMEM ? http_breaker_unknown(&provider->breaker)
@@ -421,7 +388,7 @@ static void failed(struct http_client *client, struct http_transfer *transfer, i
         call->provider->n_retries++;
         return;
     }
-    if (http_failure_counts(failure) && !is_warm_up(call))
+    if (http_failure_counts(failure) && !http_is_warm_up(call))
         call->provider->n_failed++;
     call->retry_after_ms = failure->retry_after_ms > 0 ? failure->retry_after_ms : 0;
     note(call, failure, false);
@@ -490,9 +457,9 @@ static void completed(struct http_client *client, struct http_transfer *transfer
 
 static bool is_admitted(struct http_provider *provider, const struct http_call *call, uint64_t now_ms)
 {
-    bool admitted = is_warm_up(call) || http_breaker_admit(&provider->breaker, now_ms);
+    bool admitted = http_is_warm_up(call) || http_breaker_admit(&provider->breaker, now_ms);
 
-    *(is_warm_up(call) ? &provider->n_warmed : admitted ? &provider->n_calls : &provider->n_refused) += 1;
+    *(http_is_warm_up(call) ? &provider->n_warmed : admitted ? &provider->n_calls : &provider->n_refused) += 1;
     return admitted;
 }
 
@@ -655,85 +622,6 @@ void http_client_free(struct http_client *client)
     free(client);
 }
 
-/* Returns: what the provider is to know us by; NULL out of memory. */
-static char *credentials(const char *user, const char *key)
-{
-    char *pair = NULL, *basic;
-
-    if (!user)
-        return asprintf(&pair, "Bearer %s", key) < 0 ? NULL : pair;
-    int n = asprintf(&pair, "%s:%s", user, key);
-    if (n < 0)
-        return NULL;
-    basic = calloc(1, strlen("Basic ") + BASE64_SIZE((size_t)n) + 1);
-    if (basic)
-        base64_encode((const uint8_t *)pair, (size_t)n, stpcpy(basic, "Basic "));
-    wipe(pair);
-    return basic;
-}
-
-static void provider_unref(struct http_provider *provider)
-{
-    if (--provider->n_refs > 0)
-        return;
-    wipe(provider->authorization);
-    free(provider);
-}
-
-static void warmed(struct http_call *call)
-{
-    struct http_provider *provider = call->provider;
-
-    if (!call->status)
-        log_debug("no connection could be opened ahead: %s", call->why);
-    free(steal(&call->body));
-    provider->is_warming = false;
-    provider_unref(provider);
-}
-
-int http_provider_new(struct http_client *client, const struct http_provider_options *options,
-                      struct http_provider **ret_provider)
-{
-    scoped(http_provider_free) struct http_provider *provider = calloc(1, sizeof(*provider));
-    const char *user = options->user, *key = options->key;
-
-    if (!provider)
-        return -ENOMEM;
-    provider->n_refs = 1;
-    provider->client = client;
-    provider->connect_ms = options->connect_ms;
-    provider->warm = (struct http_call){ .provider = provider, .first_byte_ms = WARM_MS, .stall_ms = WARM_MS,
-                                         .total_ms = WARM_MS, .done = warmed };
-    int r = http_join(options->base_url, options->path, provider->url, sizeof(provider->url));
-    if (r < 0)
-        return r;
-    if (key && (!http_is_line(key) || (user && (!http_is_line(user) || strchr(user, ':')))))
-        return -EINVAL;
-    if (key && !(provider->authorization = credentials(user, key)))
-        return -ENOMEM;
-    *ret_provider = steal(&provider);
-    return 0;
-}
-
-void http_provider_free(struct http_provider *provider)
-{
-    if (provider)
-        provider_unref(provider);
-}
-
-void http_provider_stats(struct http_provider *provider, struct http_provider_stats *ret_stats)
-{
-    *ret_stats = (struct http_provider_stats){
-        .n_calls = provider->n_calls,
-        .n_failed = provider->n_failed,
-        .n_retries = provider->n_retries,
-        .n_refused = provider->n_refused,
-        .n_connections = provider->n_connections,
-        .n_warmed = provider->n_warmed,
-        .is_open = provider->is_open,
-    };
-}
-
 void http_start(struct http_call *call)
 {
     call->start.run = start;
@@ -753,15 +641,4 @@ void http_abort(struct http_call *call)
 {
     call->is_unwanted = true;
     inbox_ring(call->provider->client->inbox);
-}
-
-void http_warm(struct http_provider *provider)
-{
-    uint64_t used_ms = provider->used_ms;
-    bool is_fresh = used_ms && clock_mono_ms() - used_ms < WARM_FRESH_MS;
-
-    if (is_fresh || provider->is_open || atomic_exchange(&provider->is_warming, true))
-        return;
-    provider->n_refs++;
-    http_start(&provider->warm);
 }
