@@ -325,7 +325,7 @@ static void finish(struct http_client *client, struct http_transfer *transfer, i
     while (*at != transfer)
         at = &(*at)->next;
     *at = transfer->next;
-    client->n_calls--;
+    client->n_calls -= !http_is_warm_up(call);
     if (r < 0 && r != -EREMOTEIO) /* that has something to say */
         drop_body(transfer);
     free(transfer);
@@ -474,7 +474,7 @@ static void start(struct inbox_item *item)
         answer(call, -ECANCELED, "it is not wanted any more");
         return;
     }
-    if (client->n_calls >= client->calls_max) {
+    if (client->n_calls >= client->calls_max && !http_is_warm_up(call)) {
         answer(call, -EAGAIN, "too many requests are under way");
         return;
     }
@@ -490,7 +490,7 @@ static void start(struct inbox_item *item)
     }
     *transfer = (struct http_transfer){ .call = call, .started_ms = now_ms, .next = client->transfers };
     client->transfers = transfer;
-    client->n_calls++;
+    client->n_calls += !http_is_warm_up(call);
     call->asked_ms = now_ms;
     attempt(client, transfer, now_ms);
 }

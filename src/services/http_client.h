@@ -18,7 +18,7 @@ struct http_client;
 struct http_provider;
 
 struct http_client_options {
-    unsigned calls_max;  /* at once; one more ends with -EAGAIN */
+    unsigned calls_max;  /* at once, warm-ups aside; one more ends with -EAGAIN */
     const char *ca_file; /* PEM, in place of the system's; NULL */
 };
 

@@ -81,6 +81,12 @@ int stt_recognise(struct stt *stt, unsigned thread, const struct stt_request *re
 
 /* --- without waiting */
 
+void stt_warm(struct stt *stt)
+{
+    if (stt->whisper)
+        stt_whisper_warm(stt->whisper);
+}
+
 int stt_question_new(struct stt *stt, const struct stt_request *request, struct stt_question **ret_question)
 {
     return stt->whisper ? stt_whisper_question(stt->whisper, request, ret_question) : -EOPNOTSUPP;

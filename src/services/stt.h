@@ -53,6 +53,8 @@ int stt_recognise(struct stt *stt, unsigned thread, const struct stt_request *re
 
 /* --- without waiting */
 
+void stt_warm(struct stt *stt); /* a connection for the first answer of a call. Thread: any; never blocks */
+
 struct stt_question {
     void (*on_answer)(struct stt_question *question); /* once; on the http client's thread: quick */
     void *user;

@@ -340,6 +340,11 @@ void stt_whisper_close(struct stt_whisper *whisper)
     free(whisper);
 }
 
+void stt_whisper_warm(struct stt_whisper *whisper)
+{
+    http_warm(whisper->provider);
+}
+
 void stt_whisper_stats(struct stt_whisper *whisper, struct stt_stats *ret_stats)
 {
     struct http_provider_stats stats;

@@ -11,6 +11,8 @@ int stt_whisper_open(const struct config *config, struct http_client *client, st
 void stt_whisper_close(struct stt_whisper *whisper); /* when no question is out; NULL is fine */
 SCOPED_PTR(struct stt_whisper, stt_whisper_close)
 
+void stt_whisper_warm(struct stt_whisper *whisper); /* any thread */
+
 /* Holds what is to be sent; the request may go. Thread: any that may allocate. Errors: -ENOMEM, -EFBIG. */
 int stt_whisper_question(struct stt_whisper *whisper, const struct stt_request *request, struct stt_question **ret_question);
 

@@ -49,9 +49,15 @@ static const struct {
 /* --- what it is asked */
 
 static char last_request[FAKE_REQUEST_MAX];
+static _Atomic unsigned n_warmed;
 
 static bool serve(struct fake_connection *connection)
 {
+    if (strncmp(connection->request, "HEAD", 4) == 0) {
+        n_warmed++;
+        fake_say(connection, "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+        return true;
+    }
     memcpy(last_request, connection->request, sizeof(last_request));
     fake_say(connection, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{\"text\":\"yes\"}");
     return true;
@@ -95,6 +101,7 @@ static void test_questions(void)
 
         if (!ok(stt_whisper_open(&config, client, &whisper) == 0 && stt_whisper_question(whisper, &request, &question) == 0, "a question"))
             break;
+        stt_whisper_warm(whisper);
         question->on_answer = on_answer;
         question->user = &over;
         stt_ask(question);
@@ -111,6 +118,7 @@ static void test_questions(void)
     }
     http_client_free(steal(&client));
     fake_provider_close(&server);
+    ok(n_warmed > 0, "connections are opened ahead");
     sem_destroy(&over);
 }
 
