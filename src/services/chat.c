@@ -163,47 +163,48 @@ void chat_stats(struct chat *chat, struct chat_stats *ret_stats)
 
 /* What an operator can do about it. */
 static const struct advice {
-    unsigned status;
+    int r;
+    unsigned status; /* of HTTP; 0 any */
     const char *error; /* NULL any */
-    const char *text;  /* with up to one setting's name: the key's or the URL's */
-    bool is_of_key;
+    const char *text;
+    enum { ADVICE_ALONE, ADVICE_KEY, ADVICE_URL } setting; /* named behind it */
 } advices[] = {
-    { 401, NULL, "; its key is refused, set a valid %s", true },
-    { 403, NULL, "; its key may not do this, look at %s", true },
-    { 402, NULL, "; its account has nothing left, pay or set another %s", true },
-    { 429, "insufficient_quota", "; its account has nothing left, pay or set another %s", true },
-    { 404, NULL, "; it has no such model or path, look at CHAT_MODEL and %s", false },
-    { 400, NULL, "; it does not take the request, look at CHAT_MODEL and %s", false },
+    { -EREMOTEIO, 401, NULL, "; its key is refused, set a valid ", ADVICE_KEY },
+    { -EREMOTEIO, 403, NULL, "; its key may not do this, look at ", ADVICE_KEY },
+    { -EREMOTEIO, 402, NULL, "; its account has nothing left, pay or set another ", ADVICE_KEY },
+    { -EREMOTEIO, 429, "insufficient_quota", "; its account has nothing left, pay or set another ", ADVICE_KEY },
+    { -EREMOTEIO, 404, NULL, "; it has no such model or path, look at CHAT_MODEL and ", ADVICE_URL },
+    { -EREMOTEIO, 400, NULL, "; it does not take the request, look at CHAT_MODEL and ", ADVICE_URL },
+    { -EPROTO, 0, NULL, "; PROVIDER_CA_FILE names other authorities", ADVICE_ALONE },
 };
 
-static void advise(const struct chat *chat, unsigned status, const char *error, char *text, size_t size)
+static const struct advice *advise(int r, unsigned status, const char *error)
 {
-    text[0] = '\0';
+    static const struct advice none = { .text = "" };
+
     for (size_t i = 0; i < ELEMENTSOF(advices); i++) {
         const struct advice *advice = &advices[i];
 
-        if (advice->status != status || (advice->error && strcmp(advice->error, error) != 0))
-            continue;
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        (void)snprintf(text, size, advice->text, advice->is_of_key ? chat->key_name : chat->url_name);
-#pragma GCC diagnostic pop
-        return;
+        if (advice->r == r && (!advice->status || advice->status == status) &&
+            (!advice->error || strcmp(advice->error, error) == 0))
+            return advice;
     }
+    return &none;
 }
 
 void chat_failed(struct chat *chat, const char *what, const struct http_call *call, int r, const char *why, const char *error)
 {
-    char advice[160], status[24] = "";
+    const struct advice *advice = advise(r, call->status, error);
+    const char *const settings[] = { "", chat->key_name, chat->url_name };
+    char status[24] = "";
 
     if (r == -ECANCELED)
         return;
-    chat->n_failed++;
-    advise(chat, call->status, error, advice, sizeof(advice));
+    chat->n_failed += r != -EHOSTDOWN; /* that is refused, and counted as such */
     if (call->status && call->status != 200)
         (void)snprintf(status, sizeof(status), ", HTTP %u", call->status);
-    log_limited(LOG_WARNING, NULL, "%s from the chat model at %s: %s%s%s%s%s", what, chat->url_name, why, status,
-                *error ? " " : "", error, advice);
+    log_limited(LOG_WARNING, NULL, "%s from the chat model at %s: %s%s%s%s%s%s", what, chat->url_name, why, status,
+                *error ? " " : "", error, advice->text, settings[advice->setting]);
 }
 
 /* --- the client's thread */
@@ -254,7 +255,8 @@ static void done(struct http_call *call)
     struct chat *chat = round->pool->chat;
 
     read_error(call, stream->error);
-    chat_stream_end(stream, call->r, call->why);
+    bool is_late = call->r == -ETIMEDOUT && !stream->has_begun;
+    chat_stream_end(stream, call->r, is_late ? "it had no word within CHAT_TIMEOUT_MS" : call->why);
     chat_stream_done(stream);
     if (stream->has_begun && round->first_token_ms == 0) /* the whole came at once */
         round->first_token_ms = clock_mono_ms();

@@ -60,8 +60,8 @@ int chat_add(struct chat_round *round, const char *json, size_t n);
 void chat_ask(struct chat_round *round, void (*on_part)(struct chat_round *round, void *user), void *user);
 
 enum chat_part_kind {
-    CHAT_SENTENCE, /* text, AGENT_SENTENCES_MAX at most: then the model is stopped */
-    CHAT_TOOL,     /* id, name, arguments: whole, and not checked yet */
+    CHAT_SENTENCE, /* text, AGENT_SENTENCES_MAX at most; at one more the model is stopped */
+    CHAT_TOOL,     /* id ("": the server gave none), name, arguments: whole, and not checked yet */
     CHAT_END,      /* r, why: the last part, always; the round is the pool's again once it was taken */
 };
 

@@ -77,8 +77,6 @@ static int finish(struct chat_stream *stream)
 
         if (!tool->name[0])
             return fail(stream, -EBADMSG, "it calls a tool without a name");
-        if (!tool->id[0]) /* some servers give none, and want one back */
-            (void)snprintf(tool->id, sizeof(tool->id), "call_%zu", i);
         struct chat_part *part = add_part(stream, CHAT_TOOL);
         part->id = tool->id;
         part->name = tool->name;

@@ -24,7 +24,7 @@ static uint64_t read_pieces(const uint8_t *data, size_t n, size_t n_piece)
 
         assert((part->kind == CHAT_END) == (i + 1 == stream.n_parts));
         assert(part->kind != CHAT_SENTENCE || (*part->text && strlen(part->text) < AGENT_SENTENCE_MAX));
-        assert(part->kind != CHAT_TOOL || (*part->name && *part->id && strlen(part->arguments) < CHAT_ARGUMENTS_MAX));
+        assert(part->kind != CHAT_TOOL || (*part->name && strlen(part->id) < CHAT_ID_MAX && strlen(part->arguments) < CHAT_ARGUMENTS_MAX));
         sum = sum * 31 + (uint64_t)part->kind + (uint64_t)-part->r;
         for (const char *c = part->kind == CHAT_SENTENCE ? part->text : part->arguments; *c; c++)
             sum = sum * 31 + (uint8_t)*c;
