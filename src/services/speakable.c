@@ -7,7 +7,8 @@
  * words before a number ("ב-10:30"); such a letter joins the words that follow.
  *
  *   speakable_address.c   telephone numbers, e-mail and web addresses
- *   speakable_figures.c   dates, times, amounts, ranges, units: how they are written
+ *   speakable_dates.c     days and times: how they are written
+ *   speakable_figures.c   amounts, ranges, prices, units: how they are written
  *   speakable_en.c, _he.c how they are said: a struct manner each
  */
 #include "services/speakable.h"

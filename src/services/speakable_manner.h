@@ -125,6 +125,12 @@ extern const struct manner speakable_en, speakable_he;
 /* speakable_figures.c: what begins with a figure, a sign or a currency. */
 size_t speak_figures(const struct spot *spot, struct words *words);
 size_t amount_at(const char *at, struct amount *ret_amount);
+bool counts_something(const struct manner *manner, const char *at); /* what stands behind a number */
+size_t to_at(const char *at); /* a dash between two numbers and the blanks around it */
+
+/* speakable_dates.c */
+size_t speak_date(const struct spot *spot, struct words *words);
+size_t speak_time(const struct spot *spot, struct words *words);
 bool is_day(unsigned day, unsigned month);
 
 /* speakable_address.c: telephone numbers, e-mail and web addresses. */
