@@ -421,14 +421,15 @@ static void on_end(struct tts_attempt *attempt)
         over(sentence, attempt);
         return;
     }
+    int r = attempt->r;
     note_wait(sentence, attempt);
-    sentence->r = attempt->r;
-    if (attempt->r != -ECANCELED) {
-        failed(sentence, sentence->work->next++, attempt->r, attempt->call.status, attempt->why);
-        sentence->r = send(sentence);
-        if (sentence->r == 0)
-            return;
+    if (r != -ECANCELED) {
+        failed(sentence, sentence->work->next++, r, attempt->call.status, attempt->why);
+        r = send(sentence);
+        if (r == 0)
+            return; /* an engine thread has it */
     }
+    sentence->r = r;
     tell(sentence, true);
 }
 

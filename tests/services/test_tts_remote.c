@@ -7,7 +7,6 @@
 #include "services/tts.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <math.h>
 
 #include "config.h"
@@ -23,7 +22,7 @@
 #include "utils/text.h"
 #include "utils/utf8.h"
 
-enum { TONE_MS = 1200, CROWD = 100, TEXTS_MAX = 16 };
+enum { TONE_MS = 1200, CROWD = 100 };
 
 /* --- the token */
 
@@ -44,8 +43,8 @@ void google_token_refused(struct google_token *token, const char *bearer)
 /* --- the service */
 
 static sem_t let_go; /* whoever is silent waits for it */
-static char last_head[1024], texts[TEXTS_MAX][FAKE_REQUEST_MAX];
-static _Atomic unsigned n_texts;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of what follows */
+static char last_head[1024];
 
 static void say_bytes(struct fake_connection *connection, const void *bytes, size_t n)
 {
@@ -118,18 +117,6 @@ static void google_speaks(struct fake_connection *connection, unsigned before_ms
     base64_encode(wav, google_wav(wav, n_pcm, pcm), text);
     (void)snprintf(body, BASE64_SIZE(n_pcm + 128) + 128, is_pretty ? "{\n  \"timepoints\": [],\n  \"audioContent\": \"%s\"\n}\n" : "{\"audioContent\":\"%s\"}", text);
     answer(connection, 200, "application/json; charset=UTF-8", body);
-}
-
-static void keep_text(const char *request, const char *key)
-{
-    const char *body = strstr(request, "\r\n\r\n");
-    struct json_object *json = body ? json_tokener_parse(body + 4) : NULL, *text = NULL, *input = NULL;
-
-    if (json && json_object_object_get_ex(json, "input", &input) &&
-        (json_object_is_type(input, json_type_string) ? (text = input) != NULL : json_object_object_get_ex(input, key, &text)) &&
-        n_texts < TEXTS_MAX)
-        (void)snprintf(texts[n_texts++], sizeof(texts[0]), "%s", json_object_get_string(text));
-    json_object_put(json);
 }
 
 static bool half(struct fake_connection *connection, bool is_reset)
@@ -251,8 +238,9 @@ static bool serve(struct fake_connection *connection)
     bool is_google = strstr(connection->request, "/text:synthesize ") != NULL;
 
     (void)sscanf(connection->request, "POST /%31[^/]/", how);
+    pthread_mutex_lock(&lock);
     (void)text_set(last_head, sizeof(last_head), connection->request);
-    keep_text(connection->request, "text");
+    pthread_mutex_unlock(&lock);
     return is_google ? google_answers(connection, how) : openai_answers(connection, how);
 }
 
@@ -274,7 +262,6 @@ static bool setup(struct setting *s, const char *google, const char *openai, con
     *s = (struct setting){ .config = { .tts_voice = "rms", .cache_dir = cache_dir, .openai_tts_model = openai ? "tts-1" : "none",
                                        .openai_tts_voice = "alloy", .openai_api_key = "sk-secret", .tts_timeout_ms = 500 } };
     sem_init(&let_go, 0, 0);
-    n_texts = 0;
     if (fake_provider_open(&s->service, serve) != 0 ||
         http_client_new(&(struct http_client_options){ .calls_max = 256 }, &s->client) < 0)
         return false;
