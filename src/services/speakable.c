@@ -253,13 +253,14 @@ static size_t speak_sign(const struct spot *spot, struct words *words)
 {
     const struct manner *manner = spot->manner;
     const char *at = spot->at;
-    bool is_apart = (at == spot->text || glyph_before(spot->text, at) == GLYPH_SPACE) && glyph_at(at + 1, NULL) == GLYPH_SPACE;
+    bool is_first = at == spot->text || glyph_before(spot->text, at) == GLYPH_SPACE;
+    bool is_apart = is_first && glyph_at(at + 1, NULL) == GLYPH_SPACE;
     const struct {
         char sign;
         bool apart, before_digit;
         const char *said;
     } signs[] = {
-        { '+', true, false, manner->plus },   { '=', true, false, manner->equals }, { '@', true, false, manner->at_sign },
+        { '+', true, is_first, manner->plus }, { '=', true, false, manner->equals }, { '@', true, false, manner->at_sign },
         { '#', false, true, manner->number }, { '~', false, true, manner->about },
     };
 
@@ -271,7 +272,7 @@ static size_t speak_sign(const struct spot *spot, struct words *words)
         if (*at == signs[i].sign &&
             ((signs[i].apart && is_apart) || (signs[i].before_digit && glyph_at(at + 1, NULL) == GLYPH_DIGIT))) {
             words_add(words, signs[i].said);
-            words_add(words, signs[i].before_digit ? " " : "");
+            words_add(words, ends_word(at + 1) ? "" : " ");
             return 1;
         }
     return 0;

@@ -99,6 +99,8 @@ static size_t day_at(const struct spot *spot, const char *at, bool is_announced,
         return 0;
     if (!day.year && sign == '.' && counts_something(spot->manner, at + n))
         return 0;
+    if (!day.year && sign == '/' && !is_announced && spot->manner->is_house(spot, at + n))
+        return 0;
     *ret_day = day;
     return n;
 }
@@ -167,14 +169,15 @@ static size_t half_at(const char *at, char *ret_half)
     return 0;
 }
 
-static size_t clock_at(const char *at, struct clock *ret_clock)
+/* sign: what may part hours from minutes beside a colon. */
+static size_t clock_at(const char *at, char sign, struct clock *ret_clock)
 {
     struct clock clock = { 0 };
     size_t n = small_at(at, &clock.hour);
 
     if (!n || clock.hour > 24)
         return 0;
-    clock.has_minutes = at[n] == ':' && digits_at(at + n + 1) == 2;
+    clock.has_minutes = (at[n] == ':' || at[n] == sign) && digits_at(at + n + 1) == 2;
     if (clock.has_minutes)
         n += 1 + small_at(at + n + 1, &clock.minute);
     if (clock.minute > 59 || (clock.hour == 24 && clock.minute))
@@ -187,11 +190,20 @@ static size_t clock_at(const char *at, struct clock *ret_clock)
     return n;
 }
 
+static char sign_of_time(const struct spot *spot)
+{
+    char before[SPEAKABLE_WORD_MAX];
+
+    word_before(spot->text, spot->at, before);
+    return is_listed(spot->manner->time_words, before) && !counts_something(spot->manner, spot->at + strspn(spot->at, "0123456789.")) ? '.' : ':';
+}
+
 size_t speak_time(const struct spot *spot, struct words *words)
 {
     struct clock from, until;
-    size_t n = clock_at(spot->at, &from), n_to = n ? to_at(spot->at + n) : 0;
-    size_t n_until = n_to ? clock_at(spot->at + n + n_to, &until) : 0;
+    char sign = sign_of_time(spot);
+    size_t n = clock_at(spot->at, sign, &from), n_to = n ? to_at(spot->at + n) : 0;
+    size_t n_until = n_to ? clock_at(spot->at + n + n_to, sign, &until) : 0;
     bool is_range = n_until && (until.half || (from.has_minutes && until.has_minutes));
 
     if (!n || !(from.has_minutes || from.half || is_range))

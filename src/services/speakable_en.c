@@ -71,8 +71,10 @@ static const struct written fractions[] = {
 static const char *const code_words[] = { "code", "pin", "extension", "ext", "id", "zip", NULL };
 static const char *const date_words[] = {
     "on",     "by",      "until",     "till",     "since",  "before",   "after",  "date", "dated",
-    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "from", NULL,
+    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "from",   "mon",   "tue",
+    "wed",    "thu",     "fri",       "sat",      "sun",    NULL,
 };
+static const char *const time_words[] = { "at", NULL };
 static const char *const year_words[] = { "in", "since", "of", "year", "until", "by", "from", "before", "after", NULL };
 
 /* --- numbers */
@@ -183,6 +185,12 @@ static bool gender_ahead(const char *rest, enum numeral_gender *ret_gender)
 }
 
 /* --- times and dates */
+
+/* "12/3 Ben-Yehuda" */
+static bool is_house(const struct spot *spot, const char *rest)
+{
+    return blanks_at(rest) && isupper((unsigned char)rest[blanks_at(rest)]);
+}
 
 /* half: 'a', 'p', ' ' said later, 0 not written. */
 static void time(struct words *words, unsigned hour, unsigned minute, char half, const char *rest)
@@ -453,10 +461,12 @@ const struct manner speakable_en = {
     .fractions = fractions,
     .code_words = code_words,
     .date_words = date_words,
+    .time_words = time_words,
     .say = say,
     .count = count,
     .count_ahead = count_ahead,
     .gender_ahead = gender_ahead,
+    .is_house = is_house,
     .time = time,
     .date = date,
     .days = days,

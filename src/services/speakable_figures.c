@@ -138,34 +138,48 @@ struct quantity {
 
 static size_t end_of_range(const struct spot *spot, const char *at, struct quantity *quantity)
 {
-    size_t n_to = to_at(at), n_currency, n, other;
+    size_t n_percent = *at == '%', n_to = to_at(at + n_percent), n_currency, n, other; /* 2%-3% */
 
     if (!n_to || is_name(&quantity->from))
         return 0;
+    n_to += n_percent;
     n_currency = quantity->has_currency && currency_at(at + n_to, &other) && other == quantity->currency ? currency_at(at + n_to, &other) : 0;
     n_currency += n_currency ? blanks_at(at + n_to + n_currency) : 0;
     n = amount_at(at + n_to + n_currency, &quantity->to);
     const char *end = at + n_to + n_currency + n;
-    quantity->is_range = n && quantity->from.whole < quantity->to.whole && !is_name(&quantity->to) &&
+    quantity->is_range = n && (!n_percent || *end == '%') && quantity->from.whole < quantity->to.whole && !is_name(&quantity->to) &&
                          !(dash_at(end) && digits_at(end + dash_at(end)));
     quantity->to.is_last = true;
     return quantity->is_range ? n_to + n_currency + n : 0;
+}
+
+/* A dash before a number and after none. */
+static size_t minus_at(const struct spot *spot)
+{
+    enum glyph before = glyph_before(spot->text, spot->at);
+    size_t n = before == GLYPH_END || before == GLYPH_SPACE || spot->at[-1] == '(' ? dash_at(spot->at) : 0, currency;
+
+    return n && (digits_at(spot->at + n) || currency_at(spot->at + n, &currency)) ? n : 0;
 }
 
 static size_t quantity_at(const struct spot *spot, struct quantity *quantity)
 {
     const char *from = spot->at, *at = from;
     const struct scale *scale;
-    size_t n = currency_at(at, &quantity->currency);
+    size_t n, n_minus = minus_at(spot);
 
+    at += n_minus;
+    n = currency_at(at, &quantity->currency);
     quantity->has_currency = n > 0;
     at += n + (n ? blanks_at(at + n) : 0);
-    bool is_minus = dash_at(at) && glyph_before(spot->text, from) != GLYPH_LETTER && digits_at(at + dash_at(at));
-    at += is_minus ? dash_at(at) : 0;
+    if (n && !n_minus && digits_at(at + dash_at(at))) { /* $-5 */
+        n_minus = dash_at(at);
+        at += n_minus;
+    }
     n = amount_at(at, &quantity->from);
     if (!n)
         return 0;
-    quantity->from.is_negative = is_minus;
+    quantity->from.is_negative = n_minus > 0;
     at += n;
     at += end_of_range(spot, at, quantity);
     n = scale_at(spot->manner, at, &scale);

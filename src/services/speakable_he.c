@@ -66,6 +66,8 @@ static const char *const date_words[] = {
     "ב", "ה", "מה", "ל", "בתאריך", "תאריך", "לתאריך", "עד", "ליום", "ביום", "ראשון", "שני", "שלישי", "רביעי", "חמישי", "שישי", "שבת", NULL,
 };
 
+static const char *const time_words[] = { "שעה", "בשעה", "לשעה", "משעה", "השעה", NULL };
+
 /* --- nouns */
 
 static const struct counted {
@@ -262,6 +264,15 @@ static size_t count_ahead(struct words *words, const struct spot *spot, const st
 }
 
 /* --- times and dates */
+
+/* "הרצל 12/3, תל אביב" */
+static bool is_house(const struct spot *spot, const char *rest)
+{
+    char before[SPEAKABLE_WORD_MAX];
+
+    word_before(spot->text, spot->at, before);
+    return is_hebrew(before) && strlen(before) > 2 && (!*rest || strchr(",.)", *rest));
+}
 
 /* Whether the part of the day is said anyway. */
 static bool part_follows(const char *rest)
@@ -508,10 +519,12 @@ const struct manner speakable_he = {
     .fractions = fractions,
     .code_words = code_words,
     .date_words = date_words,
+    .time_words = time_words,
     .say = say,
     .count = count,
     .count_ahead = count_ahead,
     .gender_ahead = gender_ahead,
+    .is_house = is_house,
     .time = time,
     .date = date,
     .days = days,

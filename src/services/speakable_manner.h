@@ -98,6 +98,7 @@ struct manner {
     const char *at_sign, *dot, *slash, *underscore, *dash;
     const char *home_country;     /* whose numbers are said as at home; NULL none */
     bool dots_are_dates;          /* "22.11" that counts nothing */
+    const char *const *time_words; /* before a time that is written with a dot */
     const struct currency *currencies; /* in the order of speakable_figures.c */
     const struct unit *units;
     const struct scale *scales;
@@ -112,6 +113,7 @@ struct manner {
     size_t (*count_ahead)(struct words *words, const struct spot *spot, const struct amount *amount, const char *rest);
     /* Whether a noun stands there, and its gender (may be NULL). */
     bool (*gender_ahead)(const char *rest, enum numeral_gender *ret_gender);
+    bool (*is_house)(const struct spot *spot, const char *rest); /* "12/3" that is no day */
     void (*time)(struct words *words, unsigned hour, unsigned minute, char half, const char *rest);
     void (*date)(struct words *words, unsigned day, unsigned month, unsigned year); /* year 0: none */
     void (*days)(struct words *words, unsigned first, unsigned last, unsigned month, unsigned year);
