@@ -3,7 +3,8 @@
  *
  * usage: owe STORE SID FROM free|kept TEXT...
  *
- * A call of that SID from that number, if it is not there, with "Hello there." said in it; and a message for each text.
+ * A call of that SID from that number, if it is not there, in which "Hello there." was said when the daemon died; and a
+ * message for each text.
  */
 #include <stdio.h>
 #include <string.h>
@@ -28,8 +29,6 @@ static int run(struct db_txn *txn, struct db_op *op)
     int r = crm_call_open(txn, &call, "972");
     if (r == 0)
         r = crm_turn_add(txn, owing->sid, &turn);
-    if (r == 0)
-        r = crm_call_end(txn, owing->sid, CALL_END_CALLER, clock_real_ms());
     return r < 0 ? r : crm_call_message(txn, owing->sid, owing->text, owing->wording, clock_real_ms());
 }
 
