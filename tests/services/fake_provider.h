@@ -35,7 +35,25 @@ struct fake_provider {
     pthread_t thread;
     struct fake_connection connections[FAKE_CONNECTIONS_MAX];
     _Atomic unsigned n_connections, n_requests;
+    pthread_mutex_t lock;
+    char last[FAKE_REQUEST_MAX]; /* the last request of all; see fake_was_asked() */
 };
+
+/* Whether the last request says so; "" whether there was any. */
+__attribute__((unused)) static bool fake_was_asked(struct fake_provider *provider, const char *text)
+{
+    pthread_mutex_lock(&provider->lock);
+    bool was = *text ? strstr(provider->last, text) != NULL : provider->last[0] != '\0';
+    pthread_mutex_unlock(&provider->lock);
+    return was;
+}
+
+__attribute__((unused)) static void fake_forget(struct fake_provider *provider)
+{
+    pthread_mutex_lock(&provider->lock);
+    provider->last[0] = '\0';
+    pthread_mutex_unlock(&provider->lock);
+}
 
 static void fake_say(struct fake_connection *connection, const char *text)
 {
@@ -71,6 +89,9 @@ static void *fake_connection_main(void *arg)
 
     while (goes_on && fake_read_request(connection)) {
         connection->provider->n_requests++;
+        pthread_mutex_lock(&connection->provider->lock);
+        memcpy(connection->provider->last, connection->request, FAKE_REQUEST_MAX);
+        pthread_mutex_unlock(&connection->provider->lock);
         goes_on = connection->provider->serve(connection);
     }
     shutdown(connection->fd, SHUT_RDWR);
@@ -110,7 +131,7 @@ static int fake_listen(char *url, size_t size, int backlog)
 
 static int fake_provider_open(struct fake_provider *provider, bool (*serve)(struct fake_connection *connection))
 {
-    *provider = (struct fake_provider){ .serve = serve };
+    *provider = (struct fake_provider){ .serve = serve, .lock = PTHREAD_MUTEX_INITIALIZER };
     provider->fd = fake_listen(provider->url, sizeof(provider->url), 128);
     if (provider->fd < 0)
         return -1;
