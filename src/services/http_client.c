@@ -10,12 +10,18 @@
  * outside curl's callbacks only. Our own deadlines are looked at each round, so that there is one clock for all of
  * them; curl has only that of connecting. The sooner of both ends an attempt.
  *
+ * There is no limit of connections to one host: who calls does not wait in a queue of ours, and one session of HTTP/2
+ * carries a hundred calls; what bounds them is calls_max. A peer that takes nothing any more is let go of after
+ * DEAD_MS, so that calls do not go on being given to a connection that nobody is at the other end of.
+ *
  * Keys are in memory of ours only in the provider and in the headers of an attempt, and wiped with them.
  */
 #include "services/http_client.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -30,6 +36,9 @@
 
 enum {
     CONNECTIONS_KEPT = 64,
+    DEAD_MS = 5000, /* without an acknowledgement of what was sent */
+    IDLE_S = 30,    /* until a connection is tried for whether it is there still */
+    IDLE_TRY_S = 5,
     BODY_FIRST = 4 * KIB,
     POLL_MAX_MS = 60000,
     RETRY_AFTER_MAX_S = 24 * 3600,
@@ -93,6 +102,12 @@ static struct outcome outcome_of(CURLcode code)
 }
 
 /* --- what comes in; inside curl */
+
+static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
+{
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &(unsigned){ DEAD_MS }, sizeof(unsigned));
+    return CURL_SOCKOPT_OK;
+}
 
 static size_t on_header(char *line, size_t size, size_t n, void *user)
 {
@@ -266,6 +281,9 @@ static int prepare(struct http_client *client, struct http_transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)IDLE_S);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)IDLE_TRY_S);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* what a proxy says is no answer */
 #if LIBCURL_VERSION_NUM >= 0x075500

@@ -3,7 +3,8 @@
  *
  * A question is a multipart form, made on an engine thread and sent by the http client; its answer is read on the
  * client's thread. verbose_json is asked for, since only it says how sure Whisper was; a
- * server that refuses it (gpt-4o-transcribe: json only) is asked again in json, and in json ever after.
+ * server that refuses it is asked again in json, and in json ever after. gpt-4o-transcribe, which has json only, says it
+ * by token.
  *
  * Whisper invents text where nobody speaks. The voice detector lets little of that through; of the rest a segment
  * goes by Whisper's own figures, a text that nobody could say in the time goes whole, and last a few phrases of
@@ -30,7 +31,7 @@ enum {
     CONNECT_MS = 1000,
     STALL_MS = 1000,
     BODY_MAX = 256 * KIB,
-    PARTS_MAX = 6,
+    PARTS_MAX = 7,
     LETTERS_PER_SECOND = 30, /* twice of what a fast speaker says */
     LETTERS_FREE = 12,
     PROMPT_MAX = 768,
@@ -41,6 +42,8 @@ struct stt_whisper {
     char *model;
     char prompt[PROMPT_MAX]; /* words that are likely to come: the operator's, and the name of the business */
     unsigned timeout_ms;
+    bool has_prompt;
+    bool has_logprobs;     /* it can say how sure it was in json, too */
     _Atomic bool is_plain; /* json, not verbose_json */
 };
 
@@ -108,6 +111,25 @@ static bool is_doubtful(struct json_object *segment)
            json_get_double(segment, "compression_ratio", 1) > 2.4 || logprob < -1.5;
 }
 
+static double sure_of(double logprob_sum, double weight)
+{
+    return weight > 0 && isfinite(logprob_sum) ? fmin(1, exp(logprob_sum / weight)) : -1;
+}
+
+/* How sure gpt-4o-transcribe was, token by token. */
+static double read_tokens(struct json_object *tokens)
+{
+    double sum = 0;
+    size_t n = json_object_array_length(tokens);
+
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *token = json_object_array_get_idx(tokens, i);
+
+        sum += json_object_is_type(token, json_type_object) ? json_get_double(token, "logprob", NAN) : NAN;
+    }
+    return sure_of(sum, (double)n);
+}
+
 /* The text of the segments that can be believed, and how sure Whisper was of them. */
 static void read_segments(struct json_object *segments, struct stt_result *result)
 {
@@ -127,8 +149,7 @@ static void read_segments(struct json_object *segments, struct stt_result *resul
             n_sure += weight;
         }
     }
-    if (n_sure > 0 && isfinite(sum))
-        result->confidence = fmin(1, exp(sum / n_sure));
+    result->confidence = sure_of(sum, n_sure);
 }
 
 static void trim(char *text)
@@ -149,7 +170,7 @@ int stt_whisper_read(const char *json, size_t n, double seconds, struct stt_resu
 {
     scoped(json_object_put) struct json_object *answer = NULL;
     struct stt_result result = { .confidence = -1 };
-    struct json_object *segments = NULL;
+    struct json_object *segments = NULL, *tokens;
 
     int r = json_parse(json, n, &answer);
     if (r < 0)
@@ -162,6 +183,8 @@ int stt_whisper_read(const char *json, size_t n, double seconds, struct stt_resu
         read_segments(segments, &result);
     else
         (void)text_set(result.text, sizeof(result.text), text);
+    if (json_object_object_get_ex(answer, "logprobs", &tokens) && json_object_is_type(tokens, json_type_array))
+        result.confidence = read_tokens(tokens);
     trim(result.text);
     result.understood = result.text[0] && !is_too_long(result.text, seconds) && !is_invention(result.text);
     if (!result.understood)
@@ -202,7 +225,9 @@ static void compose(struct whisper_question *q, size_t n_wav, const struct stt_r
     add_part(q, "temperature", "0");
     if (q->language[0])
         add_part(q, "language", q->language);
-    if (request->expect != ANSWER_FREE) /* a short answer would be drowned in it */
+    if (whisper->has_logprobs)
+        add_part(q, "include[]", "logprobs");
+    if (request->expect != ANSWER_FREE || !whisper->has_prompt) /* a short answer would be drowned in it */
         return;
     memcpy(q->prompt, whisper->prompt, sizeof(q->prompt));
     add_hints(q->prompt, request->hints);
@@ -322,6 +347,8 @@ int stt_whisper_open(const struct config *config, struct http_client *client, st
         return -ENOMEM;
     whisper->timeout_ms = (unsigned)config->stt_timeout_ms;
     whisper->is_plain = strncmp(config->stt_model, "gpt-", 4) == 0;
+    whisper->has_prompt = !strstr(config->stt_model, "diarize");
+    whisper->has_logprobs = whisper->has_prompt && strncmp(config->stt_model, "gpt-4o", 6) == 0;
     add_hints(whisper->prompt, config->stt_hints);
     add_hints(whisper->prompt, config->business_name);
     whisper->model = strdup(config->stt_model);

@@ -36,7 +36,7 @@ struct fake_provider {
     struct fake_connection connections[FAKE_CONNECTIONS_MAX];
     _Atomic unsigned n_connections, n_requests;
     pthread_mutex_t lock;
-    char last[FAKE_REQUEST_MAX]; /* the last request of all; see fake_was_asked() */
+    char last[FAKE_REQUEST_MAX]; /* the last request of all that is no warm-up; see fake_was_asked() */
 };
 
 /* Whether the last request says so; "" whether there was any. */
@@ -90,7 +90,8 @@ static void *fake_connection_main(void *arg)
     while (goes_on && fake_read_request(connection)) {
         connection->provider->n_requests++;
         pthread_mutex_lock(&connection->provider->lock);
-        memcpy(connection->provider->last, connection->request, FAKE_REQUEST_MAX);
+        if (strncmp(connection->request, "HEAD ", 5) != 0)
+            memcpy(connection->provider->last, connection->request, FAKE_REQUEST_MAX);
         pthread_mutex_unlock(&connection->provider->lock);
         goes_on = connection->provider->serve(connection);
     }

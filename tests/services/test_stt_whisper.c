@@ -30,6 +30,9 @@ static const struct {
     { "silence alone", "{\"text\":\"Bye.\",\"segments\":[" SEGMENT(" Bye.", SILENCE) "]}", 2, 0, NULL, -1 },
     { "a loop", "{\"text\":\"x\",\"segments\":[" SEGMENT(" no no no", LOOP) "]}", 2, 0, NULL, -1 },
     { "no figures", "{\"text\":\"x\",\"segments\":[{\"text\":\" yes\"}]}", 1, 0, "yes", -1 },
+    { "tokens", "{\"text\":\"yes\",\"logprobs\":[{\"token\":\"y\",\"logprob\":-0.1},{\"token\":\"es\",\"logprob\":-0.3}]}", 1, 0, "yes", 0.819 },
+    { "no tokens", "{\"text\":\"yes\",\"logprobs\":[]}", 1, 0, "yes", -1 },
+    { "tokens of nonsense", "{\"text\":\"yes\",\"logprobs\":[{\"logprob\":-0.1},null,{}]}", 1, 0, "yes", -1 },
     { "figures that are none", "{\"text\":\"x\",\"segments\":[" SEGMENT(" yes", "\"avg_logprob\":1e999") "]}", 1, 0, "yes", -1 },
     { "no segments", "{\"text\":\"yes\",\"segments\":[]}", 1, 0, "yes", -1 },
     { "nothing", "{\"text\":\"\"}", 1, 0, NULL, -1 },
@@ -69,15 +72,18 @@ static void on_answer(struct stt_question *question)
 static void test_questions(void)
 {
     static const struct {
-        const char *language, *hints, *words;
+        const char *language, *hints, *words, *model;
         enum answer_kind expect;
         const char *want_language, *want; /* the prompt; NULL none */
     } asked[] = {
-        { "en", NULL, NULL, ANSWER_FREE, "en", "Acme." },
-        { "he-IL", "דנה כהן", NULL, ANSWER_FREE, "he", "Acme. דנה כהן." },
-        { "en", "Anna", "Haifa, Holon", ANSWER_FREE, "en", "Haifa, Holon. Acme. Anna." },
-        { "en", "", "Haifa, Holon", ANSWER_FREE, "en", "Haifa, Holon. Acme." },
-        { "en", "Anna", "Haifa, Holon", ANSWER_YESNO, "en", NULL },
+        { "en", NULL, NULL, "whisper-1", ANSWER_FREE, "en", "Acme." },
+        { "he-IL", "דנה כהן", NULL, "whisper-1", ANSWER_FREE, "he", "Acme. דנה כהן." },
+        { "en", "Anna", "Haifa, Holon", "whisper-1", ANSWER_FREE, "en", "Haifa, Holon. Acme. Anna." },
+        { "en", "", "Haifa, Holon", "whisper-1", ANSWER_FREE, "en", "Haifa, Holon. Acme." },
+        { "en", "Anna", "Haifa, Holon", "whisper-1", ANSWER_YESNO, "en", NULL },
+        { "en", NULL, NULL, "gpt-4o-transcribe", ANSWER_FREE, "en", "Acme." },
+        { "en", NULL, NULL, "gpt-4o-transcribe-diarize", ANSWER_FREE, "en", NULL },
+        { "en", NULL, NULL, "gpt-transcribe", ANSWER_FREE, "en", "Acme." },
     };
     static struct fake_provider server;
     static const int16_t pcm[800];
@@ -90,7 +96,7 @@ static void test_questions(void)
         return;
     for (size_t i = 0; i < ELEMENTSOF(asked); i++) {
         struct config config = { .openai_api_key = "sk-openai", .openai_base_url = "https://api.openai.com/v1",
-                                 .stt_base_url = server.url, .stt_api_key = "sk-stt", .stt_model = "whisper-1",
+                                 .stt_base_url = server.url, .stt_api_key = "sk-stt", .stt_model = asked[i].model,
                                  .stt_hints = asked[i].words, .stt_timeout_ms = 60000, .business_name = "Acme" };
         struct stt_request request = { pcm, ELEMENTSOF(pcm), asked[i].language, asked[i].expect, asked[i].hints };
         scoped(stt_whisper_close) struct stt_whisper *whisper = NULL;
@@ -112,6 +118,10 @@ static void test_questions(void)
         (void)snprintf(want, sizeof(want), "name=\"prompt\"\r\n\r\n%s\r\n", asked[i].want ?: "");
         ok(fake_was_asked(&server, asked[i].want ? want : "name=\"prompt\"") == (asked[i].want != NULL), "  hints: %s",
            asked[i].want ?: "none");
+        (void)snprintf(want, sizeof(want), "name=\"response_format\"\r\n\r\n%s\r\n", asked[i].model[0] == 'g' ? "json" : "verbose_json");
+        ok(fake_was_asked(&server, want), "  in the form that %s has", asked[i].model);
+        ok(fake_was_asked(&server, "name=\"include[]\"\r\n\r\nlogprobs\r\n") == (strcmp(asked[i].model, "gpt-4o-transcribe") == 0),
+           "  and how sure it was, where it has no other way to say it");
         stt_question_free(question);
     }
     http_client_free(steal(&client));
