@@ -29,13 +29,16 @@
 static EVP_PKEY *rsa;
 static _Atomic(const char *) answer; /* NULL: none at all */
 static sem_t hold;
+static pthread_mutex_t request_lock = PTHREAD_MUTEX_INITIALIZER;
 static char last_request[FAKE_REQUEST_MAX];
 
 static bool serve(struct fake_connection *connection)
 {
     const char *text = answer;
 
+    pthread_mutex_lock(&request_lock);
     memcpy(last_request, connection->request, sizeof(last_request));
+    pthread_mutex_unlock(&request_lock);
     if (text)
         fake_say(connection, text);
     else
@@ -167,6 +170,8 @@ static void what_is_posted(const char *uri, struct http_client *client)
     struct google_token *token = open_token(uri, client);
     settle(token);
     google_token_close(token);
+    pthread_mutex_lock(&request_lock); /* what was written before is seen; nothing follows */
+    pthread_mutex_unlock(&request_lock);
     const char *body = strstr(last_request, "\r\n\r\n");
     ok(strncmp(last_request, "POST /token HTTP/1.1\r\n", 22) == 0 && strcasestr(last_request, "\r\nContent-Type: application/x-www-form-urlencoded\r\n"),
        "a form is posted to the endpoint");
