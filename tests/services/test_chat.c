@@ -21,7 +21,7 @@
 #define KEY "sk-very-secret"
 #define CALLER_WORDS "my secret words"
 
-enum { PATIENT_MS = 30000, IMPATIENT_MS = 300, PIECES_MAX = 4, ROUNDS = 3 };
+enum { PATIENT_MS = 30000, IMPATIENT_MS = 300, ROUNDS = 3, CHURN = 25 };
 
 #define HEAD(status) "HTTP/1.1 " status "\r\nContent-Type: "
 #define STREAM HEAD("200 OK") "text/event-stream; charset=utf-8\r\nConnection: close\r\n\r\n"
@@ -44,7 +44,7 @@ enum { PATIENT_MS = 30000, IMPATIENT_MS = 300, PIECES_MAX = 4, ROUNDS = 3 };
 
 static struct fake_provider server;
 static struct http_client *client;
-static struct inbox *inbox;
+static _Thread_local struct inbox *inbox; /* of the worker that this thread is */
 static sem_t gate;
 static const char *const *script; /* what a request is answered with; pieces of one, NULL, those of the next... NULL, NULL */
 static pthread_mutex_t script_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -502,44 +502,70 @@ static void rounds_are_asked_at_once(void)
     sem_destroy(&gate);
 }
 
-/* Whatever the moment: nothing is heard of who was given up, and everybody comes home. */
+struct worker {
+    struct chat *chat;
+    pthread_t thread;
+    unsigned random, n_ended;
+};
+
+/* Asks, and gives up or not, by chance. */
+static void churn(struct worker *worker, struct chat_pool *pool)
+{
+    struct seen *seen = calloc(CHURN, sizeof(*seen)); /* each its own: nothing may be heard after it was given up */
+    struct chat_round *out[CHURN] = { NULL };
+
+    for (unsigned n_asked = 0; n_asked < CHURN;) {
+        struct chat_round *round = chat_get(pool);
+
+        if (round) {
+            out[n_asked] = round;
+            ask(round, &seen[n_asked++]);
+        }
+        for (unsigned i = 0; i < n_asked; i++) {
+            worker->random = worker->random * 1103515245 + 12345;
+            if (!out[i] || seen[i].is_ended || worker->random >> 16 & 3)
+                continue;
+            chat_give_up(steal(&out[i]));
+            seen[i].is_given_up = true;
+        }
+        look_round();
+        (void)inbox_wait(inbox, worker->random >> 20 & 3);
+    }
+    wait_for_home(pool);
+    for (unsigned i = 0; i < CHURN; i++)
+        worker->n_ended += seen[i].is_ended;
+    free(seen);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *worker = arg;
+    struct chat_pool *pool = NULL;
+
+    if (inbox_new(&inbox) < 0 || chat_pool_new(worker->chat, inbox, ROUNDS, &pool) < 0)
+        abort();
+    churn(worker, pool);
+    chat_pool_free(pool);
+    inbox_unref(inbox);
+    return NULL;
+}
+
+/* Whatever the moment: nothing is heard of who was given up, and everybody comes home, to two workers at once. */
 static void rounds_are_given_up_at_any_moment(void)
 {
-    static const char *const good[] = { CHUNKED "3a\r\n" "data: {\"choices\":[{\"delta\":{\"content\":\"One. Two. Three.\"}}]}\n\n" "\r\n", "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n", NULL, NULL };
+    static const char *const good[] = { CHUNKED "3a\r\n" "data: {\"choices\":[{\"delta\":{\"content\":\"One. Two. Three.\"}}]}\n\n" "\r\n", "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n", AGAIN, NULL, NULL };
     scoped(chat_close) struct chat *chat = open_chat(KEY, PATIENT_MS);
-    struct chat_pool *pool = NULL;
-    struct seen seen[ROUNDS] = { 0 };
-    struct chat_round *out[ROUNDS] = { NULL };
-    unsigned random = 1, n_asked = 0, n_ended = 0;
+    struct worker workers[2] = { { .chat = chat, .random = 1 }, { .chat = chat, .random = 2 } };
 
     sem_init(&gate, 0, 0);
     answer_with(good);
-    (void)chat_pool_new(chat, inbox, ROUNDS, &pool);
-    while (n_asked < 40) {
-        for (int i = 0; i < ROUNDS; i++) {
-            random = random * 1103515245 + 12345;
-            if (out[i] && seen[i].is_ended) {
-                out[i] = NULL;
-                n_ended++;
-            } else if (out[i] && random >> 16 & 1) {
-                chat_give_up(out[i]);
-                out[i] = NULL;
-                seen[i].is_given_up = true;
-            } else if (!out[i] && chat_pool_is_home(pool)) {
-                out[i] = chat_get(pool);
-                ask(out[i], &seen[i]);
-                n_asked++;
-            }
-        }
-        look_round();
-        (void)inbox_wait(inbox, random >> 20 & 3);
+    for (size_t i = 0; i < ELEMENTSOF(workers); i++)
+        if (pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]) != 0)
+            abort();
+    for (size_t i = 0; i < ELEMENTSOF(workers); i++) {
+        pthread_join(workers[i].thread, NULL);
+        ok(workers[i].n_ended <= CHURN, "given up at any moment: of %d, %u ended by themselves", CHURN, workers[i].n_ended);
     }
-    for (int i = 0; i < ROUNDS; i++)
-        if (out[i] && !seen[i].is_ended)
-            wait_for_end(&seen[i]);
-    wait_for_home(pool);
-    ok(chat_pool_is_home(pool), "given up at any moment: of %u, %u ended by themselves", n_asked, n_ended);
-    chat_pool_free(pool);
     sem_destroy(&gate);
 }
 
@@ -623,6 +649,9 @@ int main(void)
     if (!ok(fake_provider_open(&server, serve) == 0, "another server"))
         return done_testing();
     questions_are_answered();
+    fake_provider_close(&server);
+    if (!ok(fake_provider_open(&server, serve) == 0, "and another"))
+        return done_testing();
     rounds_are_given_up_at_any_moment();
     http_client_free(client);
     inbox_unref(inbox);
