@@ -22,7 +22,7 @@
  * since the new question cannot have been heard.
  *
  * A reply may come in parts: each is said as it comes, and it is over when the last one came and all was heard. In
- * between nothing may be left to be said (`stalled`): then "one moment" is, as in THINKING. A barge-in works the same
+ * between nothing may be left to be said (a stall): then "one moment" is, as in THINKING. A barge-in works the same
  * in all three; what comes while it is undecided is held, and said or forgotten with the rest.
  *
  * The goodbye is never cut: nothing hangs on an answer to it. What is said over it is still written
@@ -183,10 +183,12 @@ static void on_say_moved(struct dialogue *d, const struct dialogue_event *event)
 
 static void on_say_ended(struct dialogue *d, const struct dialogue_event *event)
 {
+    if (!says_current(&d->says))
+        return; /* told once more */
     says_ended(&d->says, event->say, d->now_ms);
     if (d->stopping && !says_current(&d->says))
         dialogue_stopped(d);
-    dialogue_check_said(d, false);
+    dialogue_settled(d, false);
 }
 
 static void on_say_stopped(struct dialogue *d, const struct dialogue_event *event)
@@ -200,9 +202,11 @@ static void on_say_stopped(struct dialogue *d, const struct dialogue_event *even
 
 static void on_say_failed(struct dialogue *d, const struct dialogue_event *event)
 {
+    if (!says_current(&d->says))
+        return;
     says_failed(&d->says, event->say);
     if (!d->paused)
-        dialogue_check_said(d, false);
+        dialogue_settled(d, false);
 }
 
 static void gather_key(struct dialogue *d, char key)

@@ -44,6 +44,12 @@ bool dialogue_is_waiting(const struct dialogue *d)
     return d->state == THINKING && d->awaiting && !d->leaving;
 }
 
+bool dialogue_is_stalled(const struct dialogue *d)
+{
+    const struct say *current = says_current(&d->says);
+    return dialogue_is_speaking(d) && d->awaiting && (!current || current->filler);
+}
+
 enum answer_kind dialogue_listening_for(const struct dialogue *d)
 {
     return d->continuing || d->state == CLOSING ? ANSWER_FREE : d->expect;
@@ -227,7 +233,7 @@ static void ask_agent(struct dialogue *d, enum agent_input_kind kind)
     d->input.text = d->input_text;
     d->input.audio = d->input_audio;
     d->input.is_last = d->leaving;
-    d->continuing = d->in_parts = d->stalled = d->is_held = false;
+    d->continuing = d->in_parts = d->is_held = false;
     d->n_false = 0;
     d->awaiting = true;
     d->awaited_ms = d->now_ms;
@@ -241,7 +247,7 @@ void dialogue_cancel_agent(struct dialogue *d)
 {
     if (d->awaiting)
         dialogue_act(d, DO_CANCEL_AGENT);
-    d->awaiting = d->stalled = false;
+    d->awaiting = false;
 }
 
 void dialogue_ask_agent_plainly(struct dialogue *d, enum agent_input_kind kind)
@@ -327,21 +333,25 @@ static bool was_asked(const struct dialogue *d)
     return (known && says_last_heard(&d->says)) || !says_any_failed(&d->says);
 }
 
-/* After anything that settled a sentence. */
+void dialogue_settled(struct dialogue *d, bool late)
+{
+    if (d->says.n && !says_current(&d->says)) {
+        d->quiet_ms = d->now_ms;
+        if (d->state == CLOSING)
+            d->closing_ms = d->now_ms;
+        if (!d->says.list[d->says.n - 1].filler)
+            d->awaited_ms = d->now_ms; /* the rest, if any */
+    }
+    dialogue_check_said(d, late);
+}
+
+/* Is the reply over? */
 void dialogue_check_said(struct dialogue *d, bool late)
 {
-    if (!d->says.n || says_current(&d->says))
+    if (!d->says.n || says_current(&d->says) || !dialogue_is_speaking(d))
         return;
-    d->quiet_ms = d->now_ms;
-    if (d->state == CLOSING)
-        d->closing_ms = d->now_ms;
-    if (!dialogue_is_speaking(d))
+    if (d->awaiting) /* no */
         return;
-    if (d->awaiting) {
-        d->awaited_ms = d->stalled ? d->awaited_ms : d->now_ms;
-        d->stalled = true;
-        return;
-    }
 
     bool asked = was_asked(d);
     dialogue_save_agent(d);
@@ -385,8 +395,8 @@ void dialogue_reply(struct dialogue *d, const struct agent_reply *reply)
     d->digits_min = reply->digits_min;
     d->digits_max = reply->digits_max;
     d->in_parts |= reply->more;
+    d->n_fillers = 0;
     d->awaited_ms = d->now_ms;
-    d->stalled &= !reply->n_sentences;
     if (d->state == THINKING && (reply->n_sentences || !reply->more))
         drop_ended(d);
     for (size_t i = 0; i < reply->n_sentences; i++)

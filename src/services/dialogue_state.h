@@ -39,7 +39,6 @@ struct dialogue {
     bool stopping;   /* DIALOGUE_SAY_STOPPED is awaited */
     bool keyed;      /* the barge-in was a key */
     bool continuing;
-    bool stalled;    /* all that came of a reply was said, and the rest is awaited */
     bool in_parts;   /* the reply did not come at once */
     bool is_held;
     struct agent_reply held; /* parts that came while paused */
@@ -79,6 +78,7 @@ struct dialogue {
 bool dialogue_hears(const struct dialogue *d, enum answer_kind expect); /* somebody can transcribe it */
 bool dialogue_is_speaking(const struct dialogue *d);                    /* a reply, and not the last */
 bool dialogue_is_waiting(const struct dialogue *d);                     /* for the first word of a reply */
+bool dialogue_is_stalled(const struct dialogue *d);                     /* all that came of it was said, and the rest is awaited */
 enum answer_kind dialogue_listening_for(const struct dialogue *d);
 bool dialogue_may_barge(const struct dialogue *d);
 bool dialogue_may_continue(const struct dialogue *d);
@@ -92,7 +92,8 @@ void dialogue_fill(struct dialogue *d);                  /* "one moment" */
 void dialogue_stop(struct dialogue *d, bool keyed);      /* until it is known whether it was a barge-in */
 void dialogue_stopped(struct dialogue *d);               /* what was heard is in the says */
 void dialogue_cut(struct dialogue *d);                   /* it was one: the rest was not heard */
-void dialogue_check_said(struct dialogue *d, bool late); /* after anything that settled a sentence */
+void dialogue_settled(struct dialogue *d, bool late);    /* after anything that settled a sentence */
+void dialogue_check_said(struct dialogue *d, bool late); /* is the reply over? */
 void dialogue_reply(struct dialogue *d, const struct agent_reply *reply); /* say it, or the next part of it */
 void dialogue_cancel_agent(struct dialogue *d);                           /* what is still awaited of a reply */
 

@@ -86,7 +86,7 @@ static void say_overdue(struct dialogue *d)
     } else {
         says_ended(&d->says, current->number, d->now_ms);
     }
-    dialogue_check_said(d, late);
+    dialogue_settled(d, late);
 }
 
 static uint64_t say_overdue_at(const struct dialogue *d)
@@ -160,8 +160,7 @@ static uint64_t turn_endless_at(const struct dialogue *d)
 
 static uint64_t fill_at(const struct dialogue *d)
 {
-    bool stalled = dialogue_is_speaking(d) && d->stalled;
-    bool waiting = stalled || d->state == THINKING ||
+    bool waiting = dialogue_is_stalled(d) || d->state == THINKING ||
                    (d->state == LISTENING && !d->n_keys && hearing_waiting(&d->hearing) &&
                     !hearing_open(&d->hearing));
 
@@ -169,7 +168,8 @@ static uint64_t fill_at(const struct dialogue *d)
         says_current(&d->says))
         return UINT64_MAX;
     uint64_t due_ms = d->quiet_ms + FILL_MS, grace_ms = d->decided_ms + FILL_GRACE_MS;
-    return d->state == THINKING && grace_ms > due_ms ? grace_ms : due_ms;
+    bool is_near = d->state == THINKING && d->input.kind != AGENT_FAILED;
+    return is_near && grace_ms > due_ms ? grace_ms : due_ms;
 }
 
 static void not_kept(struct dialogue *d)
@@ -196,9 +196,7 @@ static void no_reply(struct dialogue *d)
 
 static uint64_t no_reply_at(const struct dialogue *d)
 {
-    bool stalled = dialogue_is_speaking(d) && d->stalled;
-
-    if (!d->awaiting || !(stalled || dialogue_is_waiting(d)))
+    if (!d->awaiting || !(dialogue_is_stalled(d) || dialogue_is_waiting(d)))
         return UINT64_MAX;
     return d->awaited_ms + (d->input.kind == AGENT_FAILED ? SIMPLE_REPLY_MAX_MS : REPLY_MAX_MS);
 }

@@ -10,7 +10,7 @@
 
 enum {
     START_MAX_MS = 3000,  /* from its place in the queue to its first frame; a caller bears no more silence */
-    END_SLACK_MS = 1500,  /* a mark's way to the caller's end and back */
+    END_SLACK_MS = 1400,  /* a mark's way to the caller's end and back; with what fills a silence below 4 s */
     PER_CHARACTER_MS = 75, /* slow speech, for a length that nobody told */
     LEAST_MS = 1000,
 };

@@ -9,8 +9,8 @@
 
 #include "services/agent.h"
 
-/* A reply, and the two sentences of our own that can stand beside it. */
-enum { SAYS_MAX = AGENT_SENTENCES_MAX + 2 };
+/* A reply, and the sentences of our own that can stand beside it: two before each of its parts, seldom any. */
+enum { SAYS_MAX = AGENT_SENTENCES_MAX + 8 };
 
 enum say_state { SAY_QUEUED, SAY_PLAYING, SAY_CUT, SAY_HEARD, SAY_FAILED };
 

@@ -285,6 +285,7 @@ static int tools_start(struct speech *speech)
         .profile = options->profile,
         .country = options->config->default_country,
         .can_transfer = options->config->human_number,
+        .can_message = options->config->twilio_whatsapp_number,
     };
 
     if (!options->chat || !options->profile->has_chat)

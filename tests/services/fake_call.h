@@ -26,6 +26,7 @@ enum {
     FAKE_UTTERANCES_MAX = 512,
     FAKE_SAYS_MAX = 8,
     FAKE_LOG_MAX = 16384,
+    FAKE_SILENCE_MAX_MS = 4000,
 };
 
 enum fake_fault {
@@ -151,6 +152,8 @@ static void fake_play(struct fake_call *call, struct fake_say *say, uint64_t at_
     uint64_t quiet_ms = call->sounded_ms > call->spoke_ms ? call->sounded_ms : call->spoke_ms;
     if (!again && !call->prompted && at_ms > quiet_ms + call->gap_ms)
         call->gap_ms = at_ms - quiet_ms;
+    if (!again && !call->prompted && at_ms > quiet_ms + FAKE_SILENCE_MAX_MS)
+        fake_log(call, "(silent for %llu ms)\n", (unsigned long long)(at_ms - quiet_ms));
     call->prompted = false;
     say->begins_ms = at_ms;
     say->ends_ms = at_ms + total_ms - say->heard_ms;
@@ -196,6 +199,7 @@ static void fake_say(struct fake_call *call, const struct dialogue_action *actio
 
     uint64_t at_ms = fake_free_ms(call);
     struct fake_say *say = &call->says[call->n_says++];
+    call->prompted |= fixed && strcmp(action->sentence->prompt, "too_long") == 0; /* said whoever's turn it is */
     *say = (struct fake_say){ action->say, 0, strlen(action->sentence->text) * FAKE_PER_CHAR_MS, 0 };
     fake_play(call, say, at_ms, false);
 }

@@ -542,7 +542,7 @@ static void test_script(const struct script *script)
     fake_answer(call);
     play(call, script->ops);
     fake_finish(call);
-    fake_check(call, call->gap_ms <= 4000, "silent for %llu ms", (unsigned long long)call->gap_ms);
+    fake_check(call, call->gap_ms <= FAKE_SILENCE_MAX_MS, "silent for %llu ms", (unsigned long long)call->gap_ms);
 
     scoped(dialogue_free) struct dialogue *again = new_dialogue(call);
     fake_check(call, fake_replay(call, again) == call->digest, "the replay does something else");
@@ -686,6 +686,77 @@ static bool random_call(uint64_t seed, unsigned *n_actions_most)
     return good;
 }
 
+/* --- random replies in parts: whatever a model does, nobody hears nothing for long */
+
+enum { REPLIES_MAX = 40, REPLY_MAX = 400 };
+
+static void random_reply(uint64_t *seed, char out[REPLY_MAX])
+{
+    static const unsigned delays_ms[] = { 0, 150, 600, 1500, 3000, 6000, 12000 };
+    static const char *const sentences[] = { "Yes.", "We have one, and it is quiet.", "", "For when?", "One moment while I look.",
+                                             "It has a view of the sea, a terrace, two beds, and breakfast is at eight." };
+    static const char *const ends[] = { "0", "300", "0 ...", "100 END", "9000" };
+    size_t n = 0;
+
+    for (unsigned i = random_below(seed, 5) + (random_below(seed, 9) > 0); i; i--)
+        n += (size_t)snprintf(out + n, REPLY_MAX - n, "%u %s|", delays_ms[random_below(seed, ELEMENTSOF(delays_ms))],
+                              sentences[random_below(seed, ELEMENTSOF(sentences))]);
+    (void)snprintf(out + n, REPLY_MAX - n, "%s", ends[random_below(seed, random_below(seed, 4) ? 2 : ELEMENTSOF(ends))]);
+}
+
+/* A caller who answers, interrupts, coughs, presses keys and goes on, as people do. */
+static void random_caller(struct fake_call *call, uint64_t *seed)
+{
+    static const char *const words[] = { "yes", "a room for two", "", "mm", "no wait", "oh five two seven six", "and" };
+    uint64_t at_ms = call->now_ms + random_below(seed, 1500);
+
+    if (random_below(seed, 12) == 0)
+        fake_keys(call, at_ms, random_below(seed, 2) ? "1" : "0527#");
+    else if (call->n_utterances + 1 < FAKE_UTTERANCES_MAX)
+        fake_speak(call, at_ms, 200 + random_below(seed, 2500), words[random_below(seed, ELEMENTSOF(words))]);
+    fake_run(call, at_ms + 3000 + random_below(seed, random_below(seed, 3) ? 2500 : 15000));
+}
+
+static bool random_talk(uint64_t seed, uint64_t *gap_most_ms)
+{
+    uint64_t start = seed;
+    struct agent_caller caller = { .from = "", .name = "", .country = "972" };
+    struct fake_call *call = new_call(&caller, random_below(&seed, 4) ? 0 : FAKE_NO_MARKS, 0);
+    static char texts[REPLIES_MAX][REPLY_MAX];
+    const char *replies[REPLIES_MAX + 1] = { "0 Hello, how can I help you?" };
+
+    for (size_t i = 1; i < REPLIES_MAX; i++) {
+        random_reply(&seed, texts[i]);
+        replies[i] = texts[i];
+    }
+    call->replies = replies;
+    call->stt_ms = random_below(&seed, 3) ? 80 : random_below(&seed, 2500);
+    fake_answer(call);
+    for (unsigned n = 20; n && !call->n_hung_up && call->n_events < 200; n--)
+        random_caller(call, &seed);
+    fake_run(call, call->now_ms + CALL_MAX_MS + 60000);
+    fake_finish(call);
+    fake_check(call, call->gap_ms <= FAKE_SILENCE_MAX_MS, "silent for %llu ms", (unsigned long long)call->gap_ms);
+    if (call->n_bad)
+        printf("# seed %llu\n%s", (unsigned long long)start, call->log);
+    bool good = !call->n_bad;
+    *gap_most_ms = call->gap_ms > *gap_most_ms ? call->gap_ms : *gap_most_ms;
+    free_call(call);
+    return good;
+}
+
+static void test_random_talks(void)
+{
+    enum { TALKS = 5000, SHOWN = 2 };
+    uint64_t gap_most_ms = 0;
+    unsigned n_bad = 0;
+
+    for (uint64_t seed = 1; seed <= TALKS && n_bad < SHOWN; seed++)
+        n_bad += !random_talk(seed, &gap_most_ms);
+    is_int(n_bad, 0, "5000 random talks in parts: nobody hears nothing for over 4 s");
+    printf("# the longest silence was %llu ms\n", (unsigned long long)gap_most_ms);
+}
+
 static void test_random(void)
 {
     enum { CALLS = 10000, SHOWN = 3 };
@@ -708,6 +779,7 @@ int main(void)
     test_too_long();
     test_haste();
     test_random();
+    test_random_talks();
     profile_free(english);
     return done_testing();
 }

@@ -70,7 +70,7 @@ static void test_turn(void)
     ok(!says_started(&says, 9, 100, 1000), "an unknown say does not begin");
     ok(says_started(&says, 1, 500, 1000) != NULL, "the first begins");
     ok(!says_started(&says, 1, 500, 1100), "once");
-    is_int((long long)says_overdue_ms(&says), 1000 + 500 + 1500, "it is overdue by its own length, mark or no mark");
+    is_int((long long)says_overdue_ms(&says), 1000 + 500 + 1400, "it is overdue by its own length, mark or no mark");
     ok(says_started(&says, 2, 1000, 1500) != NULL, "the second begins: the first was heard, though no mark came");
     is_int(says_heard_ms(&says, 1900), 900, "heard by then");
     says_ended(&says, 1, 1950);
@@ -138,10 +138,10 @@ static void test_resumed_ahead(void)
     says_stopped(&says, 1, 1500, 2000, 2500);
     says_resumed(&says, 5000);
     is_int((long long)says_current(&says)->number, 1, "it goes on with the one that was being heard");
-    is_int((long long)says_overdue_ms(&says), 5000 - 1500 + 2000 + 1500, "whose rest is due");
+    is_int((long long)says_overdue_ms(&says), 5000 - 1500 + 2000 + 1400, "whose rest is due");
     ok(says_started(&says, 2, 2000, 5100) != NULL, "the other one leaves once more");
     says_ended(&says, 1, 5500);
-    is_int((long long)says_overdue_ms(&says), 5500 + 2000 + 1500, "and is due from where it is heard, not from where it left");
+    is_int((long long)says_overdue_ms(&says), 5500 + 2000 + 1400, "and is due from where it is heard, not from where it left");
 }
 
 static void test_resumed(void)
@@ -154,7 +154,7 @@ static void test_resumed(void)
     (void)says_started(&says, 1, 1000, 1000);
     says_stopped(&says, 1, 400, 1000, 1400);
     says_resumed(&says, 3000);
-    is_int((long long)says_overdue_ms(&says), 3000 - 400 + 1000 + 1500, "the rest of it is overdue later");
+    is_int((long long)says_overdue_ms(&says), 3000 - 400 + 1000 + 1400, "the rest of it is overdue later");
     says_ended(&says, 2, 4000);
     ok(!says_current(&says), "the end of the last is the end of all");
     says_stopped(&says, 1, 100, 1000, 4100);
