@@ -233,7 +233,7 @@ static void ask_agent(struct dialogue *d, enum agent_input_kind kind)
     d->input.text = d->input_text;
     d->input.audio = d->input_audio;
     d->input.is_last = d->leaving;
-    d->continuing = d->in_parts = d->is_held = false;
+    d->continuing = d->in_parts = d->is_held = d->has_filled = false;
     d->n_false = 0;
     d->awaiting = true;
     d->awaited_ms = d->now_ms;
@@ -247,6 +247,7 @@ void dialogue_cancel_agent(struct dialogue *d)
 {
     if (d->awaiting)
         dialogue_act(d, DO_CANCEL_AGENT);
+    d->n_slow += d->awaiting && d->has_filled && !d->in_parts;
     d->awaiting = false;
 }
 
@@ -307,6 +308,7 @@ void dialogue_stop(struct dialogue *d, bool keyed)
 void dialogue_fill(struct dialogue *d)
 {
     d->n_fillers++;
+    d->has_filled = true;
     d->quiet_ms = d->now_ms;
     (void)say_prompt(d, "wait", true);
 }
@@ -395,6 +397,7 @@ void dialogue_reply(struct dialogue *d, const struct agent_reply *reply)
     d->digits_min = reply->digits_min;
     d->digits_max = reply->digits_max;
     d->in_parts |= reply->more;
+    d->n_slow = 0;
     d->n_fillers = 0;
     d->awaited_ms = d->now_ms;
     if (d->state == THINKING && (reply->n_sentences || !reply->more))

@@ -44,6 +44,8 @@ struct dialogue {
     struct agent_reply held; /* parts that came while paused */
     enum state paused_state;
     unsigned n_false, n_fillers, n_failed;
+    bool has_filled; /* while this reply was awaited */
+    unsigned n_slow; /* replies in a row that were given up after that, before a word of them came */
     uint64_t stopped_ms, barge_ms, quiet_ms, closing_ms; /* UINT64_MAX: not */
 
     /* the caller's turn */

@@ -20,6 +20,8 @@ enum {
     PAUSED_MAX_MS = 2500,   /* for the transcript of a barge-in: the voice is hanging in mid-word */
     REPLY_MAX_MS = 8000,
     SIMPLE_REPLY_MAX_MS = 500, /* to AGENT_FAILED */
+    SLOW_MAX = 3,              /* who says something at every "one moment" would wait for ever */
+    SLOW_REPLY_MAX_MS = 3000,
     TURN_MAX_MS = 60000,    /* an answer without end is an open radio */
     KEY_MS = 3000,          /* the pause that ends a number */
     KEYPAD_SILENCE_MS = 10000,
@@ -198,7 +200,9 @@ static uint64_t no_reply_at(const struct dialogue *d)
 {
     if (!d->awaiting || !(dialogue_is_stalled(d) || dialogue_is_waiting(d)))
         return UINT64_MAX;
-    return d->awaited_ms + (d->input.kind == AGENT_FAILED ? SIMPLE_REPLY_MAX_MS : REPLY_MAX_MS);
+    if (d->input.kind == AGENT_FAILED)
+        return d->awaited_ms + SIMPLE_REPLY_MAX_MS;
+    return d->awaited_ms + (d->n_slow < SLOW_MAX ? REPLY_MAX_MS : SLOW_REPLY_MAX_MS);
 }
 
 static uint64_t keys_over_at(const struct dialogue *d)

@@ -24,6 +24,7 @@ struct chat_round {
     unsigned n_let_go;    /* parts that may be taken */
     void (*on_part)(struct chat_round *round, void *user);
     void *user;
+    uint64_t asked_ms, came_ms;
     char part[FAKE_PART_MAX];
 };
 
@@ -32,6 +33,7 @@ static struct fake_chat {
     bool is_full;               /* no round is to be had */
     unsigned parts_at_once;     /* let go of when a round is asked */
     unsigned n_asked, n_given_up;
+    uint64_t now_ms;            /* for the times: asked now, a word at once */
     struct chat_round rounds[FAKE_ROUNDS_MAX];
     struct chat_round *asked;   /* the latest */
     char body[CHAT_BODY_MAX + 1]; /* of it */
@@ -89,6 +91,8 @@ void chat_ask(struct chat_round *round, void (*on_part)(struct chat_round *round
     round->at = fake_chat.answers ? *fake_chat.answers : NULL;
     fake_chat.answers += round->at != NULL;
     round->n_let_go = fake_chat.parts_at_once;
+    round->asked_ms = fake_chat.now_ms;
+    round->came_ms = round->n_let_go ? fake_chat.now_ms : 0;
     fake_chat.asked = round;
     fake_chat.n_asked++;
     memcpy(fake_chat.body, round->body, round->n_body + 1);
@@ -102,6 +106,7 @@ __attribute__((unused)) static void fake_chat_go(unsigned n)
     if (!round || !round->is_out)
         return;
     round->n_let_go += n;
+    round->came_ms = round->came_ms ? round->came_ms : fake_chat.now_ms;
     if (round->at)
         round->on_part(round, round->user);
 }
@@ -143,7 +148,7 @@ bool chat_take(struct chat_round *round, struct chat_part *ret_part)
 
 void chat_times(const struct chat_round *round, struct chat_times *ret_times)
 {
-    *ret_times = (struct chat_times){ 100, 200, 300 };
+    *ret_times = (struct chat_times){ round->asked_ms, round->came_ms, round->came_ms };
 }
 
 void chat_give_up(struct chat_round *round)

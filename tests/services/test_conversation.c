@@ -14,9 +14,11 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "services/agent_tools.h"
 #include "scratch.h"
 #include "services/conversation.h"
 #include "services/engine.h"
+#include "services/fake_chat.h"
 #include "services/errand.h"
 #include "services/fake_loop.h"
 #include "services/fake_speech.h"
@@ -120,6 +122,9 @@ static struct {
     unsigned leave_at_ms, mute_at_ms, key_at_ms; /* 0 never */
     bool is_draining;
     bool asks_prompts; /* none is rendered at the start */
+    const char *const *replies; /* of a chat model; NULL: there is none */
+    unsigned part_every_ms;     /* that is how fast it thinks */
+    const char *words;          /* what the caller's free answers are */
 } plan;
 
 struct scene {
@@ -258,6 +263,9 @@ static void step(struct scene *scene)
     fake_grow();
     inbox_arm(scene->inbox);
     inbox_run(scene->inbox);
+    fake_chat.now_ms = scene->now_ms;
+    if (scene->env.chat && at_ms % plan.part_every_ms == 0)
+        fake_chat_go(1);
     if (plan.is_draining)
         session_end(scene->session, scene->now_ms, CALL_END_DRAIN);
     (void)session_run(scene->session, scene->now_ms);
@@ -266,6 +274,7 @@ static void step(struct scene *scene)
 }
 
 static struct profile *profile;
+static struct agent_tools *tools;
 static struct config config = { .max_calls = 1, .call_max_s = 300, .ring_ms = 1280, .default_country = "1" };
 
 static struct clip **render_prompts(void)
@@ -294,6 +303,12 @@ static int setup(struct scene *scene, const char *sid)
     engines.is_full = false;
     engines.slow_ms = 60;
     is_mute = is_deaf = false;
+    free_answer = plan.words;
+    fake_chat_reset(plan.replies);
+    fake_chat.parts_at_once = 0;
+    scene->env.chat = plan.replies ? (struct chat_pool *)&fake_chat : NULL;
+    scene->env.tools = plan.replies ? tools : NULL;
+    plan.part_every_ms = plan.part_every_ms ? plan.part_every_ms : 200;
     n_samples_heard = 0;
     n_babble = 0;
     memset(&growth, 0, sizeof(growth));
@@ -429,6 +444,133 @@ static void test_whole(void)
            turn->times.first_frame >= turn->times.first_audio && turn->times.first_frame - turn->times.decided < 1000,
        "with the milestones up to the first sound of the reply");
     teardown(&scene);
+}
+
+/* --- a chat model answers */
+
+#define REPLIES(...) (const char *const[]){ __VA_ARGS__, NULL }
+
+static bool chat_setup(struct scene *scene, const char *sid, const char *const *replies)
+{
+    plan.replies = replies;
+    plan.words = "my boiler leaks";
+    return ok(setup(scene, sid) == 0, "a call with a chat model");
+}
+
+static const struct turn *turn_with(const char *words)
+{
+    for (unsigned i = 0; i < fake_store.n_turns; i++)
+        if (strstr(fake_store.turns[i].text, words))
+            return &fake_store.turns[i];
+    return NULL;
+}
+
+static bool has_learnt(const char *field, const char *value)
+{
+    for (unsigned i = 0; i < fake_store.n_learnt; i++)
+        if (strcmp(fake_store.fields[i], field) == 0 && strcmp(fake_store.values[i], value) == 0)
+            return true;
+    return false;
+}
+
+static void test_chat(void)
+{
+    struct scene scene;
+
+    if (!chat_setup(&scene, "CAchat",
+                    REPLIES("S Oh dear.|S Your name, please?|E", "T a save_contact {\"name\":\"Dana\",\"need\":\"a boiler\"}|E",
+                            "S Noted.|T b send_whatsapp {\"message\":\"thanks\"}|E", "S Anything else?|E",
+                            "S Goodbye then.|T c end_call {}|E")))
+        return;
+    ok(run(&scene) && fake_store.n_ends == 1 && fake_store.end == CALL_END_AGENT, "comes to the end the model wants");
+    print_turns();
+    ok(turn_with("What can I do for you?") && turn_with("Oh dear. Your name, please?") &&
+           turn_with("Noted. Anything else?") && turn_with("Goodbye then."), "what it said is kept, a turn each");
+    ok(has_learnt("name", "Dana") && has_learnt("need", "a boiler"), "and what it saved");
+    is_int(fake_store.n_messages, 1, "a message is sent");
+    ok(strstr(fake_store.message, "Thank you for calling") && fake_store.wording == WORDING_FREE,
+       "one of the profile's, which may be said in other words");
+    is_int(fake_store.n_steps, 0, "nobody took over");
+    const struct turn_times *times = &first_turn(TURN_CALLER)->times;
+    ok(times->listened && times->listened <= times->decided && times->chat_asked >= times->decided &&
+           times->chat_answered > times->chat_asked && times->chat_answered - times->chat_asked <= 200 &&
+           times->first_token == times->chat_answered && times->first_sentence == times->chat_answered &&
+           times->first_frame >= times->chat_answered,
+       "the turn says how long the model was waited for");
+    ok(strstr(fake_chat.body, "\"content\":\"Oh dear. Your name, please?\"}") != NULL, "the model is told what was heard of it");
+    teardown(&scene);
+}
+
+static void test_chat_barge_in(void)
+{
+    struct scene scene;
+
+    plan.part_every_ms = 400;
+    if (!chat_setup(&scene, "CAchatbarge",
+                    REPLIES("S We have a great many rooms of all kinds to choose from.|S The first is large.|S The second is not.|"
+                            "S The third.|S The fourth.|S The fifth.|S The sixth.|S The seventh.|E",
+                            "S Goodbye.|T a end_call {}|E")))
+        return;
+    while (!fake_chat.n_asked || scene.phone.ahead_ms < 500)
+        step(&scene); /* until the reply sounds */
+    plan.barge_at_ms = scene.phone.played_ms + 300;
+    ok(run(&scene) && fake_store.end == CALL_END_AGENT, "a barge-in into a reply that is being thought of");
+    print_turns();
+    const struct turn *turn = turn_with("We have");
+    ok(turn && turn->interrupted && !strstr(turn->text, "third"), "cuts it");
+    is_int(fake_chat.n_given_up, 1, "and gives the rest up");
+    ok(strstr(fake_chat.body, "[interrupted by the caller here]") && !strstr(fake_chat.body, "The second"),
+       "the model is told what was heard, and that it was interrupted");
+    teardown(&scene);
+}
+
+static const struct {
+    const char *what;
+    const char *replies[4];
+    const char *step; /* "" none */
+    enum call_end end;
+    const char *turn; /* is said */
+} steps[] = {
+    { "the first reply breaks", { "E! it broke off" }, "chat: m -> script: it broke off", CALL_END_AGENT,
+      "May I have your name, please?" },
+    { "a later one does, in the middle", { "S Oh dear.|S Your|E! reset" }, "chat: m -> script: reset", CALL_END_AGENT,
+      "Oh dear. Your" },
+    { "it never answers", { NULL }, "chat: m -> script: its reply could not be spoken, or did not come", CALL_END_AGENT,
+      "May I have your name, please?" },
+    { "it has a human called", { "S One moment.|T a transfer_to_human {\"reason\":\"an emergency\"}|E" }, "", CALL_END_TRANSFER,
+      "One moment." },
+};
+
+static void test_chat_steps(void)
+{
+    for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
+        struct scene scene;
+
+        if (!chat_setup(&scene, "CAsteps", steps[i].replies))
+            return;
+        ok(run(&scene) && fake_store.n_ends == 1 && fake_store.end == steps[i].end, "%s: the call comes to its end", steps[i].what);
+        ok(turn_with(steps[i].turn) != NULL, "%s: %s", steps[i].what, steps[i].turn);
+        ok(fake_store.n_steps == (steps[i].step[0] ? 1u : 0u) && strcmp(fake_store.steps[0], steps[i].step) == 0,
+           "%s: who took over is written down, once", steps[i].what);
+        print_turns();
+        ok(fake_chat_is_home(), "and nothing is left under way");
+        teardown(&scene);
+    }
+}
+
+static void test_chat_hang_up(void)
+{
+    struct scene scene;
+
+    for (unsigned at_ms = 4000; at_ms <= 12000; at_ms += 1000) {
+        plan.part_every_ms = 1000;
+        plan.leave_at_ms = at_ms;
+        if (!chat_setup(&scene, "CAchatleave", REPLIES("S Oh dear.|S It is a long story, and I will tell it.|S Again.|E", "S Hm.|E")))
+            return;
+        ok(run(&scene) && fake_store.end == CALL_END_CALLER && fake_chat_is_home(),
+           "who hangs up after %u ms leaves nothing under way", at_ms);
+        teardown(&scene);
+    }
 }
 
 static void test_without_marks(void)
@@ -688,7 +830,15 @@ int main(void)
     config.state_dir = state;
     if (profile_load("receptionist-en", "Acme", problems, sizeof(problems), &profile) < 0)
         return 1;
+    config.chat_model = "m";
+    if (agent_tools_new(&(struct agent_tools_options){ .profile = profile, .country = "1", .can_transfer = true, .can_message = true },
+                        &tools) < 0)
+        return 1;
     test_whole();
+    test_chat();
+    test_chat_barge_in();
+    test_chat_steps();
+    test_chat_hang_up();
     test_without_marks();
     test_barge_in();
     test_false_barge_in();
@@ -698,6 +848,7 @@ int main(void)
     test_failures();
     test_stuck_loop();
     test_growing();
+    agent_tools_free(tools);
     profile_free(profile);
     if (COUNTS_ALLOCATIONS)
         is_int(n_allocations, 0, "in none of these calls was anything allocated after its beginning");

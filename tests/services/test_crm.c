@@ -423,6 +423,36 @@ static void test_hidden_number(void)
     ok(strstr(json_print(whole, NULL), "\"callback\":\"0521111111\"") != NULL, "with what he told");
 }
 
+/* What who answers is told of the caller. */
+static void test_known(void)
+{
+    enum { DAY = 86400000 };
+    static const struct step past[] = {
+        { do_open, "CAk0", "{\"From\":\"+972549990000\"}", .now_ms = NOW },
+        { do_learn, "CAk0", .field = "need", .value = "a boiler", .now_ms = NOW + 1 },
+        { do_learn, "CAk0", .field = "need_audio", .value = "recordings/1.wav", .now_ms = NOW + 2 },
+        { do_learn, "CAk0", .field = "callback_heard", .value = "0521", .now_ms = NOW + 3 },
+        { do_end, "CAk0", .status = CALL_END_AGENT, .now_ms = NOW + 4 },
+        { do_open, "CAk1", "{\"From\":\"+972549990000\"}", .now_ms = NOW + 9 * DAY },
+        { do_learn, "CAk1", .field = "need", .value = "a\nsink", .now_ms = NOW + 9 * DAY + 1 },
+        { do_end, "CAk1", .status = CALL_END_AGENT, .now_ms = NOW + 9 * DAY + 2 },
+        { do_open, "CAk2", "{\"From\":\"+972549990000\"}", .now_ms = NOW + 10 * DAY }, /* the present one */
+    };
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    char text[512], little[24];
+
+    for (size_t i = 0; i < ELEMENTSOF(past); i++)
+        (void)take(&past[i]);
+    const struct contact *contact = read_contact("+972549990000");
+    if (db_read_begin(db, &txn) < 0)
+        return (void)ok(0, "a read");
+    is_int(crm_known(txn, contact, text, sizeof(text)), 0, "what is known of a caller");
+    is_str(text, "need: a sink\nearlier call on Saturday, 1970-01-10; need: a sink\nearlier call on Thursday, 1970-01-01; need: a boiler\n",
+           "his fields, and the calls that are over, newest first; no files, no half-understood numbers");
+    is_int(crm_known(txn, contact, little, sizeof(little)), 0, "little room");
+    is_str(little, "need: a sink\nearlier c\n", "is filled, and ends a line");
+}
+
 static void test_same_person(void)
 {
     static const char *const froms[] = { "+972541112222", "0541112222", "00972541112222", "054-111 2222" };
@@ -749,6 +779,7 @@ int main(void)
     test_messages();
     test_message_orders();
     test_pages();
+    test_known();
     test_garbage();
     (void)read_call("CAa");
     call_done(read_call("CAa"));

@@ -379,6 +379,16 @@ static const struct script scripts[] = {
         REPLIES(HELLO, "0 ...", "0 ..."),
     },
     {
+        "who says something at every one moment does not wait for ever", 0, 0, "", "",
+        { A_ROOM, { PASS, 3200 }, { SPEAK, 1300, "hello", 600 }, { PASS, 3200 }, { SPEAK, 1300, "hello", 600 }, { PASS, 3200 },
+          { SPEAK, 1300, "hello", 600 }, { PASS, 5500 }, { HANG_UP, 0 } },
+        HELLO_SAID ROOM_ASKED "(cancelled)\n" "caller: a room\n" "agent: One moment, please.\n" "asked: continued hello\n"
+            "(cancelled)\n" "caller: hello\n" "agent: One moment, please.\n" "asked: continued hello\n"
+            "(cancelled)\n" "caller: hello\n" "agent: One moment, please.\n" "asked: continued hello\n"
+            "(cancelled)\n" "asked: failed \n" "caller: hello\n" "agent: One moment, please. Your name?\n" END_CALLER,
+        REPLIES(HELLO, "0 ...", "0 ...", "0 ...", "0 ...", "0 Your name?"),
+    },
+    {
         "a barge-in cancels the rest; parts that come late change nothing", 0, 0, "", "",
         { A_ROOM, { PASS, 2000 }, { SPEAK, 0, "no, a house", 900 }, { HEAR }, { HANG_UP, 2000 } },
         HELLO_SAID ROOM_ASKED "caller: a room\n" "(cancelled)\n" "agent: We have one, and it is--\n"
