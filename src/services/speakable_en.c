@@ -441,7 +441,6 @@ const struct manner speakable_en = {
     .to = " to ",
     .and_joined = " and ",
     .plus = "plus",
-    .minus = "minus",
     .star = "star",
     .number = "number",
     .and_alone = "and",

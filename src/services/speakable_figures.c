@@ -10,7 +10,6 @@
 
 #include "services/speakable_manner.h"
 #include "utils/scoped.h"
-#include "utils/text.h"
 
 enum { NAME_DIGITS = 7, DIGITS_MAX = 15 };
 

@@ -498,7 +498,6 @@ const struct manner speakable_he = {
     .to = " עד ",
     .and_joined = " ו",
     .plus = "פלוס",
-    .minus = "מינוס",
     .star = "כוכבית",
     .number = "מספר",
     .or_sign = "או",

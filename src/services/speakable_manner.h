@@ -94,7 +94,7 @@ struct scale {
 struct manner {
     const char *code;
     const char *to, *and_joined;  /* " to ", " and " with the blanks they need */
-    const char *plus, *minus, *star, *number, *and_alone, *or_sign, *equals, *about, *by;
+    const char *plus, *star, *number, *and_alone, *or_sign, *equals, *about, *by;
     const char *at_sign, *dot, *slash, *underscore, *dash;
     const char *home_country;     /* whose numbers are said as at home; NULL none */
     bool dots_are_dates;          /* "22.11" that counts nothing */
