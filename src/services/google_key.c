@@ -20,6 +20,7 @@
 
 #include "utils/base64.h"
 #include "utils/json.h"
+#include "utils/url.h"
 
 SCOPED_PTR(BIO, BIO_free_all)
 SCOPED_PTR(EVP_PKEY, EVP_PKEY_free)
@@ -86,27 +87,12 @@ static bool is_plain(const char *text, size_t n_max)
     return n > 0 && n < n_max;
 }
 
-static bool is_loopback(const char *host)
-{
-    static const char *const names[] = { "127.0.0.1", "localhost", "[::1]" };
-
-    for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-        size_t n = strlen(names[i]);
-        if (strncmp(host, names[i], n) == 0 && (host[n] == ':' || host[n] == '/'))
-            return true;
-    }
-    return false;
-}
-
 /* The path may not end with '/', since http_join() takes that off. */
 static bool is_token_uri(const char *uri)
 {
-    const char *host = strncmp(uri, "https://", 8) == 0 ? uri + 8 : strncmp(uri, "http://", 7) == 0 ? uri + 7 : NULL;
+    const char *path = url_is_service(uri) && !url_is_exposed(uri) ? strchr(uri + strlen("https://"), '/') : NULL;
 
-    if (!host || !is_plain(uri, FIELD_MAX) || strpbrk(uri, "?#@"))
-        return false;
-    const char *path = strchr(host, '/');
-    return path && path > host && path[1] && path[strlen(path) - 1] != '/' && (uri[4] == 's' || is_loopback(host));
+    return path && path[1] && path[strlen(path) - 1] != '/' && is_plain(uri, FIELD_MAX);
 }
 
 static int no_passphrase(char *buffer, int size, int is_writing, void *user)
