@@ -18,6 +18,7 @@
 #include "routes/routes.h"
 #include "server.h"
 #include "services/api_token.h"
+#include "services/call_sweeper.h"
 #include "services/chat.h"
 #include "services/crm.h"
 #include "services/google_token.h"
@@ -57,6 +58,7 @@ struct app {
     struct whatsapp *whatsapp; /* NULL none */
     struct router *router;
     struct server *server;
+    struct call_sweeper *sweeper;
     unsigned n_built;
 };
 
@@ -108,7 +110,9 @@ struct close_op {
 
 static int run_close_lost(struct db_txn *txn, struct db_op *op)
 {
-    return crm_close_lost(txn, ((struct close_op *)op)->sum_up, clock_real_ms());
+    const struct crm_lost lost = { .sum_up = ((struct close_op *)op)->sum_up, .now_ms = clock_real_ms() };
+
+    return crm_close_lost(txn, &lost);
 }
 
 static int build_store(struct app *app)
@@ -290,6 +294,33 @@ static void free_speech(struct app *app)
     speech_free(app->services.speech);
 }
 
+/* --- sweeper */
+
+static bool is_live(void *user, const char *sid)
+{
+    struct app *app = user;
+
+    return speech_has_call(app->services.speech, sid);
+}
+
+static int build_sweeper(struct app *app)
+{
+    struct call_sweeper_options options = {
+        .db = app->services.db,
+        .is_live = is_live,
+        .user = app,
+        .real_ms = clock_real_ms,
+        .sum_up = config_chat_url(app->config),
+    };
+
+    return call_sweeper_new(&options, &app->sweeper);
+}
+
+static void free_sweeper(struct app *app)
+{
+    call_sweeper_free(app->sweeper);
+}
+
 /* --- router */
 
 static int build_router(struct app *app)
@@ -395,6 +426,7 @@ static const struct part {
     { "stt",       build_stt,       NULL,        free_stt },
     { "tts",       build_tts,       NULL,        free_tts },
     { "speech",    build_speech,    NULL,        free_speech },
+    { "sweeper",   build_sweeper,   NULL,        free_sweeper },
     { "router",    build_router,    NULL,        free_router },
     { "server",    build_server,    stop_server, free_server },
     { "outbox",    build_outbox,    stop_outbox, free_outbox },
@@ -450,6 +482,7 @@ void app_second(struct app *app)
 {
     if (server_reload_if_changed(app->server) > 0)
         log_info("the certificate was replaced");
+    call_sweeper_tick(app->sweeper, clock_mono_ms());
 }
 
 bool app_is_alive(struct app *app)

@@ -13,7 +13,7 @@
 #include "utils/text.h"
 
 #define DIAL_RING_SECONDS "25"      /* below most mailboxes */
-#define DIAL_LIMIT_SECONDS "14400"  /* Twilio's own; call_sweeper.c counts on it */
+#define DIAL_LIMIT_SECONDS "14400"  /* Twilio's own; CRM_DIAL_MAX_MS */
 #define RECORD_MAX_SECONDS "180"
 #define RECORD_SILENCE_SECONDS "6"
 

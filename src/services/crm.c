@@ -527,38 +527,55 @@ int crm_call_learn(struct db_txn *txn, const char *sid, const char *field, const
     return r < 0 ? r : 0;
 }
 
-static int close_lost(struct db_txn *txn, const char *sid, uint64_t now_ms)
+/* Nothing was heard of it for long enough. */
+static bool is_quiet(const struct crm_lost *lost, const struct call *call, uint64_t heard_ms)
+{
+    bool may_be_talking = call->after == CALL_AFTER_DIAL && !call->dial;
+    uint64_t quiet_ms = lost->quiet_ms + (may_be_talking ? CRM_DIAL_MAX_MS : 0);
+
+    return quiet_ms == 0 || lost->now_ms >= heard_ms + quiet_ms;
+}
+
+/* Returns: 1 closed; 0 it goes on. */
+static int close_lost(struct db_txn *txn, const char *sid, const struct crm_lost *lost)
 {
     scoped(call_done) struct call call = { 0 };
     struct turn last = { 0 };
     uint64_t heard_ms;
-    int r = store_get_call(txn, sid, &call);
 
+    if (lost->is_live && lost->is_live(lost->user, sid))
+        return 0;
+    int r = store_get_call(txn, sid, &call);
     if (r == 0)
         r = store_last_turn(txn, sid, &last);
     if (r < 0 && r != -ENOENT)
         return r;
 
     heard_ms = call.answered_ms > call.started_ms ? call.answered_ms : call.started_ms;
-    note_end_time(&call, last.end_ms > heard_ms ? last.end_ms : heard_ms);
+    heard_ms = last.end_ms > heard_ms ? last.end_ms : heard_ms;
+    if (!is_quiet(lost, &call, heard_ms))
+        return 0;
+    note_end_time(&call, heard_ms);
     if (!call_status_is_final(call.status))
         call.status = CALL_LOST;
     if (call.end == CALL_END_NONE)
         call.end = CALL_END_LOST;
-    return save_call(txn, &call, "call.end", now_ms);
+    r = save_call(txn, &call, "call.end", lost->now_ms);
+    return r < 0 ? r : 1;
 }
 
-int crm_close_lost(struct db_txn *txn, bool sum_up, uint64_t now_ms)
+int crm_close_lost(struct db_txn *txn, const struct crm_lost *lost)
 {
     scoped(free) char(*sids)[SID_MAX] = NULL;
-    int n = store_open_calls(txn, &sids);
+    int n = store_open_calls(txn, &sids), n_closed = 0;
 
     for (int i = 0; i < n; i++) {
-        int r = close_lost(txn, sids[i], now_ms);
-        if (r >= 0 && sum_up)
-            r = crm_summary_owe(txn, sids[i], now_ms);
+        int r = close_lost(txn, sids[i], lost);
+        if (r > 0 && lost->sum_up)
+            r = crm_summary_owe(txn, sids[i], lost->now_ms) ?: 1;
         if (r < 0)
             return r;
+        n_closed += r;
     }
-    return n;
+    return n < 0 ? n : n_closed;
 }

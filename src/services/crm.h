@@ -82,11 +82,19 @@ int crm_call_step(struct db_txn *txn, const char *sid, const struct call_step *s
  */
 int crm_call_learn(struct db_txn *txn, const char *sid, const char *field, const char *value, uint64_t now_ms);
 
-/*
- * At start: every call that is still open died with the last daemon. It ended when it was last heard of.
- * Returns how many were closed. sum_up: their summaries are owed.
- */
-int crm_close_lost(struct db_txn *txn, bool sum_up, uint64_t now_ms);
+/* What crm_close_lost() closes: every call that is open in the store and nowhere else. */
+struct crm_lost {
+    bool (*is_live)(void *user, const char *sid); /* whether it is on a worker; NULL: none is, since we have just started */
+    void *user;
+    uint64_t quiet_ms; /* only if not heard of for so long; a call that was handed to a human may take longer, too */
+    uint64_t now_ms;
+    bool sum_up;       /* their summaries are owed */
+};
+
+enum { CRM_DIAL_MAX_MS = 4 * 3600 * 1000 }; /* as Twilio is told in <Dial timeLimit> */
+
+/* Such a call ended when it was last heard of. Returns: how many were closed. */
+int crm_close_lost(struct db_txn *txn, const struct crm_lost *lost);
 
 /*
  * Keep a message that came in or was sent: finds or makes the contact by message->address ("whatsapp:+972..."

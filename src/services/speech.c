@@ -406,6 +406,14 @@ int speech_start_call(struct speech *speech, const struct speech_call *call, str
     return 0;
 }
 
+bool speech_has_call(struct speech *speech, const char *sid)
+{
+    pthread_mutex_lock(&speech->lock);
+    bool has = is_live(speech, sid);
+    pthread_mutex_unlock(&speech->lock);
+    return has;
+}
+
 void speech_stats(struct speech *speech, struct speech_stats *ret_stats)
 {
     struct speech_stats stats = { 0 };

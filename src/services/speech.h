@@ -45,6 +45,9 @@ struct speech_call {
  */
 int speech_start_call(struct speech *speech, const struct speech_call *call, struct leg **ret_leg);
 
+/* Whether a call with that CallSid is on a worker, be it only to be written down. Thread: any. */
+bool speech_has_call(struct speech *speech, const char *sid);
+
 struct speech_stats {
     uint64_t n_calls_live, n_calls_ever, n_frames_in, n_frames_out, n_dropped_in, n_dropped_out;
     uint64_t n_utterances, n_barge_ins, n_stt_failed, n_tts_failed, n_chat_failed;

@@ -122,7 +122,7 @@ static int do_call_step(struct db_txn *txn, const struct step *step)
 
 static int do_close_lost(struct db_txn *txn, const struct step *step)
 {
-    return crm_close_lost(txn, step->status, step->now_ms);
+    return crm_close_lost(txn, &(struct crm_lost){ .sum_up = step->status, .now_ms = step->now_ms });
 }
 
 /* --- looking at what is there */
