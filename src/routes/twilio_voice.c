@@ -32,9 +32,12 @@
 #include "config.h"
 #include "routes/twilio_webhook.h"
 #include "routes/voice_twiml.h"
+#include "services/chat.h"
 #include "services/crm.h"
 #include "services/profile.h"
 #include "services/speech.h"
+#include "services/stt.h"
+#include "services/tts.h"
 #include "utils/base64.h"
 #include "utils/json.h"
 #include "utils/log.h"
@@ -149,11 +152,24 @@ static bool all_lines_taken(const struct services *services)
     return services->draining || stats.n_calls_live >= services->config->max_calls;
 }
 
+/* While Twilio opens the stream and hears the greeting, so that the first answer waits for no handshake. */
+static void warm_providers(const struct services *services)
+{
+    if (services->stt)
+        stt_warm(services->stt);
+    if (services->chat)
+        chat_warm(services->chat);
+    if (services->tts)
+        tts_warm(services->tts);
+}
+
 static int prepare_call(struct webhook *webhook, const struct http_request *request)
 {
     int r = find_host(webhook, request);
 
     webhook->busy = all_lines_taken(webhook->services);
+    if (r == 0 && !webhook->busy)
+        warm_providers(webhook->services);
     return r < 0 ? r : make_token(webhook->token);
 }
 

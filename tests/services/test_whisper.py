@@ -13,7 +13,7 @@ import wave
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import floor
 import tap
-from daemon import Daemon, finish_call
+from daemon import Daemon, finish_call, until
 from standins.whisper import Standin
 
 KEY = "sk-not-to-be-seen"
@@ -89,6 +89,24 @@ with Standin() as s:
         tap.same((prompts[:1], prompts[-1:], n < len(s.requests)), (["Acme."], ["Acme. Anna Brown."], True),
                  "who called before: the name is likely")
         tap.ok(not any("Authorization" in headers for _, headers, _ in s.requests), "OpenAI's key goes to nobody else")
+
+# --- the connection is there before the first answer
+
+with Standin() as s:
+    with Daemon(AGENT_PROFILE="receptionist-en", OPENAI_API_KEY=KEY, OPENAI_BASE_URL=f"http://127.0.0.1:{s.port}/ok/v1",
+                OPENAI_TTS_MODEL="none", NO_PROXY="*") as daemon:
+        tap.same((s.heads, daemon.status()["stt"]["connections"]), ([], 0), "a daemon without calls opens no connection")
+        ringing = daemon.post("/webhook/incoming_call", CallSid="CA" + 32 * "7", From="+14125550123", To="+97230000000",
+                              CallStatus="ringing", AccountSid=daemon.env["TWILIO_ACCOUNT_SID"])
+        until(lambda: len(s.heads) == 2)
+        tap.same(sorted(path.split("/v1/")[1] for path, _ in s.heads), ["audio/transcriptions", "chat/completions"],
+                 "when a call is answered the providers are connected to")
+        tap.same((s.requests, "<Stream" in ringing[1]), ([], True), "while Twilio opens the stream")
+with Standin() as s:
+    with Daemon(AGENT_PROFILE="receptionist-en", STT_BASE_URL=f"http://127.0.0.1:{s.port}/ok/v1", NO_PROXY="*") as daemon:
+        finish_call(daemon.call("--from", "+14125550123", "--wav", HUM, "--seconds", "8"))
+        tap.ok(s.ports and [s.ports[0]] == [port for _, port in s.heads], "the first answer goes over the connection that was there")
+        tap.same(daemon.status()["stt"]["connections"], 1, "which is the only one")
 
 # --- it does not: each has one outcome, and the call goes on
 

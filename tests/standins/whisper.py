@@ -43,9 +43,15 @@ class Handler(BaseHTTPRequestHandler):
         return {part.get_param("name", header="content-disposition"): (part.get_filename(), part.get_payload(decode=True))
                 for part in BytesParser().parsebytes(head + body).get_payload()}
 
+    def do_HEAD(self):
+        """A connection is being made ahead of its use."""
+        self.server.standin.heads.append((self.path, self.client_address[1]))
+        self.answer(405, b"")
+
     def do_POST(self):
         standin = self.server.standin
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        standin.ports.append(self.client_address[1])
         form = self.form(body)
         with standin.lock:
             standin.requests.append((self.path, dict(self.headers), form))
@@ -133,10 +139,11 @@ class Server(ThreadingHTTPServer):
 
 
 class Standin:
-    """A context; requests holds (path, headers, form)."""
+    """A context; requests holds (path, headers, form), ports that of the client of each, heads (path, port) of a HEAD."""
 
     def __init__(self, certificate=None, how=None):
         self.requests, self.n, self.how, self.text = [], {}, how, "hello there"
+        self.ports, self.heads = [], []
         self.lock, self.over = threading.Lock(), threading.Event()
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.standin = self
