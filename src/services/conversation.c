@@ -49,7 +49,9 @@ struct conversation {
     uint64_t first_audio_ms, first_frame_ms; /* of the present reply; 0: not yet */
     uint64_t tts_asked_ms, tts_answered_ms;  /* of its first sentence; 0: nobody was waited for */
     unsigned first_say;                      /* that one; 0: not yet */
-    const char *stepped_from, *stepped_to;   /* the last step of the voice that was told */
+    struct {
+        const char *from, *to;
+    } stepped[TTS_VOICES]; /* the last step down from each voice that was told */
     uint64_t stt_asked_ms, stt_answered_ms;  /* of the latest transcript that no turn was saved with; 0: none */
     char hints[HINTS_MAX]; /* what the caller may be called */
     unsigned n_turns, n_barge_ins;
@@ -492,10 +494,15 @@ static void tell_steps(struct conversation *c, const struct tts_sentence *senten
     for (unsigned i = 0; i < sentence->n_steps; i++) {
         const struct tts_step *step = &sentence->steps[i];
 
-        if (step->is_rest && c->stepped_from == step->from && c->stepped_to == step->to)
+        unsigned at = 0;
+
+        while (at < TTS_VOICES - 1 && c->stepped[at].from && c->stepped[at].from != step->from)
+            at++;
+        bool is_known = c->stepped[at].from == step->from && c->stepped[at].to == step->to;
+        c->stepped[at].from = step->from;
+        c->stepped[at].to = step->to;
+        if (step->is_rest && is_known)
             continue;
-        c->stepped_from = step->from;
-        c->stepped_to = step->to;
         journal_step(c->journal, &(struct call_step){ .part = "tts", .from = step->from, .to = step->to, .cause = step->cause,
                                                       .at_ms = to_unix(c, step->at_ms) });
     }

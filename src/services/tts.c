@@ -214,7 +214,7 @@ static void failed(struct tts_sentence *sentence, unsigned i, int r, unsigned st
     voice->n_failed++;
     if (is_to_rest(r, status))
         atomic_store(&voice->rest_until_ms, clock_mono_ms() + REST_MS);
-    (void)add_step(sentence, i, why);
+    add_step(sentence, i, why)->is_rest = r == -EHOSTDOWN;
     log_limited(LOG_WARNING, NULL, "%s does not speak: %s", engines[i]->name, why);
 }
 

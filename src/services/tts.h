@@ -44,7 +44,7 @@ void tts_warm(struct tts *tts);
 
 enum { TTS_VOICES = 4, TTS_CAUSE_MAX = 128 };
 
-/* A voice did not speak: it failed, or rests since it failed a moment ago. */
+/* A voice did not speak: it failed, or was not asked since it did a moment ago (is_rest). */
 struct tts_step {
     const char *from, *to; /* names; to "": nobody */
     char cause[TTS_CAUSE_MAX];
