@@ -350,7 +350,9 @@ struct chat_round *chat_get(struct chat_pool *pool)
     round->is_unwanted = false;
     round->tools = NULL;
     round->n_messages = round->n_taken = 0;
-    round->asked_ms = round->first_token_ms = round->first_sentence_ms = 0;
+    round->asked_ms = 0;
+    round->first_token_ms = 0;
+    round->first_sentence_ms = 0;
     round->n_parts = 0;
     return round;
 }

@@ -195,15 +195,18 @@ static bool ends(const char *text, size_t n, uint32_t next)
     return full_stop_ends(text, n_before, next);
 }
 
-/* , ; : and a dash between spaces; not a comma in a row of numbers. */
+/* , ; : and a dash between spaces; not between numbers, which are a row or a range. */
 static bool is_clause(const char *text, size_t n, uint32_t next)
 {
     size_t n_before = n;
     uint32_t c = last(text, n, &n_before);
+    bool is_dash = c == '-' || c == 0x2013 || c == 0x2014;
 
-    if (c == ',' || c == ';' || c == ':')
-        return !(is_digit(next) && n_before > 0 && is_digit((unsigned char)text[n_before - 1]));
-    return (c == '-' || c == 0x2013 || c == 0x2014) && n_before > 0 && text[n_before - 1] == ' ';
+    if (is_dash && (n_before == 0 || text[--n_before] != ' '))
+        return false;
+    if (!is_dash && c != ',' && c != ';' && c != ':')
+        return false;
+    return !(is_digit(next) && n_before > 0 && is_digit((unsigned char)text[n_before - 1]));
 }
 
 /* --- the sentence */

@@ -57,6 +57,7 @@ static const struct {
     { "Hello Dana, thank you for calling us today - how can I help?", "Hello Dana, thank you for calling us today|how can I help?" },
     { "Hi. Thank you for calling us today again, how can I help?", "Hi.|Thank you for calling us today again, how can I help?" },
     { "תודה שהתקשרתם למספרה של דנה בתל אביב, איך אפשר לעזור לך?", "תודה שהתקשרתם למספרה של דנה בתל אביב,|איך אפשר לעזור לך?" },
+    { "There is a table at the window for 2 - 3 people, or 4. Fine?", "There is a table at the window for 2 - 3 people,|or 4.|Fine?" },
     { "I read it back to you as is now 0 5 0, 1 2 3, 4 5 6 7. Right?", "I read it back to you as is now 0 5 0, 1 2 3, 4 5 6 7.|Right?" },
 
     /* what nobody can say */
