@@ -535,6 +535,36 @@ static void test_watch(void)
     is_int(n_slow, 0, "without a limit nothing counts as slow");
 }
 
+struct watcher {
+    struct db *db;
+    unsigned n_called, n_there;
+};
+
+static void on_change(void *arg)
+{
+    struct watcher *watcher = arg;
+
+    watcher->n_called++;
+    watcher->n_there += has(watcher->db, DB_JOBS, "a");
+}
+
+static void test_watcher(void)
+{
+    scoped(db_close) struct db *db = open_store("watcher", 16);
+    struct watcher watcher = { .db = db };
+
+    is_int(db_watch(db, DB_JOBS, on_change, &watcher), 0, "a table is watched");
+    (void)write_text(db, DB_SEEN, "a", "1");
+    is_int(watcher.n_called, 0, "another one changes");
+    (void)write_text(db, DB_JOBS, "a", "1");
+    ok(watcher.n_called == 1 && watcher.n_there == 1, "it changes, and that is on disk when it is told");
+    (void)write_text(db, DB_SEEN, "b", "1");
+    is_int(watcher.n_called, 1, "once");
+    is_int(db_watch(db, DB_JOBS, NULL, NULL), 0, "and not any more");
+    (void)write_text(db, DB_JOBS, "b", "1");
+    is_int(watcher.n_called, 1, "nobody is told");
+}
+
 static void test_slow(void)
 {
     struct db_options options = { .path = scratch_file("slow"), .map_mib = 16, .slow_ms = 1, .on_slow = on_slow };
@@ -583,6 +613,7 @@ int main(void)
     test_counters();
     test_queue_full();
     test_watch();
+    test_watcher();
     test_slow();
     test_readers_bound();
     return done_testing();

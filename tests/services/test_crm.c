@@ -8,6 +8,7 @@
 
 #include <json-c/json.h>
 
+#include "count_rows.h"
 #include "scratch.h"
 #include "tap.h"
 #include "utils/json.h"
@@ -159,21 +160,6 @@ static struct contact *read_contact(const char *address)
     if (db_read_begin(db, &txn) < 0 || crm_contact_by_address(txn, address, &contact) < 0)
         printf("# there is no contact %s\n", address);
     return &contact;
-}
-
-static int count(struct db_bytes key, struct db_bytes value, void *arg)
-{
-    ++*(int *)arg;
-    return 0;
-}
-
-static int n_rows(enum db_table table)
-{
-    scoped(db_read_end) struct db_txn *txn = NULL;
-    struct db_bytes all = { "", 0 };
-    int n = 0;
-
-    return db_read_begin(db, &txn) < 0 || db_each(txn, table, all, all, DB_UP, count, &n) ? -1 : n;
 }
 
 /* --- callbacks in every order */
@@ -369,18 +355,18 @@ static const struct {
 
 static void test_life(void)
 {
-    int n_events = n_rows(DB_EVENTS), n_contacts = n_rows(DB_CONTACTS);
+    int n_events = count_rows(db, DB_EVENTS), n_contacts = count_rows(db, DB_CONTACTS);
     scoped(json_object_put) struct json_object *whole = NULL;
     const struct contact *contact;
     const struct call *call;
 
     for (size_t i = 0; i < ELEMENTSOF(lives); i++) {
-        int before = n_rows(DB_EVENTS), r = take(&lives[i].step);
+        int before = count_rows(db, DB_EVENTS), r = take(&lives[i].step);
         is_int(r, lives[i].want, lives[i].what);
         if (r)
-            is_int(n_rows(DB_EVENTS), before, "  leaves no event");
+            is_int(count_rows(db, DB_EVENTS), before, "  leaves no event");
     }
-    ok(n_rows(DB_EVENTS) > n_events, "the change feed has grown");
+    ok(count_rows(db, DB_EVENTS) > n_events, "the change feed has grown");
 
     call = read_call("CAa");
     is_int(call->status, CALL_COMPLETED, "the call is completed");
@@ -395,7 +381,7 @@ static void test_life(void)
     is_str(contact->name, "Dana", "and has a name");
     is_str(json_get_text(contact->fields, "need"), "a lawyer", "and a need");
     is_int(contact->stage, STAGE_QUALIFIED, "and is qualified");
-    is_int(n_rows(DB_CONTACTS), n_contacts, "no second one was made for the number");
+    is_int(count_rows(db, DB_CONTACTS), n_contacts, "no second one was made for the number");
 
     whole = whole_call("CAa");
     ok(strstr(json_print(whole, NULL), "\"turns\":[{\"who\":\"agent\",\"text\":\"Hello\"") != NULL &&
@@ -409,7 +395,7 @@ static void test_hidden_number(void)
     static const struct step open = { do_open, "CAh", "{\"From\":\"anonymous\",\"To\":\"+972\"}", .now_ms = NOW };
     static const struct step learn = { do_learn, "CAh", .field = "callback", .value = "0521111111", .now_ms = NOW + 1 };
     static const struct step withheld = { do_open, "CAw", "{\"From\":\"+266696687\",\"To\":\"+972\"}", .now_ms = NOW };
-    int n = n_rows(DB_CONTACTS);
+    int n = count_rows(db, DB_CONTACTS);
     scoped(json_object_put) struct json_object *whole = NULL;
 
     is_int(take(&withheld), 0, "a caller whose carrier writes that he hides his number");
@@ -418,7 +404,7 @@ static void test_hidden_number(void)
     is_str(read_call("CAh")->contact_id, "", "is no contact");
     is_int(take(&learn), 0, "until he tells something");
     ok(read_call("CAh")->contact_id[0] != '\0', "then he is");
-    is_int(n_rows(DB_CONTACTS), n + 1, "a new one");
+    is_int(count_rows(db, DB_CONTACTS), n + 1, "a new one");
     whole = whole_call("CAh");
     ok(strstr(json_print(whole, NULL), "\"callback\":\"0521111111\"") != NULL, "with what he told");
 }
@@ -457,7 +443,7 @@ static void test_same_person(void)
 {
     static const char *const froms[] = { "+972541112222", "0541112222", "00972541112222", "054-111 2222" };
     char id[CONTACT_ID_MAX] = "";
-    int n = n_rows(DB_CONTACTS), n_same = 0;
+    int n = count_rows(db, DB_CONTACTS), n_same = 0;
 
     for (size_t i = 0; i < ELEMENTSOF(froms); i++) {
         char sid[SID_MAX], params[128];
@@ -471,7 +457,7 @@ static void test_same_person(void)
         n_same += strcmp(read_call(sid)->contact_id, id) == 0;
     }
     is_int(n_same, ELEMENTSOF(froms), "one number in four spellings is one person");
-    is_int(n_rows(DB_CONTACTS), n + 1, "made once");
+    is_int(count_rows(db, DB_CONTACTS), n + 1, "made once");
     is_int(read_contact("+972541112222")->n_calls, ELEMENTSOF(froms), "whose calls are counted");
 }
 
@@ -487,7 +473,7 @@ static void test_steps(void)
     int n_events;
 
     (void)take(&open);
-    n_events = n_rows(DB_EVENTS);
+    n_events = count_rows(db, DB_EVENTS);
     is_int(take(&unknown), -ENOENT, "a step of a call that is not there");
     is_int(take(&odd), 0, "a step is kept");
     is_str(json_print(read_call("CAs")->steps, NULL),
@@ -500,7 +486,7 @@ static void test_steps(void)
         (void)take(&step);
     is_int((long long)json_object_array_length(read_call("CAs")->steps), CALL_STEPS_MAX, "not more of them than fit");
     is_int(read_call("CAs")->n_steps, 1 + CALL_STEPS_MAX + 10, "but all are counted");
-    is_int(n_rows(DB_EVENTS), n_events + CALL_STEPS_MAX, "with an event for each that is shown");
+    is_int(count_rows(db, DB_EVENTS), n_events + CALL_STEPS_MAX, "with an event for each that is shown");
     is_int((long long)strlen(json_get_text(json_object_array_get_idx(read_call("CAs")->steps, 1), "cause")), STEP_CAUSE_MAX - 1,
            "and no longer a cause than fits");
 }
@@ -647,19 +633,19 @@ static void test_messages(void)
     scoped(message_release) struct message first = { 0 }, second = { 0 };
     scoped(json_object_put) struct json_object *whole = NULL;
     scoped(db_read_end) struct db_txn *txn = NULL;
-    int n = n_rows(DB_MESSAGES), n_events;
+    int n = count_rows(db, DB_MESSAGES), n_events;
     char event[256];
 
     is_int(add_message("SM1", "whatsapp:+972541112222", "\u05e9\u05dc\u05d5\u05dd", "{\"ProfileName\":\"Avi\"}", &first),
            0, "a message");
     last_event(event);
     ok(strstr(event, "\"kind\":\"message.new\"") && strstr(event, first.id), "is in the change feed");
-    n_events = n_rows(DB_EVENTS);
+    n_events = count_rows(db, DB_EVENTS);
     is_int(add_message("SM1", "whatsapp:+972541112222", "other", "{}", &second), 1, "its redelivery");
     is_str(second.body, "\u05e9\u05dc\u05d5\u05dd", "which is answered with what is stored");
     is_str(second.id, first.id, "under the same id");
-    is_int(n_rows(DB_MESSAGES), n + 1, "one row");
-    is_int(n_rows(DB_EVENTS), n_events, "one event");
+    is_int(count_rows(db, DB_MESSAGES), n + 1, "one row");
+    is_int(count_rows(db, DB_EVENTS), n_events, "one event");
     is_str(first.address, "+972541112222", "the number in one form");
     is_str(first.contact_id, read_contact("+972541112222")->id, "belongs to the caller of that number");
     is_str(read_contact("+972541112222")->name, "Avi", "whose name is taken from his profile");
@@ -735,7 +721,7 @@ static void test_pages(void)
     is_str(json_get_text(json_object_array_get_idx(calls, 0), "name"), "Dana", "with the caller's name");
     ok(!strstr(json_print(calls, NULL), "token"), "without tokens");
     is_int(crm_contacts_page(txn, 100, &contacts), 0, "a page of contacts");
-    is_int((long long)json_object_array_length(contacts), n_rows(DB_CONTACTS), "all of them");
+    is_int((long long)json_object_array_length(contacts), count_rows(db, DB_CONTACTS), "all of them");
     is_int(crm_call_whole(txn, "CAnone", &none), -ENOENT, "a call that is not there");
     is_int(crm_contact_whole(txn, "Cnone", &none), -ENOENT, "a contact that is not there");
     is_int(crm_contact_whole(txn, "", &none), -EINVAL, "a contact without an id");

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "count_rows.h"
 #include "scratch.h"
 #include "tap.h"
 
@@ -116,21 +117,6 @@ static const char *of(int (*each)(struct db_txn *txn, jobs_fn *fn, void *arg))
     return db_read_begin(db, &txn) < 0 || each(txn, append, text) < 0 ? "cannot be read" : text;
 }
 
-static int count(struct db_bytes key, struct db_bytes value, void *arg)
-{
-    ++*(int *)arg;
-    return 0;
-}
-
-static int n_lanes(void)
-{
-    scoped(db_read_end) struct db_txn *txn = NULL;
-    struct db_bytes all = { "", 0 };
-    int n = 0;
-
-    return db_read_begin(db, &txn) < 0 || db_each(txn, DB_JOB_LANES, all, all, DB_UP, count, &n) < 0 ? -1 : n;
-}
-
 static const struct {
     const char *what;
     struct step step;
@@ -167,7 +153,7 @@ int main(void)
         is_str(of(jobs_each_under_way), rows[i].under_way, "  under way");
         is_str(of(jobs_each_over), rows[i].over, "  over");
     }
-    is_int(n_lanes(), 0, "no lane is left");
+    is_int(count_rows(db, DB_JOB_LANES), 0, "no lane is left");
     db_close(db);
     return done_testing();
 }

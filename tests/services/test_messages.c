@@ -8,6 +8,7 @@
 
 #include <json-c/json.h>
 
+#include "count_rows.h"
 #include "scratch.h"
 #include "services/jobs.h"
 #include "tap.h"
@@ -94,21 +95,6 @@ static int run_step(struct db_txn *txn, struct db_op *op)
     default:
         return crm_message_owed(txn, latest, &message);
     }
-}
-
-static int count_row(struct db_bytes key, struct db_bytes value, void *arg)
-{
-    ++*(int *)arg;
-    return 0;
-}
-
-static int n_rows(enum db_table table)
-{
-    scoped(db_read_end) struct db_txn *txn = NULL;
-    struct db_bytes all = { "", 0 };
-    int n = 0;
-
-    return db_read_begin(db, &txn) < 0 || db_each(txn, table, all, all, DB_UP, count_row, &n) < 0 ? -1 : n;
 }
 
 /* "status provider_id error body wording over/live job", of the latest message */
@@ -213,8 +199,8 @@ static void play(size_t i, const char *from)
     for (size_t k = 0; k < STEPS_MAX && (k == 0 || rows[i].steps[k].verb); k++)
         take(&rows[i].steps[k]);
     is_str(seen(), rows[i].seen, rows[i].what);
-    is_int(n_rows(DB_MESSAGES), rows[i].n_messages, "  so many messages");
-    is_int(n_rows(DB_JOBS), rows[i].n_jobs, "  so many jobs, with those that are done but not settled");
+    is_int(count_rows(db, DB_MESSAGES), rows[i].n_messages, "  so many messages");
+    is_int(count_rows(db, DB_JOBS), rows[i].n_jobs, "  so many jobs, with those that are done but not settled");
     db_close(db);
 }
 

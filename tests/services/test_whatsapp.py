@@ -95,6 +95,10 @@ def one_message():
         record = cloud.requests("twilio", "/Messages.json", 1)[0]
         tap.same(record["path"].split("?")[0], f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json", "at the documented path")
         tap.same((message["provider_id"][:2], message["error"], message["call_sid"]), ("SM", "", SID), "it has Twilio's name, and no error")
+        for query in ("?message=%zz", "?message=" + "M" * 99, "?message=", "?message=M0", "?x=1"):
+            status, _ = daemon.post("/webhook/whatsapp/status" + query, MessageSid=message["provider_id"], MessageStatus="read")
+            tap.same(status, 204, f"a state with {query[:16]} is kept")
+        tap.same((messages(daemon)[0]["status"], len(messages(daemon))), ("read", 1), "for the message that Twilio names")
         tap.ok(TOKEN not in daemon.log and TO not in daemon.log, "the log has neither the token nor the number")
         tap.ok(re.search("20429", daemon.log), "it says that Twilio was busy")
 
