@@ -49,15 +49,6 @@ const char *json_print(struct json_object *json, size_t *ret_n)
         json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, ret_n);
 }
 
-/* The size of the character at the front, 0 when it is none. */
-static size_t character(const char *bytes, size_t n)
-{
-    for (size_t size = 1; size <= UTF8_MAX && size <= n; size++)
-        if (utf8_valid(bytes, size))
-            return size;
-    return 0;
-}
-
 static struct json_object *text_with(const char *bytes, size_t n, const char *instead)
 {
     scoped(free) char *text = NULL;
@@ -72,7 +63,7 @@ static struct json_object *text_with(const char *bytes, size_t n, const char *in
     if (!text)
         return NULL;
     for (size_t i = 0; i < n;) {
-        size_t size = character(bytes + i, n - i);
+        size_t size = utf8_first(bytes + i, n - i);
         memcpy(text + n_text, size ? bytes + i : instead, size ?: n_instead);
         n_text += size ?: n_instead;
         i += size ?: 1;

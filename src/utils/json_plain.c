@@ -32,22 +32,13 @@ static size_t put_utf8(char *out, uint32_t c)
     return n;
 }
 
-/* The size of the character at the front; 0: it is none. */
-static size_t character(const char *bytes, size_t n)
-{
-    for (size_t size = 1; size <= UTF8_MAX && size <= n; size++)
-        if (utf8_valid(bytes, size))
-            return size;
-    return 0;
-}
-
 /* One character as it stands in a string. Returns: how many bytes of it were taken. */
 static size_t quote_one(const char *bytes, size_t n, char out[8], size_t *ret_n_out)
 {
     static const char plain[] = "\"\\\n\r\t", letters[] = "\"\\nrt";
     unsigned char c = (unsigned char)bytes[0];
     const char *short_form = c ? strchr(plain, c) : NULL;
-    size_t size = c < 0x80 ? 1 : character(bytes, n);
+    size_t size = c < 0x80 ? 1 : utf8_first(bytes, n);
 
     if (short_form) {
         *ret_n_out = (size_t)sprintf(out, "\\%c", letters[short_form - plain]);

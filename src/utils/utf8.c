@@ -72,3 +72,13 @@ bool utf8_valid(const char *text, size_t n)
     }
     return true;
 }
+
+size_t utf8_first(const char *text, size_t n)
+{
+    enum { LONGEST = 4 };
+
+    for (size_t size = 1; size <= LONGEST && size <= n; size++)
+        if (utf8_valid(text, size))
+            return size;
+    return 0;
+}

@@ -5,3 +5,6 @@
 #include <stddef.h>
 
 bool utf8_valid(const char *text, size_t n);
+
+/* The size of the character at the front; 0: it is none. */
+size_t utf8_first(const char *text, size_t n);
