@@ -94,7 +94,8 @@ static int write_head(struct chat *chat)
     if (!quoted)
         return -ENOMEM;
     int n_head = snprintf(chat->head, sizeof(chat->head),
-                          "{\"model\":%s,\"stream\":true,\"stream_options\":{\"include_usage\":true%s},\"%s\":%d,%s,\"messages\":[",
+                          "{\"model\":%s,\"stream\":true,\"stream_options\":{\"include_usage\":true%s},"
+                          "\"%s\":%d,%s,\"messages\":[",
                           quoted, chat->is_openai ? ",\"include_obfuscation\":false" : "", chat_tokens_key(chat),
                           is_reasoning_there ? TOKENS_REASONING_MAX : TOKENS_MAX,
                           is_reasoning_there ? "\"reasoning_effort\":\"low\"" : "\"temperature\":0.3");
