@@ -74,6 +74,7 @@ static const struct json_field stt_fields[] = {
     { "refused", JSON_U64, offsetof(struct stt_stats, n_refused), 0, NULL },
     { "connections", JSON_U64, offsetof(struct stt_stats, n_connections), 0, NULL },
     { "filtered", JSON_U64, offsetof(struct stt_stats, n_filtered), 0, NULL },
+    { "passed_on", JSON_U64, offsetof(struct stt_stats, n_passed_on), 0, NULL },
     { "stepped_down", JSON_U64, offsetof(struct stt_stats, n_stepped_down), 0, NULL },
     { "unheard", JSON_U64, offsetof(struct stt_stats, n_unheard), 0, NULL },
     { "tripped", JSON_BOOL, offsetof(struct stt_stats, is_tripped), 0, NULL },

@@ -565,9 +565,12 @@ static void note_recognition(struct conversation *c, const struct errand *errand
         c->stt_asked_ms = errand->recognise.asked_ms;
         c->stt_answered_ms = errand->recognise.answered_ms < c->now_ms ? errand->recognise.answered_ms : c->now_ms;
     }
+    if (errand->recognise.failed)
+        journal_step(c->journal, &(struct call_step){ "stt", errand->recognise.failed, errand->recognise.asked,
+                                                      errand->recognise.why_failed, to_unix(c, c->now_ms) });
     if (errand->recognise.next)
-        journal_step(c->journal, &(struct call_step){ .part = "stt", .from = "whisper", .to = errand->recognise.next,
-                                                      .cause = errand->recognise.cause, .at_ms = to_unix(c, c->now_ms) });
+        journal_step(c->journal, &(struct call_step){ "stt", errand->recognise.asked, errand->recognise.next,
+                                                      errand->recognise.cause, to_unix(c, c->now_ms) });
 }
 
 static void recognised(struct conversation *c, struct errand *errand)

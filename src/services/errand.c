@@ -85,9 +85,12 @@ static void recognise(struct errand *errand, unsigned thread)
         log_limited(LOG_WARNING, NULL, "speech could not be recognised: %s", strerrordesc_np(-errand->r) ?: "unknown error");
 }
 
-/* Who answers in the place of Whisper, and why. */
+/* Who answers in the place of whom, and why. */
 static void note_step(struct errand *errand, const struct stt_question *question)
 {
+    errand->recognise.asked = question->asked;
+    errand->recognise.failed = question->failed;
+    memcpy(errand->recognise.why_failed, question->cause, sizeof(question->cause));
     errand->recognise.next = errand->r == -EAGAIN ? "embedded" : errand->r == -EOPNOTSUPP ? "" : NULL;
     (void)snprintf(errand->recognise.cause, sizeof(errand->recognise.cause), question->status ? "%s, HTTP %u" : "%s",
                    question->why ?: "", question->status);
@@ -275,7 +278,7 @@ struct errand *errand_get(struct errand_pool *pool, enum errand_kind kind, unsig
         errand->recognise.hints = NULL;
         errand->recognise.is_settled = false;
         errand->recognise.asked_ms = errand->recognise.answered_ms = 0;
-        errand->recognise.next = NULL;
+        errand->recognise.next = errand->recognise.failed = NULL;
     }
     return errand;
 }

@@ -60,7 +60,10 @@ struct errand {
             struct stt_question *_Atomic question; /* what went out over the network; NULL nothing */
             bool is_settled;                       /* it was answered, or could not be asked */
             uint64_t asked_ms, answered_ms;        /* of it, clock_mono_ms(); 0 never */
-            const char *next;                      /* who took over, "" nobody; NULL: nobody had to */
+            const char *failed;                    /* who was asked in vain before `asked` was; NULL nobody */
+            char why_failed[STEP_CAUSE_MAX];
+            const char *asked;                     /* last */
+            const char *next;                      /* who took over from that, "" nobody; NULL: nobody had to */
             char cause[STEP_CAUSE_MAX];            /* why */
         } recognise;
         struct {

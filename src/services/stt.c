@@ -3,8 +3,8 @@
  *
  * Both engines may be missing: the embedded one when its model is not installed, which leaves a warning that names the
  * package, Whisper when it is not configured. What nobody can transcribe, which stt_can() says, is kept as audio or
- * asked for by keypad. Whisper can everything; when it fails, each question takes one step down by itself, so that a
- * call goes on with what there is.
+ * asked for by keypad. Whisper can everything, at STT_BASE_URL first and then, where both are configured, at OpenAI;
+ * when it fails, each question takes one step down by itself, so that a call goes on with what there is.
  */
 #include "services/stt.h"
 
@@ -23,7 +23,7 @@ struct stt {
     struct stt_pocketsphinx *embedded; /* NULL: there is none */
     struct stt_whisper *whisper;       /* NULL: not configured */
     unsigned n_threads;
-    _Atomic uint64_t n_filtered, n_stepped_down, n_unheard;
+    _Atomic uint64_t n_filtered, n_passed_on, n_stepped_down, n_unheard;
 };
 
 int stt_open(const struct config *config, struct http_client *client, unsigned n_threads, struct stt **ret_stt)
@@ -113,6 +113,7 @@ int stt_settle(struct stt *stt, const struct stt_question *question, const struc
 {
     bool can = embedded_can(stt, request->language, request->expect);
 
+    stt->n_passed_on += question->failed != NULL;
     if (question->r == -ECANCELED)
         return question->r;
     if (question->r == 0) {
@@ -131,6 +132,7 @@ void stt_stats(struct stt *stt, struct stt_stats *ret_stats)
 {
     *ret_stats = (struct stt_stats){
         .n_filtered = stt->n_filtered,
+        .n_passed_on = stt->n_passed_on,
         .n_stepped_down = stt->n_stepped_down,
         .n_unheard = stt->n_unheard,
     };

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "models/call.h"
 #include "models/turn.h"
 #include "utils/scoped.h"
 
@@ -67,6 +68,9 @@ struct stt_question {
     const char *why;
     unsigned status;
     uint64_t asked_ms, answered_ms; /* clock_mono_ms(): given to the network, answered or given up; 0 never */
+    const char *asked;              /* whom, the last one when there were two */
+    const char *failed;             /* who was asked before; NULL nobody */
+    char cause[STEP_CAUSE_MAX];     /* why that one did not answer */
     struct stt_result result;
 };
 
@@ -96,6 +100,7 @@ int stt_settle(struct stt *stt, const struct stt_question *question, const struc
 struct stt_stats {
     uint64_t n_asked, n_failed, n_retries, n_refused, n_connections; /* of Whisper; refused: left alone, having failed too often */
     uint64_t n_filtered;               /* answered, with nothing that can be believed */
+    uint64_t n_passed_on;               /* to the other service over the network */
     uint64_t n_stepped_down, n_unheard; /* to the embedded engine; to nobody */
     bool is_tripped;
 };

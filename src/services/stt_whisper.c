@@ -35,13 +35,17 @@ enum {
     LETTERS_PER_SECOND = 30, /* twice of what a fast speaker says */
     LETTERS_FREE = 12,
     PROMPT_MAX = 768,
+    ANOTHER_MS = 300, /* with less time left nobody else is asked */
 };
 
 struct stt_whisper {
+    struct stt_whisper *next; /* who is asked when it does not answer; NULL nobody */
+    const char *name;
     struct http_provider *provider;
     char *model;
     char prompt[PROMPT_MAX]; /* words that are likely to come: the operator's, and the name of the business */
-    unsigned timeout_ms;
+    unsigned timeout_ms; /* of it alone */
+    unsigned budget_ms;  /* of it and who is asked after it */
     bool has_prompt;
     bool has_logprobs;     /* it can say how sure it was in json, too */
     _Atomic bool is_plain; /* json, not verbose_json */
@@ -54,6 +58,7 @@ struct whisper_question {
     struct http_part parts[PARTS_MAX];
     char language[8], prompt[PROMPT_MAX];
     uint8_t *wav;
+    size_t n_wav;
     double seconds;
     bool asked_plain;
 };
@@ -213,12 +218,17 @@ static void add_hints(char prompt[PROMPT_MAX], const char *hints)
     text_add(prompt, PROMPT_MAX, &n, ".", 1);
 }
 
-static void compose(struct whisper_question *q, size_t n_wav, const struct stt_request *request)
+/* For q->whisper, within so many ms. */
+static void compose(struct whisper_question *q, unsigned within_ms)
 {
     struct stt_whisper *whisper = q->whisper;
 
+    q->call.provider = whisper->provider;
+    q->call.first_byte_ms = q->call.total_ms = within_ms;
+    q->call.n_parts = 0;
+    q->question.asked = whisper->name;
     q->parts[q->call.n_parts++] =
-        (struct http_part){ .name = "file", .bytes = q->wav, .n = n_wav, .filename = "a.wav", .type = "audio/wav" };
+        (struct http_part){ .name = "file", .bytes = q->wav, .n = q->n_wav, .filename = "a.wav", .type = "audio/wav" };
     q->asked_plain = whisper->is_plain;
     add_part(q, "response_format", q->asked_plain ? "json" : "verbose_json");
     add_part(q, "model", whisper->model);
@@ -227,11 +237,8 @@ static void compose(struct whisper_question *q, size_t n_wav, const struct stt_r
         add_part(q, "language", q->language);
     if (whisper->has_logprobs)
         add_part(q, "include[]", "logprobs");
-    if (request->expect != ANSWER_FREE || !whisper->has_prompt) /* a short answer would be drowned in it */
-        return;
-    memcpy(q->prompt, whisper->prompt, sizeof(q->prompt));
-    add_hints(q->prompt, request->hints);
-    add_part(q, "prompt", q->prompt);
+    if (q->prompt[0] && whisper->has_prompt)
+        add_part(q, "prompt", q->prompt);
 }
 
 /* It would answer if it were asked for less. */
@@ -241,6 +248,24 @@ static bool wants_plain(const struct whisper_question *q)
 
     return !q->asked_plain && (call->status == 400 || call->status == 422) && call->body &&
            (strstr(call->body, "response_format") || strstr(call->body, "verbose_json"));
+}
+
+/* The one after it, if there is one and time for it. Returns: whether it is being asked. */
+static bool ask_another(struct whisper_question *q, uint64_t first_asked_ms)
+{
+    struct stt_question *question = &q->question;
+    uint64_t used_ms = first_asked_ms && question->answered_ms > first_asked_ms ? question->answered_ms - first_asked_ms : 0;
+    unsigned budget_ms = q->whisper->budget_ms;
+
+    if (question->r >= 0 || question->r == -ECANCELED || !q->whisper->next || used_ms + ANOTHER_MS > budget_ms)
+        return false;
+    question->failed = q->whisper->name;
+    (void)snprintf(question->cause, sizeof(question->cause), question->status ? "%s, HTTP %u" : "%s", question->why ?: "",
+                   question->status);
+    q->whisper = q->whisper->next;
+    compose(q, budget_ms - (unsigned)used_ms);
+    http_start(&q->call);
+    return true;
 }
 
 static void answered(struct http_call *call)
@@ -261,13 +286,14 @@ static void answered(struct http_call *call)
     question->r = call->r;
     question->why = call->why;
     question->status = call->status;
-    question->asked_ms = call->asked_ms;
+    question->asked_ms = question->asked_ms ?: call->asked_ms;
     question->answered_ms = call->done_ms;
     if (call->r == 0)
         question->r = call->is_json && body ? stt_whisper_read(body, call->n_body, q->seconds, &question->result) : -EBADMSG;
     if (question->r == -EBADMSG)
         question->why = "its answer is no transcription";
-    question->on_answer(question);
+    if (!ask_another(q, question->asked_ms))
+        question->on_answer(question);
 }
 
 static void ask(struct stt_question *question)
@@ -290,7 +316,6 @@ int stt_whisper_question(struct stt_whisper *whisper, const struct stt_request *
 {
     struct wav wav = { .rate_hz = RATE_HZ, .n_channels = 1, .n_samples = request->n_samples, .pcm = (int16_t *)request->pcm };
     struct whisper_question *q = calloc(1, sizeof(*q));
-    size_t n_wav;
 
     if (!q)
         return -ENOMEM;
@@ -303,21 +328,22 @@ int stt_whisper_question(struct stt_whisper *whisper, const struct stt_request *
     (void)text_set(q->language, sizeof(q->language), request->language);
     q->language[strcspn(q->language, "-")] = '\0'; /* ISO 639-1 */
     q->call = (struct http_call){
-        .provider = whisper->provider,
         .parts = q->parts,
         .is_repeatable = true,
-        .first_byte_ms = whisper->timeout_ms,
         .stall_ms = STALL_MS,
-        .total_ms = whisper->timeout_ms,
         .body_max = BODY_MAX,
         .done = answered,
     };
-    int r = wav_print(&wav, &q->wav, &n_wav);
+    int r = wav_print(&wav, &q->wav, &q->n_wav);
     if (r < 0) {
         free(q);
         return r;
     }
-    compose(q, n_wav, request);
+    if (request->expect == ANSWER_FREE) { /* a short answer would be drowned in it */
+        memcpy(q->prompt, whisper->prompt, sizeof(q->prompt));
+        add_hints(q->prompt, request->hints);
+    }
+    compose(q, whisper->timeout_ms);
     *ret_question = &q->question;
     return 0;
 }
@@ -333,26 +359,45 @@ static bool is_whole(const char *url)
     return n > strlen(path) && strcmp(url + n - strlen(path), path) == 0;
 }
 
-int stt_whisper_open(const struct config *config, struct http_client *client, struct stt_whisper **ret_whisper)
+static int open_one(const struct config *config, struct http_client *client, const char *url, const char *key,
+                    const char *model, struct stt_whisper **ret_whisper)
 {
     scoped(stt_whisper_close) struct stt_whisper *whisper = calloc(1, sizeof(*whisper));
     struct http_provider_options options = {
-        .base_url = config_stt_url(config),
-        .path = is_whole(config_stt_url(config)) ? "inference" : "audio/transcriptions",
-        .key = config_stt_key(config),
+        .base_url = url,
+        .path = is_whole(url) ? "inference" : "audio/transcriptions",
+        .key = key,
         .connect_ms = CONNECT_MS,
     };
 
     if (!whisper)
         return -ENOMEM;
-    whisper->timeout_ms = (unsigned)config->stt_timeout_ms;
-    whisper->is_plain = strncmp(config->stt_model, "gpt-", 4) == 0;
-    whisper->has_prompt = !strstr(config->stt_model, "diarize");
-    whisper->has_logprobs = whisper->has_prompt && strncmp(config->stt_model, "gpt-4o", 6) == 0;
+    whisper->name = "whisper";
+    whisper->timeout_ms = whisper->budget_ms = (unsigned)config->stt_timeout_ms;
+    whisper->is_plain = strncmp(model, "gpt-", 4) == 0;
+    whisper->has_prompt = !strstr(model, "diarize");
+    whisper->has_logprobs = whisper->has_prompt && strncmp(model, "gpt-4o", 6) == 0;
     add_hints(whisper->prompt, config->stt_hints);
     add_hints(whisper->prompt, config->business_name);
-    whisper->model = strdup(config->stt_model);
+    whisper->model = strdup(model);
     int r = whisper->model ? http_provider_new(client, &options, &whisper->provider) : -ENOMEM;
+    if (r == 0)
+        *ret_whisper = steal(&whisper);
+    return r;
+}
+
+int stt_whisper_open(const struct config *config, struct http_client *client, struct stt_whisper **ret_whisper)
+{
+    const char *url = config_stt_url(config), *openai = config_openai_url(config);
+    scoped(stt_whisper_close) struct stt_whisper *whisper = NULL;
+
+    int r = open_one(config, client, url, config_stt_key(config), config->stt_model, &whisper);
+    if (r == 0 && openai && strcmp(openai, url) != 0) { /* STT_MODEL is a model of STT_BASE_URL */
+        r = open_one(config, client, openai, config->openai_api_key, "whisper-1", &whisper->next);
+        if (r == 0)
+            whisper->next->name = "openai";
+        whisper->timeout_ms = whisper->budget_ms / 5 * 3;
+    }
     if (r == 0)
         *ret_whisper = steal(&whisper);
     return r;
@@ -362,6 +407,7 @@ void stt_whisper_close(struct stt_whisper *whisper)
 {
     if (!whisper)
         return;
+    stt_whisper_close(whisper->next);
     http_provider_free(whisper->provider);
     free(whisper->model);
     free(whisper);
@@ -369,7 +415,10 @@ void stt_whisper_close(struct stt_whisper *whisper)
 
 void stt_whisper_warm(struct stt_whisper *whisper)
 {
-    http_warm(whisper->provider);
+    struct http_provider_stats stats;
+
+    http_provider_stats(whisper->provider, &stats);
+    http_warm((stats.is_open && whisper->next ? whisper->next : whisper)->provider);
 }
 
 void stt_whisper_stats(struct stt_whisper *whisper, struct stt_stats *ret_stats)
@@ -377,10 +426,13 @@ void stt_whisper_stats(struct stt_whisper *whisper, struct stt_stats *ret_stats)
     struct http_provider_stats stats;
 
     http_provider_stats(whisper->provider, &stats);
-    ret_stats->n_asked = stats.n_calls;
-    ret_stats->n_failed = stats.n_failed;
-    ret_stats->n_retries = stats.n_retries;
-    ret_stats->n_refused = stats.n_refused;
-    ret_stats->n_connections = stats.n_connections;
     ret_stats->is_tripped = stats.is_open;
+    for (; whisper; whisper = whisper->next) {
+        http_provider_stats(whisper->provider, &stats);
+        ret_stats->n_asked += stats.n_calls;
+        ret_stats->n_failed += stats.n_failed;
+        ret_stats->n_retries += stats.n_retries;
+        ret_stats->n_refused += stats.n_refused;
+        ret_stats->n_connections += stats.n_connections;
+    }
 }

@@ -68,6 +68,10 @@ with Standin() as s:
              "the audio is WAV of 8 kHz with a name that says so")
     tap.ok(KEY not in log, "the key is not in the log")
     tap.same((status["failed"], status["unheard"], call["n_steps"]), (0, 0, 0), "nothing failed")
+    times = first.get("times", {})
+    tap.ok(0 < times.get("stt_asked", 0) <= times.get("stt_answered", 0) <= times.get("decided", 0),
+           "the turn knows how long Whisper was waited for")
+    tap.ok(first.get("latency_ms", {}).get("own", -1) >= 0, "and how long we ourselves took")
 
 with Standin() as s:
     s.text = "שלום, מדברת דנה"
@@ -152,6 +156,36 @@ with Standin(certificate) as s:
     tap.ok("the certificate does not verify" in log and not s.requests, "a certificate that does not verify: nothing is sent")
     call, _, log = held(f"https://localhost:{s.port}/ok/v1", PROVIDER_CA_FILE=certificate[0])
     tap.same((said(call) or [{}])[0].get("text"), "hello there", "one that PROVIDER_CA_FILE vouches for is taken")
+
+# --- two of them: the other one is asked before the embedded engine is
+
+TWO = [("broken", "HTTP 500"), ("silent", "not there in time"), ("html", "no transcription")]
+
+
+def two(how, second="ok"):
+    with Standin() as first, Standin(how=second) as other:
+        other.text = "said the other"
+        call, status, _ = held(f"http://127.0.0.1:{first.port}/{how}/v1", OPENAI_API_KEY=OTHER_KEY, STT_MODEL="their-own",
+                               OPENAI_BASE_URL=f"http://127.0.0.1:{other.port}/v1", CHAT_MODEL="none", OPENAI_TTS_MODEL="none")
+        return call, status, first, other
+
+
+OTHER_KEY = "sk-the-other-one"
+with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    dead = pool.submit(two, "unauthorised", "unauthorised")
+    for (how, cause), (call, status, first, other) in zip(TWO, pool.map(lambda fault: two(fault[0]), TWO)):
+        step = (call.get("steps") or [{}])[0]
+        tap.same((said(call) or [{}])[0].get("text"), "said the other", f"{how}: the other service transcribes it")
+        tap.ok((step.get("from"), step.get("to")) == ("whisper", "openai") and cause in step.get("cause", ""), f"{how}: and the call says so")
+        tap.ok(status["passed_on"] >= 1 and status["unheard"] == 0, f"{how}: it is counted")
+        tap.ok(all(headers.get("Authorization") == f"Bearer {OTHER_KEY}" and form["model"][1] == b"whisper-1" for _, headers, form in other.requests),
+               f"{how}: with its own key and model")
+        tap.ok(all(headers.get("Authorization") == f"Bearer {KEY}" and form["model"][1] == b"their-own" for _, headers, form in first.requests),
+               f"{how}: which the first never sees")
+    call, status, first, other = dead.result()
+    tap.same([(step["from"], step["to"]) for step in call.get("steps", [])][:2], [("whisper", "openai"), ("openai", "")],
+             "neither answers: two steps down")
+    tap.ok(said(call) and said(call)[0]["audio"], "and the audio is kept")
 
 # --- killed within a call
 
