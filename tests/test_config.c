@@ -103,6 +103,13 @@ static const struct {
     { DEV "\nDEFAULT_COUNTRY=+97", "DEFAULT_COUNTRY: is no country code; write its digits alone, e.g. 972\n" },
     { DEV "\nGOOGLE_TTS_SA_JSON={\"type\":\"service_account\"}", NULL },
     { DEV "\nGOOGLE_APPLICATION_CREDENTIALS=/key.json", NULL },
+    { DEV "\nGOOGLE_APPLICATION_CREDENTIALS=/key.json\nGOOGLE_TTS_BASE_URL=http://127.0.0.1:1\nGOOGLE_TTS_VOICE=he-IL-Wavenet-D", NULL },
+    { DEV "\nOPENAI_TTS_MODEL=none\nOPENAI_TTS_VOICE=nova\nTTS_TIMEOUT_MS=300", NULL },
+    { DEV "\nTTS_TIMEOUT_MS=299", "TTS_TIMEOUT_MS: 299 is out of range; give a number from 300 to 2500\n" },
+    { DEV "\nGOOGLE_TTS_BASE_URL=texttospeech.googleapis.com",
+      "GOOGLE_TTS_BASE_URL: is no URL; write https://HOST/v1, or http:// for a server on this machine\n" },
+    { "PUBLIC_HOST=a.example\nTWILIO_AUTH_TOKEN=" TOKEN "\nGOOGLE_APPLICATION_CREDENTIALS=/key.json\nGOOGLE_TTS_BASE_URL=http://tts.example",
+      "GOOGLE_TTS_BASE_URL: would take GOOGLE_TTS_SA_JSON over the network in the open; write https://, or leave the key out\n" },
     { DEV "\nGOOGLE_TTS_SA_JSON=/key.json", "GOOGLE_TTS_SA_JSON: is no JSON; give it the content of the key file (its path "
                                             "goes into GOOGLE_APPLICATION_CREDENTIALS)\n" },
     { DEV "\nGOOGLE_TTS_SA_JSON={\001}", "GOOGLE_TTS_SA_JSON: holds a control character; give it as it was made\n" },

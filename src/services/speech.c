@@ -38,7 +38,7 @@ enum {
     /* the pools of a worker, for each of its calls and in any case; memory is touched only as it is used */
     NOTES_PER_CALL = 2,
     NOTES_MIN = 4 * JOURNAL_BATCH,
-    ERRANDS_PER_CALL = 4,
+    ERRANDS_PER_CALL = 6, /* a reply's sentences are all asked for as they come */
     ERRANDS_MIN = 16,
     ROUNDS_SPARE = 8, /* of those given up, which take a moment to come home */
     CHUNKS_PER_CALL = 8, /* 4 s */

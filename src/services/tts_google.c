@@ -75,6 +75,8 @@ size_t tts_google_piece(const char *text, size_t max)
 
     if (!text[n])
         return n;
+    if (n == 0) /* no UTF-8 */
+        return max;
     for (size_t i = 1; i <= n; i++)
         if (text[i] == ' ' || text[i - 1] == '\n') {
             at_word = i;

@@ -14,11 +14,9 @@ static void cut(const uint8_t *data, size_t n)
     text[n] = '\0';
     for (const char *at = text; *at;) {
         size_t piece = tts_google_piece(at, 10);
-        if (piece == 0 && ((unsigned char)*at & 0xC0) != 0x80)
+        if (piece == 0 || piece > 10)
             abort();
-        if (piece > 10)
-            abort();
-        at += piece ? piece : 1;
+        at += piece;
     }
     free(text);
 }

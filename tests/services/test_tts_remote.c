@@ -438,7 +438,7 @@ static void test_long(void)
         size_t max, want;
     } cuts[] = {
         { "one. two three", 20, 14 }, { "one. two three", 9, 4 }, { "onetwo three", 9, 6 }, { "onetwothree", 9, 9 },
-        { "\xd7\xa9\xd7\x9c\xd7\x95", 5, 4 }, { "", 5, 0 }, { "1.5 and 2.5 or", 12, 11 },
+        { "\xd7\xa9\xd7\x9c\xd7\x95", 5, 4 }, { "", 5, 0 }, { "1.5 and 2.5 or", 12, 11 }, { "k\xb2\xb2\xb2\xb2\xb2\xb2", 5, 5 },
     };
     for (size_t i = 0; i < ELEMENTSOF(cuts); i++)
         is_int(tts_google_piece(cuts[i].text, cuts[i].max), cuts[i].want, cuts[i].text);
