@@ -279,6 +279,7 @@ static void answered(struct http_call *call)
         q->whisper->is_plain = q->asked_plain = true;
         q->parts[1].bytes = "json";
         q->parts[1].n = strlen("json");
+        question->asked_ms = call->asked_ms;
         http_start(call);
         return;
     }

@@ -1,8 +1,8 @@
 /*
  * http_probe.c - our HTTP client on the command line, for tests that play its servers and proxies
  *
- * http_probe CA-FILE|- CONNECT-MS TOTAL-MS N-ALONE N-TOGETHER URL: so many calls one after the other, then so many at
- * once; all may be repeated. A line for each: its result, HTTP status, and why or the body. The last line counts.
+ * http_probe CA-FILE|- CONNECT-MS TOTAL-MS N-ALONE N-TOGETHER URL [N-ABORTED]: so many calls one after the other, then
+ * so many at once, of which the first are given up; all may be repeated. A line for each: its result, HTTP status, and why or the body. The last line counts.
  */
 #include "services/http_client.h"
 
@@ -43,7 +43,7 @@ int main(int argc, char **argv)
     struct http_provider_stats stats;
     sem_t all;
 
-    if (argc != 7)
+    if (argc != 7 && argc != 8)
         return 2;
     unsigned total_ms = (unsigned)atoi(argv[3]);
     int n_alone = atoi(argv[4]), n_together = atoi(argv[5]), n_most = n_together > 0 ? n_together : 1;
@@ -62,6 +62,8 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < n_together; i++)
         begin(&probes[i], provider, total_ms, &all);
+    for (int i = 0; argc == 8 && i < atoi(argv[7]) && i < n_together; i++)
+        http_abort(&probes[i].call);
     for (int i = 0; i < n_together; i++)
         sem_wait(&all);
     for (int i = 0; i < n_together; i++)

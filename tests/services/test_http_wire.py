@@ -28,11 +28,11 @@ LOCAL = floor.make_certificate(SCRATCH.name, "localhost")
 OTHER = floor.make_certificate(SCRATCH.name, "other.example")
 
 
-def probe(url, alone=1, together=0, ca="-", connect_ms=5000, total_ms=20000, **env):
+def probe(url, alone=1, together=0, ca="-", connect_ms=5000, total_ms=20000, aborted=0, **env):
     """Returns: [(r, status, text)], {count}"""
     env = {"NO_PROXY": "*", **env} if not any("proxy" in name.lower() for name in env) else env
     env.update({name: os.environ[name] for name in os.environ if name.endswith("SAN_OPTIONS")})
-    ran = tap.run(PROBE, ca, str(connect_ms), str(total_ms), str(alone), str(together), url, env=env, timeout=120)
+    ran = tap.run(PROBE, ca, str(connect_ms), str(total_ms), str(alone), str(together), url, str(aborted), env=env, timeout=120)
     lines = ran.stdout.splitlines()
     if ran.returncode or not lines:
         print("# " + ran.stderr.replace("\n", "\n# "))
@@ -171,6 +171,9 @@ else:
         tap.same(({words[0] for words in said}, {words[1] for words in said}, len(said)), ({"2.0"}, {"1"}, 22),
                  "HTTP/2 where TLS offers it: all calls in one session")
         tap.same(counts.get("connections"), 1, "over one connection")
+        calls, counts = probe(f"https://localhost:{port}", alone=2, together=20, aborted=5, ca=LOCAL[0])
+        tap.same(([r for r, _, _ in calls[2:]], counts.get("connections")), ([-errno.ECANCELED] * 5 + [0] * 15, 1),
+                 "some are given up: the others go on over the same connection")
         tap.ok(max((int(words[2]) for words in said), default=0) > 1, "several at a time")
     finally:
         node.kill()
