@@ -62,9 +62,6 @@ class Handler(BaseHTTPRequestHandler):
 
     how_inference = lambda self, n: self.how_ok(n)  # the path of whisper.cpp
 
-    def do_HEAD(self):
-        self.answer(405, b"")
-
     def how_ok(self, n):
         self.answer(200, transcription(self.server.standin.text))
 
