@@ -10,7 +10,8 @@ import urllib.parse
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
 from caller.standin import TOKEN
-from daemon import ACCOUNT, HOST, Daemon, until
+from daemon import ACCOUNT, HOST, Daemon, finish_call, until
+from hum import hum
 from standins import clouds
 from standins.clouds import Clouds
 from specs import vendors
@@ -221,6 +222,21 @@ def reworded():
                "what the caller said is data")
 
 
+def promised():
+    """On the telephone: the model sends what it was asked for, and says goodbye."""
+    rules = [{"json": True, "system": "sum up", "say": '{"summary": "He asked where we are."}'},
+             {"role": "tool", "say": "It is on its way. Goodbye.", "tools": [{"name": "end_call", "arguments": {}}]},
+             {"if": ".", "tools": [{"name": "send_whatsapp", "arguments": {"text": "We are at 5 Long Street."}}]}]
+    with Twilio(openai={"rules": rules}) as cloud, new_daemon(cloud, chat=True) as daemon:
+        cloud.set(twilio={"callbacks_to": f"http://127.0.0.1:{daemon.port}"})
+        _, result, _ = finish_call(daemon.call("--from", TO, "--wav", hum(daemon.scratch.name), "--seconds", "30"))
+        sid = result["each"][0]["call_sid"] if result else ""
+        tap.same(settled(daemon, "delivered"), ["delivered"], "what is promised on the telephone is sent")
+        tap.same([(row["body"], row["call_sid"]) for row in messages(daemon)], [("We are at 5 Long Street.", sid)], "once, and it is known in which call")
+        until(lambda: daemon.kept("calls", sid).get("summary"))
+        tap.same(daemon.kept("calls", sid).get("summary"), "He asked where we are.", "and the call is summed up at its end")
+
+
 def without_a_model():
     with Twilio() as cloud, new_daemon(cloud) as daemon:
         daemon.stop()
@@ -248,6 +264,7 @@ else:
     nobody_there()
     killed()
     reworded()
+    promised()
     without_a_model()
     if vendors.missing():
         tap.skip(f"requests are not held to the vendors' documents: {vendors.missing()}")

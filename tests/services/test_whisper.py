@@ -8,31 +8,19 @@ import struct
 import subprocess
 import sys
 import tempfile
-import wave
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import floor
 import tap
 from daemon import Daemon, finish_call, until
+from hum import hum
 from standins.whisper import Standin
 
 KEY = "sk-not-to-be-seen"
 SCRATCH = tempfile.TemporaryDirectory()
 
 
-def voice():
-    """A caller who hums for a second; what he says the stand-in knows."""
-    path = os.path.join(SCRATCH.name, "hum.wav")
-    with wave.open(path, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(8000)
-        hum = [int(9000 * (1 if i // 40 % 2 else -1) * (0.4 + 0.6 * (i // 400 % 2))) for i in range(9600)]
-        out.writeframes(struct.pack(f"<{len(hum)}h", *hum) + bytes(8000))
-    return path
-
-
-HUM = voice()
+HUM = hum(SCRATCH.name)
 
 
 def held(url, **env):
