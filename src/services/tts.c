@@ -201,10 +201,15 @@ static struct tts_step *add_step(struct tts_sentence *sentence, unsigned i, cons
     return step;
 }
 
-/* Whether the next sentence would fare no better: not so when it was this one, or our own haste. */
-static bool is_to_rest(int r, unsigned status)
+/*
+ * Whether the next sentence would fare no better. Not so when our own haste is to blame, or this sentence: which a voice
+ * that has spoken before may take for wrong, but one that never did is set up wrongly.
+ */
+static bool is_to_rest(const struct voice *voice, int r, unsigned status)
 {
-    return !(r == -EAGAIN || r == -ENOMEM || r == -EMSGSIZE || status == 400 || status == 413 || status == 422);
+    bool is_wrong = status == 400 || status == 413 || status == 422;
+
+    return r != -EAGAIN && r != -ENOMEM && r != -EMSGSIZE && !(is_wrong && voice->n_spoken);
 }
 
 static void failed(struct tts_sentence *sentence, unsigned i, int r, unsigned status, const char *why)
@@ -212,7 +217,7 @@ static void failed(struct tts_sentence *sentence, unsigned i, int r, unsigned st
     struct voice *voice = &sentence->tts->voices[i];
 
     voice->n_failed++;
-    if (is_to_rest(r, status))
+    if (is_to_rest(voice, r, status))
         atomic_store(&voice->rest_until_ms, clock_mono_ms() + REST_MS);
     add_step(sentence, i, why)->is_rest = r == -EHOSTDOWN;
     log_limited(LOG_WARNING, NULL, "%s does not speak: %s", engines[i]->name, why);

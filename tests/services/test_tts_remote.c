@@ -507,6 +507,15 @@ static void test_ladder(void)
     tts_sentence_done(&one.sentence);
     teardown(&s);
 
+    if (!setup(&s, "refused", "ok", NULL))
+        return;
+    is_int(speak_wait(&one, s.tts, "he", NULL, "shalom"), 0, "a voice that takes the first request for wrong");
+    tts_sentence_done(&one.sentence);
+    is_int(speak_wait(&one, s.tts, "he", NULL, "toda"), 0, "is not asked");
+    ok(one.sentence.steps[0].is_rest && s.service.n_requests == 3, "with each sentence");
+    tts_sentence_done(&one.sentence);
+    teardown(&s);
+
     if (!setup(&s, "lost", "lost", NULL))
         return;
     is_int(speak_wait(&one, s.tts, "he", NULL, "shalom"), -EIO, "nobody speaks");
