@@ -125,14 +125,6 @@ void turn_latencies(const struct turn_times *times, int64_t ret_ms[LATENCY_N])
                                   : total - (int64_t)covered_ms(waits, WAITS_MAX, times->speech_end, times->first_frame);
 }
 
-int64_t turn_own_ms(const struct turn *turn)
-{
-    int64_t ms[LATENCY_N];
-
-    turn_latencies(&turn->times, ms);
-    return ms[LATENCY_OWN];
-}
-
 /* Round the marks our own share is held to, 40 and 80 ms, and the 4 s that nobody is kept waiting. */
 static const uint64_t bounds_ms[LATENCY_BUCKETS] = { 10, 20, 40, 80, 160, 320, 640, 1000, 1500, 2500, 4000, UINT64_MAX };
 

@@ -65,7 +65,6 @@ const char *latency_name(enum latency stage); /* "listened", "stt" ... */
  * Waits that overlap count once in LATENCY_OWN, and only where they lie within the total.
  */
 void turn_latencies(const struct turn_times *times, int64_t ret_ms[LATENCY_N]);
-int64_t turn_own_ms(const struct turn *turn); /* LATENCY_OWN alone */
 
 /* A histogram's buckets: bucket i counts up to latency_bound_ms(i), included; the last one has no bound. */
 enum { LATENCY_BUCKETS = 12 };
