@@ -475,12 +475,12 @@ static bool has_learnt(const char *field, const char *value)
 
 static void test_chat(void)
 {
+    const char *const *replies = REPLIES("S Oh dear.|S Your name, please?|E", "T a save_contact {\"name\":\"Dana\",\"need\":\"a boiler\"}|E",
+                            "S Noted.|T b send_whatsapp {\"message\":\"thanks\"}|E", "S Anything else?|E",
+                            "S Goodbye then.|T c end_call {}|E");
     struct scene scene;
 
-    if (!chat_setup(&scene, "CAchat",
-                    REPLIES("S Oh dear.|S Your name, please?|E", "T a save_contact {\"name\":\"Dana\",\"need\":\"a boiler\"}|E",
-                            "S Noted.|T b send_whatsapp {\"message\":\"thanks\"}|E", "S Anything else?|E",
-                            "S Goodbye then.|T c end_call {}|E")))
+    if (!chat_setup(&scene, "CAchat", replies))
         return;
     ok(run(&scene) && fake_store.n_ends == 1 && fake_store.end == CALL_END_AGENT, "comes to the end the model wants");
     print_turns();
@@ -503,13 +503,13 @@ static void test_chat(void)
 
 static void test_chat_barge_in(void)
 {
+    const char *const *replies = REPLIES("S We have a great many rooms of all kinds to choose from.|S The first is large.|S The second is not.|"
+                            "S The third.|S The fourth.|S The fifth.|S The sixth.|S The seventh.|E",
+                            "S Goodbye.|T a end_call {}|E");
     struct scene scene;
 
     plan.part_every_ms = 400;
-    if (!chat_setup(&scene, "CAchatbarge",
-                    REPLIES("S We have a great many rooms of all kinds to choose from.|S The first is large.|S The second is not.|"
-                            "S The third.|S The fourth.|S The fifth.|S The sixth.|S The seventh.|E",
-                            "S Goodbye.|T a end_call {}|E")))
+    if (!chat_setup(&scene, "CAchatbarge", replies))
         return;
     while (!fake_chat.n_asked || scene.phone.ahead_ms < 500)
         step(&scene); /* until the reply sounds */
@@ -560,12 +560,13 @@ static void test_chat_steps(void)
 
 static void test_chat_hang_up(void)
 {
+    const char *const *replies = REPLIES("S Oh dear.|S It is a long story, and I will tell it.|S Again.|E", "S Hm.|E");
     struct scene scene;
 
     for (unsigned at_ms = 4000; at_ms <= 12000; at_ms += 1000) {
         plan.part_every_ms = 1000;
         plan.leave_at_ms = at_ms;
-        if (!chat_setup(&scene, "CAchatleave", REPLIES("S Oh dear.|S It is a long story, and I will tell it.|S Again.|E", "S Hm.|E")))
+        if (!chat_setup(&scene, "CAchatleave", replies))
             return;
         ok(run(&scene) && fake_store.end == CALL_END_CALLER && fake_chat_is_home(),
            "who hangs up after %u ms leaves nothing under way", at_ms);
