@@ -119,6 +119,15 @@ static const char man_head[] =
     "names everything that is wrong at once, and names in the file that are no settings;\n"
     ".Dl agentlocator config\n"
     "prints every value and where it came from, secrets masked.\n"
+    ".Pp\n"
+    "Other services are reached through the proxies that\n"
+    ".Ev https_proxy ,\n"
+    ".Ev http_proxy\n"
+    "and\n"
+    ".Ev no_proxy\n"
+    "name in the environment of the process; these are no settings, and\n"
+    ".Fl Fl env-file\n"
+    "does not look for them.\n"
     ".Sh SETTINGS\n"
     ".Bl -tag -width Ds\n";
 
