@@ -89,9 +89,14 @@ class Recorder {
     this.look();
   }
 
-  /* then(records) as soon as there are n that match; an ended one when that matters. */
-  wait(match, n, then) {
-    this.waiting.push({ match, n, then });
+  /* then(records) as soon as there are n that match, or after so many ms with what there is. */
+  wait(match, n, ms, then) {
+    const row = { match, n, then };
+    this.waiting.push(row);
+    setTimeout(() => {
+      row.n = 0;
+      this.look();
+    }, ms).unref();
     this.look();
   }
 

@@ -52,7 +52,8 @@ class Clouds:
 
     def env(self):
         """The daemon's settings that lead here."""
-        found = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": self.base("openai") + "/v1",
+        found = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": self.base("openai") + "/v1", "OPENAI_TTS_MODEL": "tts-1",
+                 "CHAT_MODEL": "gpt-4o-mini",
                  "GOOGLE_TTS_SA_JSON": json.dumps(self.facts["account"]), "GOOGLE_TTS_BASE_URL": self.base("google"),
                  "TWILIO_BASE_URL": self.base("twilio"), "NO_PROXY": "*"}
         return {**found, "PROVIDER_CA_FILE": self.tls[0]} if self.tls else found

@@ -1,7 +1,7 @@
 /*
  * faults.js - every way in which a provider fails, on order
  *
- * An order is { fault, path, n, ... }: the next n requests whose path ends in `path` (all: n 0). A fault acts in place of the
+ * An order is { fault, path, skip, n, ... }: of the requests whose path ends in `path`, n after the first `skip` (all: n 0). A fault acts in place of the
  * vendor, or lets the vendor answer and spoils what he says on its way: then the first piece of an answer is what got through,
  * half of it when there is but one.
  */
@@ -107,7 +107,7 @@ const OWN = new Set(["talkative", "bad_arguments", "unknown_tool", "broken_argum
 /* The fault that this request meets, or null. */
 function faultFor(orders, request) {
   const order = orders.find((row) => row.left !== 0 && request.path.endsWith(row.path || "") && request.method !== "HEAD");
-  if (!order) return null;
+  if (!order || order.skipped-- > 0) return null;
   order.left--;
   const { Reply } = require("./cloud");
   return { ...order, Reply: SPOILED[order.fault] ? SPOILED[order.fault]() : Reply, act: ACTS[order.fault] };
@@ -116,7 +116,7 @@ function faultFor(orders, request) {
 /* Throws when nobody knows the fault. */
 function order(row) {
   if (!SPOILED[row.fault] && !ACTS[row.fault] && !OWN.has(row.fault)) throw new Error(`no such fault: ${row.fault}`);
-  return { ...row, left: row.n === undefined ? 1 : row.n || -1 };
+  return { ...row, left: row.n === undefined ? 1 : row.n || -1, skipped: row.skip || 0 };
 }
 
 module.exports = { faultFor, order };

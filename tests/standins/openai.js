@@ -147,6 +147,18 @@ function decide(rules, body) {
   return rule || { say: isJson ? "{}" : "I see. Could you tell me a little more about that?" };
 }
 
+const DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+
+/* A rule's answer with what it asks for put in: {n} the request's number, so that no two are equal, {last} what the user said
+   last, {digits} the digits of it. */
+function filled(rule, body, n) {
+  const user = body.messages.filter((message) => message.role === "user").pop() || { content: "" };
+  const last = String(user.content).replace(/<\/?caller>/g, ""); /* the daemon marks what a stranger said */
+  const digits = last.toLowerCase().split(/[\s,.]+/).map((word) => (DIGITS.includes(word) ? DIGITS.indexOf(word) : word)).join("").replace(/\D/g, "");
+  const put = (text) => text.replace("{n}", n).replace("{last}", JSON.stringify(last).slice(1, -1)).replace("{digits}", digits);
+  return { say: put(rule.say || ""), tools: JSON.parse(put(JSON.stringify(rule.tools || []))) };
+}
+
 /* What is wrong with the calls of tools is put there on order. */
 function spoil(calls, fault, body) {
   const spoilers = {
@@ -243,9 +255,8 @@ function chat(request, reply, settings) {
   const why = wrong(body);
   if (why) return reply.refuse("bad", why);
   if (!body.model) return reply.refuse("bad", "you must provide a model parameter");
-  const rule = decide(settings.rules, body);
-  const calls = spoil(rule.tools || [], reply.fault, body).map(worded);
-  const say = rule.say || "";
+  const { say, tools } = filled(decide(settings.rules, body), body, reply.cloud.recorder.count);
+  const calls = spoil(tools, reply.fault, body).map(worded);
   const n = tokens(say).length + calls.length * 8;
   const usage = { prompt_tokens: Math.ceil(request.body.length / 4), completion_tokens: n, total_tokens: Math.ceil(request.body.length / 4) + n };
   const answer = { say, calls, isWhole: settings.is_whole, fault: reply.fault && reply.fault.fault };
