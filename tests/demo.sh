@@ -1,5 +1,8 @@
 #!/bin/sh
-# demo.sh [WAV...] - a whole telephone call with the program in build/, printed as it happens
+# demo.sh [--providers] [WAV...] - a whole telephone call with the program in build/, printed as it happens
+#
+# --providers: through Whisper, a chat model and Google's voice, or rather their stand-ins on this machine: these tell by its
+# length which sentence the synthetic caller has said, know what a receptionist answers, and speak with another voice of flite.
 #
 # The caller is the recordings given, or people of ../shared/speech (AGENTLOCATOR_SHARED), or a flite voice other than the
 # agent's; it says which. Everything it starts listens on this machine only and is gone at the end; what stays is the
@@ -13,10 +16,12 @@ program=$build/agentlocator
 folder=$(mktemp -d "${TMPDIR-/tmp}/agentlocator-demo.XXXXXX")
 kept=$build/demo
 server=
+clouds=
 
 finish()
 {
     status=$?
+    exec 9>&- # the stand-ins end with it
     [ -z "$server" ] || kill "$server" 2>/dev/null || true
     [ -z "$server" ] || wait "$server" 2>/dev/null || true
     rm -rf "$folder"
@@ -24,6 +29,12 @@ finish()
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
+
+providers=
+if [ "${1-}" = --providers ]; then
+    providers=yes
+    shift
+fi
 
 # --- who calls
 
@@ -39,6 +50,7 @@ people()
     done
 }
 
+# synthetic: the same for the lines on standard input
 synthetic()
 {
     n=0
@@ -46,7 +58,12 @@ synthetic()
         n=$((n + 1))
         flite -voice slt -t "$words" -o "$folder/$n.wav"
         echo "$folder/$n.wav|$words"
-    done <<END
+    done
+}
+
+plain_answers()
+{
+    cat <<END
 i would like to make an appointment for next week
 my name is anna brown
 no
@@ -55,17 +72,69 @@ yes
 END
 }
 
+free_answers()
+{
+    cat <<END
+hello there i would like to make an appointment for the beginning of next week if that is possible
+my name is anna brown
+no please use another number
+four one two five five five zero one nine nine
+yes
+END
+}
+
 if [ $# -gt 0 ]; then
     echo "caller     the recordings given"
     for file; do echo "$file|"; done >"$folder/turns"
+elif [ -n "$providers" ]; then
+    echo "caller     the synthetic voice slt of flite"
+    free_answers | synthetic >"$folder/turns"
+    digits=4125550199
 elif [ -r "$shared/speech/manifest.tsv" ]; then
     echo "caller     people: a reader of LibriVox and a speaker of CMU's AN4, through a telephone"
     people >"$folder/turns"
     digits=4122684142
 else
     echo "caller     nobody human is at hand ($shared/speech is not there): the synthetic voice slt of flite; the agent's is rms"
-    synthetic >"$folder/turns"
+    plain_answers | synthetic >"$folder/turns"
     digits=4125550199
+fi
+
+# --- the providers
+
+# control METHOD-AND-PATH JSON: tell the stand-ins something
+control() { curl -sSf -o "$folder/answer" "http://127.0.0.1:$clouds/$1" --data-binary "$2"; }
+
+# What the transcription hears: the sentence that was as long.
+sentences()
+{
+    python3 - "$folder/turns" <<'END'
+import json, sys, wave
+rows = [line.rstrip("\n").split("|") for line in open(sys.argv[1])]
+lengths = [(recording.getnframes() / recording.getframerate()) for recording in (wave.open(file) for file, _ in rows)]
+print(json.dumps({"openai": {"heard": [{"seconds": length, "text": words} for length, (_, words) in zip(lengths, rows)]}}))
+END
+}
+
+if [ -n "$providers" ]; then
+    mkfifo "$folder/life"
+    node "$top/tests/standins/main.js" --record "$folder/requests" --settings "$(cat "$top/tests/standins/demo.json")" \
+        <"$folder/life" >"$folder/facts" &
+    exec 9>"$folder/life"
+    while ! grep -q . "$folder/facts"; do
+        kill -0 $! 2>/dev/null || exit 1
+        sleep 0.1
+    done
+    facts() { python3 -c 'import json, sys; facts = json.load(open(sys.argv[1])); print(eval(sys.argv[2], facts))' "$folder/facts" "$1"; }
+    clouds=$(facts control)
+    export OPENAI_API_KEY=sk-standin NO_PROXY='*'
+    OPENAI_BASE_URL=$(facts 'f"{scheme}:{openai}/v1"')
+    GOOGLE_TTS_BASE_URL=$(facts 'f"{scheme}:{google}"')
+    TWILIO_BASE_URL=$(facts 'f"{scheme}:{twilio}"')
+    GOOGLE_TTS_SA_JSON=$(facts '__import__("json").dumps(account)')
+    export OPENAI_BASE_URL GOOGLE_TTS_BASE_URL TWILIO_BASE_URL GOOGLE_TTS_SA_JSON
+    control settings "$(sentences)"
+    echo "providers  Whisper, a chat model and Google's voice: stand-ins on this machine"
 fi
 
 # --- the server
@@ -120,7 +189,7 @@ call second --record "$kept/barge-in.wav" --barge 1500 "$@" --seconds 12 || fail
 sid() { sed -n 's/.*"call_sid": *"\(CA[0-9a-f]*\)".*/\1/p' "$folder/$1.json"; }
 
 echo
-echo "The call as it was kept:"
+echo "The call as it was kept${providers:+, with where the time of each answer went}:"
 echo
 "$program" calls "$(sid first)"
 echo
@@ -132,10 +201,10 @@ echo "recording  $kept/call.wav (caller left, agent right); the second call is b
 "$program" calls "$(sid first)" --json >"$folder/call.json"
 "$program" contacts "$from" --json >"$folder/contact.json"
 
-digits=$digits python3 - "$folder" <<'END' || failed=1
-import json, os, sys
+digits=$digits providers=$providers python3 - "$folder" <<'END' || failed=1
+import collections, json, os, sys
 
-folder, digits = sys.argv[1], os.environ["digits"]
+folder, digits, providers = sys.argv[1], os.environ["digits"], os.environ["providers"]
 first, second, call, contact = (json.load(open(f"{folder}/{name}.json"))
                                 for name in ("first", "second", "call", "contact"))
 NO, YES = ("no", "nope", "no thanks"), ("yes", "yeah", "yes please")
@@ -155,7 +224,16 @@ check(contact["fields"].get("need") or contact["fields"].get("need_audio"), "wha
 if digits:
     check(str(contact["fields"].get("callback", "")).endswith(digits), f"the number was not understood as {digits}")
     heard = [turn["text"] for turn in call["turns"] if turn["who"] == "caller" and turn["expected"] == "yesno"]
-    check(len(heard) == 2 and heard[0] in NO and heard[1] in YES, f"no and yes were understood as {heard}")
+    check(providers or len(heard) == 2 and heard[0] in NO and heard[1] in YES, f"no and yes were understood as {heard}")
+if providers:
+    records = [json.loads(line) for line in open(f"{folder}/requests")]
+    asked = collections.Counter(record["path"].split("?")[0] for record in records if record["method"] != "HEAD")
+    for path, n in sorted(asked.items()):
+        print(f"asked       {n:3} x {path}")
+    for path in ("/v1/audio/transcriptions", "/v1/chat/completions", "/v1/text:synthesize"):
+        check(asked[path], f"{path} was never asked")
+    check(not call.get("steps"), f"somebody was stepped down from: {call.get('steps')}")
+    check(any("latency_ms" in turn for turn in call["turns"]), "no turn has its times")
 if not second["clears"]:
     print("note: the agent was not interrupted in the second call")
 for problem in problems:
