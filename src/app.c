@@ -157,6 +157,20 @@ static void free_security(struct app *app)
     twilio_security_free(app->services.security);
 }
 
+/* --- the API's tokens and limits */
+
+static int build_api(struct app *app)
+{
+    int r = api_gate_new(app->config, clock_mono_us, &app->services.api_gate);
+
+    return r < 0 ? log_err(r, "cannot prepare the API's tokens") : 0;
+}
+
+static void free_api(struct app *app)
+{
+    api_gate_free(app->services.api_gate);
+}
+
 /* --- profile: who answers */
 
 static int build_profile(struct app *app)
@@ -419,6 +433,7 @@ static const struct part {
     { "clock",     build_clock,     NULL,        NULL },
     { "store",     build_store,     stop_store,  NULL },
     { "security",  build_security,  NULL,        free_security },
+    { "api",       build_api,       NULL,        free_api },
     { "profile",   build_profile,   NULL,        free_profile },
     { "client",    build_client,    NULL,        free_client },
     { "google token", build_google_token, NULL,  free_google_token },

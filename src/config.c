@@ -23,6 +23,7 @@
 
 #include "utils/envfile.h"
 #include "utils/file.h"
+#include "utils/token_list.h"
 #include "utils/url.h"
 #include "utils/when.h"
 
@@ -547,6 +548,15 @@ static void judge_endpoint(struct loading *loading, const struct endpoint *endpo
                 endpoint->url, endpoint->key);
 }
 
+static void judge_tokens(struct loading *loading)
+{
+    struct token_list list;
+    const char *tokens = loading->config->api_token, *wrong = tokens ? token_list_parse(tokens, &list) : NULL;
+
+    if (wrong)
+        problem(loading, row_of("API_TOKEN"), "%s", wrong);
+}
+
 /* --- public */
 
 static int load(bool tool, const char *env_file, FILE *problems, struct config **ret_config)
@@ -570,6 +580,7 @@ static int load(bool tool, const char *env_file, FILE *problems, struct config *
         return r;
     parse_all(&loading);
     hold_to_rules(&loading);
+    judge_tokens(&loading);
     for (size_t i = 0; i < ELEMENTSOF(endpoints); i++)
         judge_endpoint(&loading, &endpoints[i]);
     if (loading.failed)

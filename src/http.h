@@ -58,6 +58,7 @@ struct http_request {
     const struct http_field *fields;
     size_t n_fields;
     const char *request_id; /* ours; also in the X-Request-Id response header and the log */
+    const char *caller;     /* the name of the API token it came with; NULL none */
     const char *peer;       /* numeric address; "" on the admin socket */
     bool peer_is_loopback;
     enum http_listener listener;

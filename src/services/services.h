@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+struct api_gate;
 struct chat;
 struct config;
 struct db;
@@ -24,6 +25,7 @@ struct services {
     struct stt *stt; /* these two: NULL on the echo line */
     struct tts *tts;
     struct twilio_security *security;
+    struct api_gate *api_gate;
     struct server *server; /* its counters */
     uint64_t started_mono_ms;
     _Atomic int draining; /* no new calls */
