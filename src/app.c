@@ -21,6 +21,7 @@
 #include "services/call_sweeper.h"
 #include "services/chat.h"
 #include "services/crm.h"
+#include "services/crm_schema.h"
 #include "services/google_token.h"
 #include "services/http_client.h"
 #include "services/logging.h"
@@ -122,6 +123,8 @@ static int build_store(struct app *app)
         .map_mib = app->config->map_mib,
         .slow_ms = app->config->slow_ms,
         .on_slow = logging_slow_transaction,
+        .migrations = crm_migrations,
+        .n_migrations = CRM_N_MIGRATIONS,
     };
     struct close_op close_lost = { { .run = run_close_lost, .what = "closing lost calls" }, config_chat_url(app->config) };
     int r = db_open(&options, &app->services.db);

@@ -20,12 +20,18 @@ enum db_table {
     DB_META,                /* schema_version, counters, the list of open calls */
     DB_CALLS,               /* CallSid -> call */
     DB_CALLS_BY_TIME,       /* be64 started_ms, CallSid -> empty */
-    DB_CALLS_BY_CONTACT,    /* contact id, 0, be64 started_ms, CallSid -> empty */
+    DB_CALLS_BY_CONTACT,    /* person, 0, be64 started_ms, CallSid -> contact id */
     DB_TURNS,               /* CallSid, 0, be32 n -> turn */
     DB_CONTACTS,            /* contact id -> contact */
-    DB_CONTACT_BY_ADDRESS,  /* e164 | lid | jid -> contact id */
+    DB_CONTACT_BY_ADDRESS,  /* e164 | lid -> contact id */
+    DB_CONTACT_LINKS,       /* who was merged into whom; see crm_links.c */
     DB_MESSAGES,            /* message id -> message */
-    DB_MESSAGES_BY_CONTACT, /* contact id, 0, be64 ms, message id -> empty */
+    DB_MESSAGES_BY_CONTACT, /* person, 0, be64 ms, message id -> contact id */
+    DB_NOTES,               /* note id -> note */
+    DB_TASKS,               /* task id -> task */
+    DB_TASKS_BY_DUE,        /* be64 due_ms, task id -> empty, while it is open */
+    DB_TASKS_BY_CONTACT,    /* person, 0, be64 due_ms, task id -> contact id */
+    DB_TIMELINE,            /* person, 0, be64 ms, kind, id -> contact id */
     DB_JOBS,                /* be64 due_ms, be64 id -> job */
     DB_JOB_LANES,           /* lane, 0, be64 job id -> empty */
     DB_SEEN,                /* provider id -> what was answered */

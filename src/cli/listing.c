@@ -17,6 +17,7 @@
 #include "cli/cli.h"
 #include "config.h"
 #include "db.h"
+#include "services/crm_schema.h"
 #include "utils/json.h"
 
 enum { LAST_DEFAULT = 50, LAST_MAX = 1000000 };
@@ -81,7 +82,8 @@ static int parse(const struct listing *listing, int argc, char **argv, struct as
 static int fetch(const struct listing *listing, const struct asked *asked,
                  const struct config *config, struct json_object **ret_json)
 {
-    struct db_options options = { .path = config_database_path(config), .read_only = true };
+    struct db_options options = { .path = config_database_path(config), .read_only = true,
+                                  .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
     scoped(db_close) struct db *db = NULL;
     struct db_txn *txn;
     int r = db_open(&options, &db);

@@ -60,6 +60,7 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct call, steps, JSON_ARRAY),
     JSON_FIELD(struct call, summary, JSON_STRING),
     JSON_FIELD(struct call, summary_error, JSON_STRING),
+    JSON_FIELD(struct call, task_id, JSON_CHARS),
     JSON_FIELD(struct call, learnt, JSON_OBJECT),
     JSON_FIELD(struct call, dial, JSON_OBJECT),
     JSON_FIELD(struct call, recordings, JSON_ARRAY),

@@ -80,6 +80,7 @@ struct call {
     struct json_object *recordings; /* array of what handle_recording brought; owned; may be NULL */
     char *summary;       /* what it came to; owned; NULL not yet, or never: */
     char *summary_error; /* why there is none; owned; NULL */
+    char task_id[CONTACT_ID_MAX]; /* the call back that was promised; "" none */
     struct json_object *learnt; /* object: field -> value, of this call; owned; may be NULL */
 };
 

@@ -1,10 +1,16 @@
 /*
- * contact.c - a contact's names, its JSON, and telephone numbers
+ * contact.c - a contact's names, its JSON, telephone numbers and other addresses
+ *
+ * A person whom we took for two is one of several rows put together for the reader (contact_take()). Each row remembers
+ * when each thing in it was set, so that the later of two values wins wherever it is, and a thing that was taken away
+ * stays away although an older row has it.
  */
 #include "models/contact.h"
 
 #include <errno.h>
 #include <string.h>
+
+#include <json-c/json.h>
 
 #include "utils/json.h"
 
@@ -22,7 +28,21 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct contact, n_calls, JSON_U32),
     JSON_FIELD(struct contact, addresses, JSON_ARRAY),
     JSON_FIELD(struct contact, fields, JSON_OBJECT),
+    JSON_FIELD(struct contact, tags, JSON_ARRAY),
+    JSON_FIELD(struct contact, set_ms, JSON_OBJECT),
+    JSON_FIELD(struct contact, others, JSON_OBJECT),
+    JSON_FIELD(struct contact, members, JSON_ARRAY),
 };
+
+const char *contact_stage_name(enum contact_stage stage)
+{
+    return stages[stage];
+}
+
+int contact_stage_parse(const char *name)
+{
+    return json_name_index(stages, STAGE_N, name, strlen(name));
+}
 
 void contact_done(struct contact *contact)
 {
@@ -46,6 +66,230 @@ int contact_from_json(struct json_object *json, struct contact *ret_contact)
         return r;
     }
     *ret_contact = contact;
+    return 0;
+}
+
+/* --- when things were set */
+
+enum { SET_KEY_MAX = 16 + CONTACT_FIELD_MAX + CONTACT_TAG_MAX };
+
+static void set_key(const char *kind, const char *name, char ret[SET_KEY_MAX])
+{
+    (void)snprintf(ret, SET_KEY_MAX, name[0] ? "%s %s" : "%s%s", kind, name);
+}
+
+uint64_t contact_set_at(const struct contact *contact, const char *kind, const char *name, bool *ret_gone)
+{
+    char key[SET_KEY_MAX];
+
+    set_key(kind, name, key);
+    int64_t ms = contact->set_ms ? json_get_int(contact->set_ms, key) : 0;
+    *ret_gone = ms < 0;
+    return (uint64_t)(ms < 0 ? -ms : ms);
+}
+
+int contact_set_time(struct contact *contact, const char *kind, const char *name, uint64_t ms, bool gone)
+{
+    char key[SET_KEY_MAX];
+
+    if (ms == 0 && !gone)
+        return 0;
+    if (!contact->set_ms)
+        contact->set_ms = json_object_new_object();
+    if (!contact->set_ms)
+        return -ENOMEM;
+    set_key(kind, name, key);
+    return json_add(contact->set_ms, key, json_object_new_int64(gone ? -(int64_t)ms : (int64_t)ms));
+}
+
+/* --- several rows, one person */
+
+/* One thing of which two rows have values; NULL: none. */
+struct rivals {
+    const char *kind, *name;
+    const char *ours, *theirs;
+};
+
+/* Whether theirs wins; *ret_ms and *ret_gone are of whoever does. */
+static bool theirs_wins(const struct contact *contact, const struct contact *other, const struct rivals *rivals,
+                        uint64_t *ret_ms, bool *ret_gone)
+{
+    bool our_gone, their_gone;
+    uint64_t our_ms = contact_set_at(contact, rivals->kind, rivals->name, &our_gone),
+             their_ms = contact_set_at(other, rivals->kind, rivals->name, &their_gone);
+    bool theirs = their_ms > our_ms || (their_ms == our_ms && !rivals->ours && !our_gone);
+
+    *ret_ms = theirs ? their_ms : our_ms;
+    *ret_gone = theirs ? their_gone : our_gone;
+    return theirs;
+}
+
+static bool array_has(struct json_object *array, const char *text)
+{
+    for (size_t i = 0; array && i < json_object_array_length(array); i++)
+        if (strcmp(json_object_get_string(json_object_array_get_idx(array, i)) ?: "", text) == 0)
+            return true;
+    return false;
+}
+
+static int add_to_array(struct json_object **array, const char *text)
+{
+    if (array_has(*array, text))
+        return 0;
+    if (!*array)
+        *array = json_object_new_array();
+    return *array ? json_append(*array, json_text(text, strlen(text))) : -ENOMEM;
+}
+
+static void take_from_array(struct json_object *array, const char *text)
+{
+    for (size_t i = array ? json_object_array_length(array) : 0; i-- > 0;)
+        if (strcmp(json_object_get_string(json_object_array_get_idx(array, i)) ?: "", text) == 0)
+            (void)json_object_array_del_idx(array, i, 1);
+}
+
+static int add_other(struct contact *contact, const char *name, const char *value)
+{
+    struct json_object *list;
+
+    if (!contact->others)
+        contact->others = json_object_new_object();
+    if (!contact->others)
+        return -ENOMEM;
+    if (json_object_object_get_ex(contact->others, name, &list))
+        return add_to_array(&list, value);
+    list = json_object_new_array();
+    int r = json_add(contact->others, name, list);
+    return r < 0 ? r : add_to_array(&list, value);
+}
+
+/* What lost stays visible, unless it is what won. */
+static int keep_loser(struct contact *contact, const struct rivals *rivals, bool theirs)
+{
+    const char *winner = theirs ? rivals->theirs : rivals->ours, *loser = theirs ? rivals->ours : rivals->theirs;
+    const char *name = rivals->name[0] ? rivals->name : rivals->kind;
+    struct json_object *list = NULL;
+
+    if (winner && contact->others && json_object_object_get_ex(contact->others, name, &list))
+        take_from_array(list, winner);
+    if (!loser || (winner && strcmp(winner, loser) == 0))
+        return 0;
+    return add_other(contact, name, loser);
+}
+
+static int take_name(struct contact *contact, const struct contact *other)
+{
+    struct rivals rivals = { "name", "", contact->name[0] ? contact->name : NULL, other->name[0] ? other->name : NULL };
+    uint64_t ms;
+    bool gone, theirs = theirs_wins(contact, other, &rivals, &ms, &gone);
+    int r = keep_loser(contact, &rivals, theirs);
+
+    if (r < 0 || !theirs)
+        return r;
+    memcpy(contact->name, other->name, sizeof(contact->name));
+    return contact_set_time(contact, "name", "", ms, gone);
+}
+
+static int take_stage(struct contact *contact, const struct contact *other)
+{
+    struct rivals rivals = { "stage", "", contact->stage != STAGE_NEW ? "" : NULL, NULL };
+    uint64_t ms;
+    bool gone;
+
+    if (!theirs_wins(contact, other, &rivals, &ms, &gone))
+        return 0;
+    contact->stage = other->stage;
+    return contact_set_time(contact, "stage", "", ms, gone);
+}
+
+static int take_field(struct contact *contact, const struct contact *other, const char *name)
+{
+    struct rivals rivals = { "field", name, json_get_text(contact->fields, name), json_get_text(other->fields, name) };
+    uint64_t ms;
+    bool gone, theirs = theirs_wins(contact, other, &rivals, &ms, &gone);
+    int r = keep_loser(contact, &rivals, theirs);
+
+    if (r < 0 || !theirs)
+        return r;
+    if (rivals.theirs)
+        r = json_add(contact->fields, name, json_text(rivals.theirs, strlen(rivals.theirs)));
+    else
+        json_object_object_del(contact->fields, name);
+    return r < 0 ? r : contact_set_time(contact, "field", name, ms, gone);
+}
+
+static int take_tag(struct contact *contact, const struct contact *other, const char *tag)
+{
+    struct rivals rivals = { "tag", tag, array_has(contact->tags, tag) ? tag : NULL, array_has(other->tags, tag) ? tag : NULL };
+    uint64_t ms;
+    bool gone;
+    int r = 0;
+
+    if (!theirs_wins(contact, other, &rivals, &ms, &gone))
+        return 0;
+    if (rivals.theirs)
+        r = add_to_array(&contact->tags, tag);
+    else
+        take_from_array(contact->tags, tag);
+    return r < 0 ? r : contact_set_time(contact, "tag", tag, ms, gone);
+}
+
+/* What the other row has taken away, too: it has no value of it. */
+static int take_gone(struct contact *contact, const struct contact *other)
+{
+    int r = 0;
+
+    if (!other->set_ms)
+        return 0;
+    json_object_object_foreach(other->set_ms, key, ms)
+    {
+        if (r == 0 && json_object_get_int64(ms) < 0 && strncmp(key, "field ", 6) == 0)
+            r = take_field(contact, other, key + 6);
+        if (r == 0 && json_object_get_int64(ms) < 0 && strncmp(key, "tag ", 4) == 0)
+            r = take_tag(contact, other, key + 4);
+    }
+    return r;
+}
+
+static int take_all(struct contact *contact, const struct contact *other)
+{
+    int r = 0;
+
+    if (!contact->fields)
+        contact->fields = json_object_new_object();
+    if (!contact->fields)
+        return -ENOMEM;
+    if (other->fields) {
+        json_object_object_foreach(other->fields, name, value)
+        {
+            (void)value;
+            r = r ?: take_field(contact, other, name);
+        }
+    }
+    for (size_t i = 0; r == 0 && other->tags && i < json_object_array_length(other->tags); i++)
+        r = take_tag(contact, other, json_object_get_string(json_object_array_get_idx(other->tags, i)));
+    for (size_t i = 0; r == 0 && other->addresses && i < json_object_array_length(other->addresses); i++)
+        r = add_to_array(&contact->addresses, json_object_get_string(json_object_array_get_idx(other->addresses, i)));
+    return r ?: take_gone(contact, other);
+}
+
+int contact_take(struct contact *contact, const struct contact *other)
+{
+    int r = take_name(contact, other);
+
+    if (r == 0)
+        r = take_stage(contact, other);
+    if (r == 0)
+        r = take_all(contact, other);
+    if (r == 0)
+        r = add_to_array(&contact->members, other->id);
+    if (r < 0)
+        return r;
+    contact->n_calls += other->n_calls;
+    if (other->created_ms < contact->created_ms)
+        contact->created_ms = other->created_ms;
+    if (other->updated_ms > contact->updated_ms)
+        contact->updated_ms = other->updated_ms;
     return 0;
 }
 
@@ -170,4 +414,54 @@ int phone_normalise(const char *number, const char *country, char ret_e164[ADDRE
         return -EINVAL;
     memcpy(ret_e164, e164, sizeof(e164));
     return 0;
+}
+
+/* --- addresses */
+
+static const char lid_server[] = "@lid";
+enum { JID_USER_MAX = 32 };
+
+bool address_is_lid(const char *address)
+{
+    size_t n = strlen(address), n_server = strlen(lid_server);
+
+    return n > n_server && strcmp(address + n - n_server, lid_server) == 0;
+}
+
+/* "user:device@server" -> "user". Errors: -EINVAL a user who is no number. */
+static int jid_user(const char *jid, size_t n, char ret_user[JID_USER_MAX])
+{
+    size_t n_user = strcspn(jid, ":@");
+
+    if (n_user > n || n_user == 0 || n_user >= JID_USER_MAX || strspn(jid, "0123456789") != n_user)
+        return -EINVAL;
+    if (jid[n_user] == ':' && n_user + 1 + strspn(jid + n_user + 1, "0123456789") != n)
+        return -EINVAL;
+    memcpy(ret_user, jid, n_user);
+    ret_user[n_user] = '\0';
+    return 0;
+}
+
+int address_normalise(const char *text, const char *country, char ret_address[ADDRESS_MAX])
+{
+    static const char prefix[] = "whatsapp:";
+    static const char *const number_servers[] = { "@s.whatsapp.net", "@c.us", "@hosted" };
+    static const char *const lid_servers[] = { lid_server, "@hosted.lid" };
+    char user[1 + JID_USER_MAX];
+
+    if (strncmp(text, prefix, strlen(prefix)) == 0)
+        text += strlen(prefix);
+    const char *server = strchr(text, '@');
+    if (!server)
+        return phone_normalise(text, country, ret_address);
+    if (jid_user(text, (size_t)(server - text), user + 1) < 0)
+        return -EINVAL;
+    for (size_t i = 0; i < ELEMENTSOF(lid_servers); i++)
+        if (strcmp(server, lid_servers[i]) == 0)
+            return (void)snprintf(ret_address, ADDRESS_MAX, "%s%s", user + 1, lid_server), 0;
+    user[0] = '+';
+    for (size_t i = 0; i < ELEMENTSOF(number_servers); i++)
+        if (strcmp(server, number_servers[i]) == 0)
+            return phone_normalise(user, "", ret_address);
+    return -EINVAL;
 }

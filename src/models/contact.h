@@ -7,7 +7,7 @@
 
 enum contact_stage { STAGE_NEW, STAGE_QUALIFIED, STAGE_SCHEDULED, STAGE_WON, STAGE_LOST, STAGE_N };
 
-enum { CONTACT_NAME_MAX = 128 };
+enum { CONTACT_NAME_MAX = 128, CONTACT_FIELD_MAX = 64, CONTACT_TAG_MAX = 64 };
 
 struct contact {
     char id[CONTACT_ID_MAX];
@@ -15,9 +15,29 @@ struct contact {
     enum contact_stage stage;
     uint64_t created_ms, updated_ms;
     uint32_t n_calls;
-    struct json_object *addresses; /* array of strings: E.164, whatsapp:+..., lid */
+    struct json_object *addresses; /* array of strings as address_normalise() writes them */
     struct json_object *fields;    /* object: what was learnt (need, callback, ...) */
+    struct json_object *tags;      /* array of strings; may be NULL */
+    /* object: "name", "stage", "field NAME", "tag NAME" -> unix ms when it was set, negative: taken away; may be NULL */
+    struct json_object *set_ms;
+    /* Of a person who was merged of several, and never stored; NULL otherwise: */
+    struct json_object *others;  /* object: "name" or a field -> array of what else is known for it */
+    struct json_object *members; /* array of the ids of those that were merged into this one */
 };
+
+const char *contact_stage_name(enum contact_stage stage);
+int contact_stage_parse(const char *name); /* or -EINVAL */
+
+/* When it was set, by the names of set_ms, and whether it was taken away then. 0: at the beginning, or never. */
+uint64_t contact_set_at(const struct contact *contact, const char *kind, const char *name, bool *ret_gone);
+/* Errors: -ENOMEM. */
+int contact_set_time(struct contact *contact, const char *kind, const char *name, uint64_t ms, bool gone);
+
+/*
+ * Put what another row of the same person knows into this one: of two values the one that was set later, of two set
+ * at once this one's, unless it has none. The other value is kept in others. Errors: -ENOMEM.
+ */
+int contact_take(struct contact *contact, const struct contact *other);
 
 void contact_done(struct contact *contact);
 static inline void scoped_contact_done(struct contact *contact)
@@ -42,6 +62,15 @@ int contact_from_json(struct json_object *json, struct contact *ret_contact);
  * Errors: -EINVAL not a telephone number (anonymous, client:x, sip:...), or that of nobody (withheld).
  */
 int phone_normalise(const char *number, const char *country, char ret_e164[ADDRESS_MAX]);
+
+/*
+ * The one form of an address, whichever channel it came by: "whatsapp:+972...", "972...@s.whatsapp.net",
+ * "972...:3@c.us" and the number as people write it are the E.164 number; "123:3@lid" is "123@lid".
+ *
+ * Errors: -EINVAL none of these: withheld, a group, a client, a SIP address.
+ */
+int address_normalise(const char *text, const char *country, char ret_address[ADDRESS_MAX]);
+bool address_is_lid(const char *address); /* an id of WhatsApp's, and no telephone number */
 
 /* How carriers write a withheld number: anonymous, restricted, blocked, unknown, unavailable on a keypad's letters. */
 bool phone_is_withheld(const char *number);

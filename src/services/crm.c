@@ -1,5 +1,5 @@
 /*
- * crm.c - contacts, calls, their turns and what was learnt
+ * crm.c - calls, their turns and what was learnt
  *
  * Each write function reads the row, changes a struct, and writes it back. What
  * makes callbacks order-free:
@@ -27,6 +27,7 @@
 #include "services/crm_internal.h"
 #include "services/crm_store.h"
 #include "services/crm_summary.h"
+#include "services/crm_tasks.h"
 #include "utils/json.h"
 #include "utils/text.h"
 
@@ -50,58 +51,6 @@ static int need_object(struct json_object **object)
     return *object ? 0 : -ENOMEM;
 }
 
-/* --- contacts */
-
-/* address may be "". */
-static int make_contact(struct db_txn *txn, const char *address, uint64_t now_ms,
-                        struct contact *ret_contact)
-{
-    scoped(contact_done) struct contact contact = { .created_ms = now_ms, .updated_ms = now_ms };
-    int r;
-
-    store_make_id('C', now_ms, contact.id);
-    contact.addresses = json_object_new_array();
-    contact.fields = json_object_new_object();
-    if (!contact.addresses || !contact.fields)
-        return -ENOMEM;
-    if (address[0]) {
-        r = json_append(contact.addresses, json_object_new_string(address));
-        if (r < 0)
-            return r;
-    }
-    r = store_event(txn, &(struct store_event){
-                             .kind = "contact.new", .at_ms = now_ms, .contact = contact.id });
-    if (r < 0)
-        return r;
-    *ret_contact = contact;
-    contact = (struct contact){ 0 };
-    return 0;
-}
-
-int crm_find_or_make_contact(struct db_txn *txn, const char *address, uint64_t now_ms,
-                                struct contact *ret_contact)
-{
-    char id[CONTACT_ID_MAX];
-    int r = store_contact_id_of(txn, address, id);
-
-    if (r == -ENOENT)
-        return make_contact(txn, address, now_ms, ret_contact);
-    return r < 0 ? r : store_get_contact(txn, id, ret_contact);
-}
-
-int crm_contact_get(struct db_txn *txn, const char *id, struct contact *ret_contact)
-{
-    return store_get_contact(txn, id, ret_contact);
-}
-
-int crm_contact_by_address(struct db_txn *txn, const char *address, struct contact *ret_contact)
-{
-    char id[CONTACT_ID_MAX];
-    int r = store_contact_id_of(txn, address, id);
-
-    return r < 0 ? r : store_get_contact(txn, id, ret_contact);
-}
-
 /* Returns: 0 set; 1 it had that value. */
 static int set_learnt(struct json_object **object, const char *field, const char *value)
 {
@@ -114,53 +63,6 @@ static int set_learnt(struct json_object **object, const char *field, const char
     if (known && strcmp(known, value) == 0)
         return 1;
     return json_add(*object, field, json_text(value, strlen(value)));
-}
-
-static int learn(struct contact *contact, const char *field, const char *value)
-{
-    char name[CONTACT_NAME_MAX];
-    int r;
-
-    if (strcmp(field, "name") == 0) {
-        (void)text_set(name, sizeof(name), value);
-        if (strcmp(name, contact->name) == 0)
-            return 1;
-        memcpy(contact->name, name, sizeof(name));
-        return 0;
-    }
-    r = set_learnt(&contact->fields, field, value);
-    if (r >= 0 && strcmp(field, "callback") == 0 && contact->stage == STAGE_NEW) {
-        contact->stage = STAGE_QUALIFIED;
-        r = 0;
-    }
-    return r;
-}
-
-int crm_save_contact(struct db_txn *txn, struct contact *contact, const char *call_sid,
-                        uint64_t now_ms)
-{
-    int r;
-
-    if (contact->updated_ms < now_ms)
-        contact->updated_ms = now_ms;
-    r = store_put_contact(txn, contact);
-    if (r)
-        return r < 0 ? r : 0;
-    return store_event(txn, &(struct store_event){ .kind = "contact.changed",
-                                                   .at_ms = now_ms,
-                                                   .call = call_sid,
-                                                   .contact = contact->id });
-}
-
-int crm_learn_and_save(struct db_txn *txn, const char *contact_id, const char *call_sid,
-                          const char *field, const char *value, uint64_t now_ms)
-{
-    scoped(contact_done) struct contact contact = { 0 };
-    int r = store_get_contact(txn, contact_id, &contact);
-
-    if (r == 0)
-        r = value[0] ? learn(&contact, field, value) : 1;
-    return r ? r : crm_save_contact(txn, &contact, call_sid, now_ms);
 }
 
 /* --- params */
@@ -499,7 +401,7 @@ static int contact_of_call(struct db_txn *txn, struct call *call, uint64_t now_m
 
     if (call->contact_id[0])
         return 0;
-    r = make_contact(txn, "", now_ms, &contact);
+    r = crm_make_contact(txn, "", now_ms, &contact);
     if (r < 0)
         return r;
     contact.n_calls = 1;
@@ -520,7 +422,9 @@ int crm_call_learn(struct db_txn *txn, const char *sid, const char *field, const
     if (known)
         return known;
     r = contact_of_call(txn, &call, now_ms);
-    if (r == 0)
+    if (r == 0 && strncmp(field, "callback", strlen("callback")) == 0)
+        r = crm_task_of_call(txn, &call, now_ms);
+    if (r >= 0)
         r = save_call(txn, &call, "call.learnt", now_ms);
     if (r == 0)
         r = crm_learn_and_save(txn, call.contact_id, sid, field, value, now_ms);

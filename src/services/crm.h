@@ -1,6 +1,6 @@
 #pragma once
 /*
- * crm.h - contacts, calls, their turns and what was learnt
+ * crm.h - calls, their turns, messages and what was learnt; contacts: crm_contacts.h
  *
  * Every function works inside the caller's transaction, so that an event and its effect are one commit.
  * Write functions are for db_op.run(); they change nothing outside the store but what is said here.
@@ -14,6 +14,7 @@
 #include "models/contact.h"
 #include "models/message.h"
 #include "models/turn.h"
+#include "services/crm_contacts.h"
 
 /*
  * Keep a new call: finds or makes the contact by call->from, sets contact_id, writes indexes and an event.
@@ -165,10 +166,8 @@ int crm_call_sample(struct db_txn *txn, const char *sid, char *ret_text, size_t 
  */
 int crm_message_again(struct db_txn *txn, const char *id, uint64_t now_ms, char ret_id[CONTACT_ID_MAX]);
 
-int crm_contact_get(struct db_txn *txn, const char *id, struct contact *ret_contact);
 /* What is known of him: his fields, then his last calls, newest first, a line each; cut where there is no more room. */
 int crm_known(struct db_txn *txn, const struct contact *contact, char *ret_text, size_t size);
-int crm_contact_by_address(struct db_txn *txn, const char *address, struct contact *ret_contact);
 int crm_message_get(struct db_txn *txn, const char *provider_id, struct message *ret_message);
 
 /* A page of JSON, newest first; the shapes of `agentlocator calls --json` and `contacts --json`. */

@@ -9,7 +9,11 @@ enum { ORDER_NONE = -1, ORDER_FINAL = 1000000 };
 bool crm_is_id(const char *id, size_t room); /* not empty, and it fits */
 void crm_set_from_param(char *ret, size_t room, struct json_object *params, const char *name); /* unless it is set */
 
-/* The caller changes and writes it. */
+/*
+ * The row of the contact who has that address, or a new one; the caller changes and writes it, also when he changes
+ * nothing. address may be "" for crm_make_contact().
+ */
+int crm_make_contact(struct db_txn *txn, const char *address, uint64_t now_ms, struct contact *ret_contact);
 int crm_find_or_make_contact(struct db_txn *txn, const char *address, uint64_t now_ms, struct contact *ret_contact);
 int crm_save_contact(struct db_txn *txn, struct contact *contact, const char *call_sid, uint64_t now_ms);
 

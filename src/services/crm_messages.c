@@ -20,6 +20,7 @@
 #include <json-c/json.h>
 
 #include "services/crm_internal.h"
+#include "services/crm_links.h"
 #include "services/crm_store.h"
 #include "services/jobs.h"
 #include "utils/json.h"
@@ -35,17 +36,6 @@ int crm_message_get(struct db_txn *txn, const char *provider_id, struct message 
     int r = store_message_id_of(txn, provider_id, id);
 
     return r < 0 ? r : store_get_message(txn, id, ret_message);
-}
-
-/* "whatsapp:+972..." and "+972..." are one person; what is no number stays as it is. */
-static void normalise_address(char address[ADDRESS_MAX], const char *country)
-{
-    static const char prefix[] = "whatsapp:";
-    const char *number = address;
-
-    if (strncmp(number, prefix, strlen(prefix)) == 0)
-        number += strlen(prefix);
-    (void)phone_normalise(number, country, address);
 }
 
 static int assign_message_contact(struct db_txn *txn, struct message *message)
@@ -82,7 +72,7 @@ int crm_message_add(struct db_txn *txn, struct message *message, const char *cou
     if (!crm_is_id(message->provider_id, sizeof(message->provider_id)) ||
         !crm_is_id(message->address, sizeof(message->address)))
         return -EINVAL;
-    normalise_address(message->address, country);
+    (void)address_normalise(message->address, country, message->address); /* what is no address stays as it is */
 
     r = crm_message_get(txn, message->provider_id, &stored);
     was_added = r == 0 && stored.contact_id[0];
@@ -119,10 +109,14 @@ static void set_job(const struct message *message, struct job *ret_job)
 static int add_job(struct db_txn *txn, struct message *message)
 {
     struct job job;
+    char person[CONTACT_ID_MAX] = "";
+    int r = message->contact_id[0] ? links_person(txn, message->contact_id, person) : 0;
 
+    if (r < 0)
+        return r;
     set_job(message, &job);
-    (void)snprintf(job.lane, sizeof(job.lane), "whatsapp %s", message->contact_id);
-    int r = jobs_add(txn, &job);
+    (void)snprintf(job.lane, sizeof(job.lane), "whatsapp %s", person);
+    r = jobs_add(txn, &job);
     if (r == 0)
         message->job_id = job.id;
     return r;
@@ -151,14 +145,33 @@ static int hold_dead_letter(struct db_txn *txn, struct message *message)
     return r == -ENOENT ? 0 : r;
 }
 
+/* Of the contacts that a person was merged of, the one who has the address: it goes with him should they be parted. */
+static int set_owner(struct db_txn *txn, struct message *message)
+{
+    char owner[CONTACT_ID_MAX], person[CONTACT_ID_MAX], his[CONTACT_ID_MAX];
+    int r = message->address[0] && message->contact_id[0] ? crm_contact_id_of(txn, message->address, owner) : -ENOENT;
+
+    if (r == 0)
+        r = links_person(txn, owner, his);
+    if (r == 0)
+        r = links_person(txn, message->contact_id, person);
+    if (r == 0 && strcmp(person, his) == 0)
+        memcpy(message->contact_id, owner, sizeof(owner));
+    return r == -ENOENT ? 0 : r;
+}
+
 int crm_message_send(struct db_txn *txn, struct message *message)
 {
+    int r = set_owner(txn, message);
+
+    if (r < 0)
+        return r;
     store_make_id('M', message->created_ms, message->id);
     message->updated_ms = message->created_ms;
     message->direction = MESSAGE_OUT;
     message->status = message->address[0] ? MESSAGE_QUEUED : MESSAGE_FAILED;
     (void)text_set(message->error, sizeof(message->error), message->address[0] ? "" : no_number);
-    int r = message->address[0] ? add_job(txn, message) : hold_dead_letter(txn, message);
+    r = message->address[0] ? add_job(txn, message) : hold_dead_letter(txn, message);
     return r < 0 ? r : store_save_message(txn, message, "message.new", message->created_ms);
 }
 
@@ -201,9 +214,9 @@ int crm_call_message(struct db_txn *txn, const char *sid, const char *text, enum
     int r = text[0] ? store_get_call(txn, sid, &call) : -EINVAL;
 
     if (r == 0 && call.contact_id[0]) {
-        r = store_get_contact(txn, call.contact_id, &contact);
+        r = crm_contact_get(txn, call.contact_id, &contact);
         if (r == 0)
-            r = store_each_message_of(txn, call.contact_id, is_same, &(struct same){ &call, text });
+            r = store_each_message_of(txn, contact.id, is_same, &(struct same){ &call, text });
     }
     if (r < 0 || r == SAME)
         return r;

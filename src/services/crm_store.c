@@ -1,16 +1,24 @@
 /*
- * crm_store.c - which rows of which table a call, turn, contact or message is
+ * crm_store.c - which rows of which table a call, turn, contact, message, note or task is
  *
- *   calls                CallSid                          -> call
- *   calls_by_time        be64 started_ms, CallSid         -> nothing
- *   calls_by_contact     contact id, 0, be64 ms, CallSid  -> nothing
- *   meta                 "open ", CallSid                 -> nothing, while it is not over
- *   turns                CallSid, 0, be32 n               -> turn
- *   contacts             id                               -> contact
- *   contact_by_address   address                          -> contact id
- *   messages             id                               -> message
- *   messages_by_contact  contact id, 0, be64 ms, id       -> nothing
- *   seen                 provider id                      -> message id, once the provider has given it one
+ *   calls                CallSid                            -> call
+ *   calls_by_time        be64 started_ms, CallSid           -> nothing
+ *   calls_by_contact     person, 0, be64 ms, CallSid        -> contact id
+ *   meta                 "open ", CallSid                   -> nothing, while it is not over
+ *   turns                CallSid, 0, be32 n                 -> turn
+ *   contacts             id                                 -> contact
+ *   contact_by_address   address                            -> contact id, or "=" and the address it is another name of
+ *   contact_links        see crm_links.c
+ *   messages             id                                 -> message
+ *   messages_by_contact  person, 0, be64 ms, id             -> contact id
+ *   seen                 provider id                        -> message id, once the provider has given it one
+ *   notes                id                                 -> note
+ *   tasks                id                                 -> task
+ *   tasks_by_due         be64 due_ms, id                    -> nothing, while it is open
+ *   tasks_by_contact     person, 0, be64 due_ms, id         -> contact id
+ *   timeline             person, 0, be64 ms, kind, id       -> contact id; kind as in enum store_item
+ *
+ * A person is the contact that all contacts who turned out to be one were merged into; of most contacts, himself.
  */
 #include "services/crm_store.h"
 
@@ -19,36 +27,14 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "services/store_key.h"
+#include "services/crm_links.h"
+#include "services/store_row.h"
 #include "utils/json.h"
 
 /* --- keys */
 
-static struct db_bytes text_bytes(const char *text)
-{
-    return (struct db_bytes){ text, strlen(text) };
-}
-
-static const struct db_bytes nothing = { "", 0 };
 static const char open_prefix[] = "open ";
-
-static struct key key_by_time(uint64_t ms, const char *id)
-{
-    struct key key = { 0 };
-
-    key_add_number(&key, ms, 8);
-    key_add_bytes(&key, id, strlen(id));
-    return key;
-}
-
-static struct key key_by_owner(const char *owner, uint64_t ms, const char *id)
-{
-    struct key key = key_below(owner);
-
-    key_add_number(&key, ms, 8);
-    key_add_bytes(&key, id, strlen(id));
-    return key;
-}
+enum { SAME_AS = '=' };
 
 static struct key key_turn(const char *sid, uint32_t n)
 {
@@ -67,49 +53,40 @@ static struct key key_open(const char *sid)
     return key;
 }
 
-/* --- values */
+/* --- what belongs to a contact */
 
-static int get_json(struct db_txn *txn, enum db_table table, struct db_bytes key,
-                    struct json_object **ret_json)
+struct item {
+    enum store_item kind;
+    uint64_t at_ms;
+    const char *id;
+    enum db_table index; /* of its kind; DB_N_TABLES: there is none */
+};
+
+static struct key key_timeline(const char *person, const struct item *item)
 {
-    struct db_bytes value = { 0 };
-    int r = db_get(txn, table, key, &value);
+    struct key key = key_below(person);
+    char kind = (char)item->kind;
 
-    if (r == 0)
-        r = json_parse(value.data, value.n, ret_json);
-    return r == -EBADMSG ? -EUCLEAN : r;
+    key_add_number(&key, item->at_ms, 8);
+    key_add_bytes(&key, &kind, 1);
+    key_add_bytes(&key, item->id, strlen(item->id));
+    return key;
 }
 
-/* Takes json; NULL for want of memory. Returns: 0 written; 1 just that was there. */
-static int put_json(struct db_txn *txn, enum db_table table, struct db_bytes key,
-                    struct json_object *json)
+/* Into the timeline and the index of its kind, below the person that the contact is one of. */
+static int put_owned(struct db_txn *txn, const char *contact_id, const struct item *item)
 {
-    scoped(json_object_put) struct json_object *owned = json;
-    struct db_bytes value = { 0 }, there = { 0 };
-    int r;
-
-    value.data = json ? json_print(json, &value.n) : NULL;
-    if (!value.data)
-        return -ENOMEM;
-    r = db_get(txn, table, key, &there);
-    if (r == 0 && there.n == value.n && memcmp(there.data, value.data, value.n) == 0)
-        return 1;
-    return r < 0 && r != -ENOENT ? r : db_put(txn, table, key, value);
-}
-
-static int get_id(struct db_txn *txn, enum db_table table, const char *key,
-                  char ret_id[CONTACT_ID_MAX])
-{
-    struct db_bytes value = { 0 };
-    int r = db_get(txn, table, text_bytes(key), &value);
+    char person[CONTACT_ID_MAX];
+    int r = links_person(txn, contact_id, person);
 
     if (r < 0)
         return r;
-    if (value.n == 0 || value.n >= CONTACT_ID_MAX)
-        return -EUCLEAN;
-    memcpy(ret_id, value.data, value.n);
-    ret_id[value.n] = '\0';
-    return 0;
+    struct key timeline = key_timeline(person, item);
+    r = row_put_index(txn, DB_TIMELINE, &timeline, text_bytes(contact_id));
+    if (r < 0 || item->index == DB_N_TABLES)
+        return r;
+    struct key key = key_by_owner(person, item->at_ms, item->id);
+    return row_put_index(txn, item->index, &key, text_bytes(contact_id));
 }
 
 /* --- calls and turns */
@@ -117,7 +94,7 @@ static int get_id(struct db_txn *txn, enum db_table table, const char *key,
 int store_get_call(struct db_txn *txn, const char *sid, struct call *ret_call)
 {
     scoped(json_object_put) struct json_object *json = NULL;
-    int r = get_json(txn, DB_CALLS, text_bytes(sid), &json);
+    int r = row_get(txn, DB_CALLS, text_bytes(sid), &json);
 
     if (r == 0)
         r = call_from_json(json, ret_call);
@@ -131,28 +108,30 @@ static bool is_open(const struct call *call)
            (call->stream_sid[0] && call->end == CALL_END_NONE);
 }
 
+int store_put_call_indexes(struct db_txn *txn, const struct call *call)
+{
+    return put_owned(txn, call->contact_id, &(struct item){ ITEM_CALL, call->started_ms, call->sid, DB_CALLS_BY_CONTACT });
+}
+
 int store_put_call(struct db_txn *txn, const struct call *call)
 {
     struct key by_time = key_by_time(call->started_ms, call->sid), open = key_open(call->sid);
-    int r = put_json(txn, DB_CALLS, text_bytes(call->sid), call_to_json(call));
+    int r = row_put(txn, DB_CALLS, text_bytes(call->sid), call_to_json(call));
 
     if (r == 0)
-        r = db_put(txn, DB_CALLS_BY_TIME, key_bytes(&by_time), nothing);
-    if (r == 0 && call->contact_id[0]) {
-        struct key by_contact = key_by_owner(call->contact_id, call->started_ms, call->sid);
-        r = db_put(txn, DB_CALLS_BY_CONTACT, key_bytes(&by_contact), nothing);
-    }
+        r = row_put_index(txn, DB_CALLS_BY_TIME, &by_time, nothing);
+    if (r == 0 && call->contact_id[0])
+        r = store_put_call_indexes(txn, call);
     if (r == 0)
-        r = is_open(call) ? db_put(txn, DB_META, key_bytes(&open), nothing)
-                          : db_delete(txn, DB_META, key_bytes(&open));
-    return r == -ENOENT ? 0 : r; /* it was not on the list of open calls */
+        r = is_open(call) ? row_put_index(txn, DB_META, &open, nothing) : row_drop(txn, DB_META, key_bytes(&open));
+    return r;
 }
 
 int store_put_turn(struct db_txn *txn, const char *sid, uint32_t n, const struct turn *turn)
 {
     struct key key = key_turn(sid, n);
 
-    return put_json(txn, DB_TURNS, key_bytes(&key), turn_to_json(turn));
+    return row_put(txn, DB_TURNS, key_bytes(&key), turn_to_json(turn));
 }
 
 struct sids {
@@ -198,7 +177,7 @@ int store_open_calls(struct db_txn *txn, char (**ret_sids)[SID_MAX])
 int store_get_contact(struct db_txn *txn, const char *id, struct contact *ret_contact)
 {
     scoped(json_object_put) struct json_object *json = NULL;
-    int r = get_json(txn, DB_CONTACTS, text_bytes(id), &json);
+    int r = row_get(txn, DB_CONTACTS, text_bytes(id), &json);
 
     if (r == 0)
         r = contact_from_json(json, ret_contact);
@@ -207,20 +186,53 @@ int store_get_contact(struct db_txn *txn, const char *id, struct contact *ret_co
 
 int store_contact_id_of(struct db_txn *txn, const char *address, char ret_id[CONTACT_ID_MAX])
 {
-    return get_id(txn, DB_CONTACT_BY_ADDRESS, address, ret_id);
+    char value[CONTACT_ID_MAX];
+    int r = row_get_id(txn, DB_CONTACT_BY_ADDRESS, text_bytes(address), value);
+
+    if (r == 0 && value[0] == SAME_AS)
+        return row_get_id(txn, DB_CONTACT_BY_ADDRESS, text_bytes(value + 1), ret_id);
+    if (r == 0)
+        memcpy(ret_id, value, sizeof(value));
+    return r;
+}
+
+int store_same_address(struct db_txn *txn, const char *address, char ret_address[ADDRESS_MAX])
+{
+    char value[CONTACT_ID_MAX];
+    int r = row_get_id(txn, DB_CONTACT_BY_ADDRESS, text_bytes(address), value);
+
+    if (r < 0 || value[0] != SAME_AS)
+        return r < 0 ? r : -ENOENT;
+    memcpy(ret_address, value + 1, strlen(value));
+    return 0;
+}
+
+int store_put_same_address(struct db_txn *txn, const char *address, const char *same_as)
+{
+    char value[CONTACT_ID_MAX];
+    int n = snprintf(value, sizeof(value), "%c%s", SAME_AS, same_as);
+
+    return n < 0 || (size_t)n >= sizeof(value) ? -EINVAL : db_put(txn, DB_CONTACT_BY_ADDRESS, text_bytes(address), text_bytes(value));
+}
+
+int store_drop_address(struct db_txn *txn, const char *address)
+{
+    return row_drop(txn, DB_CONTACT_BY_ADDRESS, text_bytes(address));
 }
 
 int store_put_contact(struct db_txn *txn, const struct contact *contact)
 {
     size_t n = contact->addresses ? json_object_array_length(contact->addresses) : 0;
-    int r = put_json(txn, DB_CONTACTS, text_bytes(contact->id), contact_to_json(contact));
+    int r = row_put(txn, DB_CONTACTS, text_bytes(contact->id), contact_to_json(contact));
 
     if (r)
         return r;
     for (size_t i = 0; r == 0 && i < n; i++) {
-        const char *address =
-            json_object_get_string(json_object_array_get_idx(contact->addresses, i));
-        r = db_put(txn, DB_CONTACT_BY_ADDRESS, text_bytes(address), text_bytes(contact->id));
+        struct key key = { 0 };
+        const char *address = json_object_get_string(json_object_array_get_idx(contact->addresses, i));
+
+        key_add_bytes(&key, address, strlen(address));
+        r = row_put_index(txn, DB_CONTACT_BY_ADDRESS, &key, text_bytes(contact->id));
     }
     return r;
 }
@@ -228,7 +240,7 @@ int store_put_contact(struct db_txn *txn, const struct contact *contact)
 int store_get_message(struct db_txn *txn, const char *id, struct message *ret_message)
 {
     scoped(json_object_put) struct json_object *json = NULL;
-    int r = get_json(txn, DB_MESSAGES, text_bytes(id), &json);
+    int r = row_get(txn, DB_MESSAGES, text_bytes(id), &json);
 
     if (r == 0)
         r = message_from_json(json, ret_message);
@@ -237,20 +249,22 @@ int store_get_message(struct db_txn *txn, const char *id, struct message *ret_me
 
 int store_message_id_of(struct db_txn *txn, const char *provider_id, char ret_id[CONTACT_ID_MAX])
 {
-    return get_id(txn, DB_SEEN, provider_id, ret_id);
+    return row_get_id(txn, DB_SEEN, text_bytes(provider_id), ret_id);
+}
+
+int store_put_message_indexes(struct db_txn *txn, const struct message *message)
+{
+    return put_owned(txn, message->contact_id,
+                     &(struct item){ ITEM_MESSAGE, message->created_ms, message->id, DB_MESSAGES_BY_CONTACT });
 }
 
 int store_put_message(struct db_txn *txn, const struct message *message)
 {
-    int r = put_json(txn, DB_MESSAGES, text_bytes(message->id), message_to_json(message));
+    int r = row_put(txn, DB_MESSAGES, text_bytes(message->id), message_to_json(message));
 
     if (r == 0 && message->provider_id[0])
         r = db_put(txn, DB_SEEN, text_bytes(message->provider_id), text_bytes(message->id));
-    if (r == 0 && message->contact_id[0]) {
-        struct key key = key_by_owner(message->contact_id, message->created_ms, message->id);
-        r = db_put(txn, DB_MESSAGES_BY_CONTACT, key_bytes(&key), nothing);
-    }
-    return r;
+    return r == 0 && message->contact_id[0] ? store_put_message_indexes(txn, message) : r;
 }
 
 int store_delete_message(struct db_txn *txn, const struct message *message)
@@ -258,6 +272,114 @@ int store_delete_message(struct db_txn *txn, const struct message *message)
     int r = db_delete(txn, DB_MESSAGES, text_bytes(message->id));
 
     return r < 0 ? r : db_delete(txn, DB_SEEN, text_bytes(message->provider_id));
+}
+
+/* --- notes and tasks */
+
+int store_get_note(struct db_txn *txn, const char *id, struct note *ret_note)
+{
+    scoped(json_object_put) struct json_object *json = NULL;
+    int r = row_get(txn, DB_NOTES, text_bytes(id), &json);
+
+    if (r == 0)
+        r = note_from_json(json, ret_note);
+    return r == -EBADMSG ? -EUCLEAN : r;
+}
+
+int store_put_note(struct db_txn *txn, const struct note *note)
+{
+    int r = row_put(txn, DB_NOTES, text_bytes(note->id), note_to_json(note));
+
+    return r ?: put_owned(txn, note->contact_id, &(struct item){ ITEM_NOTE, note->created_ms, note->id, DB_N_TABLES });
+}
+
+static int drop_owned(struct db_txn *txn, const char *contact_id, const struct item *item)
+{
+    char person[CONTACT_ID_MAX];
+    int r = links_person(txn, contact_id, person);
+
+    if (r < 0)
+        return r;
+    struct key timeline = key_timeline(person, item), key = key_by_owner(person, item->at_ms, item->id);
+    r = row_drop(txn, DB_TIMELINE, key_bytes(&timeline));
+    return r < 0 || item->index == DB_N_TABLES ? r : row_drop(txn, item->index, key_bytes(&key));
+}
+
+int store_delete_note(struct db_txn *txn, const struct note *note)
+{
+    int r = db_delete(txn, DB_NOTES, text_bytes(note->id));
+
+    return r ?: drop_owned(txn, note->contact_id, &(struct item){ ITEM_NOTE, note->created_ms, note->id, DB_N_TABLES });
+}
+
+int store_get_task(struct db_txn *txn, const char *id, struct task *ret_task)
+{
+    scoped(json_object_put) struct json_object *json = NULL;
+    int r = row_get(txn, DB_TASKS, text_bytes(id), &json);
+
+    if (r == 0)
+        r = task_from_json(json, ret_task);
+    return r == -EBADMSG ? -EUCLEAN : r;
+}
+
+/* Those without a date come last. */
+static uint64_t due(const struct task *task)
+{
+    return task->due_ms ?: UINT64_MAX;
+}
+
+/* The rows that lead to it: by date while it is open, in the timeline once it is done, with its contact always. */
+static int drop_task_indexes(struct db_txn *txn, const struct task *task)
+{
+    char person[CONTACT_ID_MAX];
+    int r = links_person(txn, task->contact_id, person);
+
+    if (r < 0)
+        return r;
+    struct key by_due = key_by_time(due(task), task->id), by_contact = key_by_owner(person, due(task), task->id);
+    r = row_drop(txn, DB_TASKS_BY_DUE, key_bytes(&by_due));
+    if (r == 0)
+        r = row_drop(txn, DB_TASKS_BY_CONTACT, key_bytes(&by_contact));
+    if (r == 0 && task->ended_ms)
+        r = drop_owned(txn, task->contact_id, &(struct item){ ITEM_TASK, task->ended_ms, task->id, DB_N_TABLES });
+    return r;
+}
+
+static int put_task_indexes(struct db_txn *txn, const struct task *task)
+{
+    char person[CONTACT_ID_MAX];
+    int r = links_person(txn, task->contact_id, person);
+
+    if (r < 0)
+        return r;
+    struct key by_due = key_by_time(due(task), task->id), by_contact = key_by_owner(person, due(task), task->id);
+    r = row_put_index(txn, DB_TASKS_BY_CONTACT, &by_contact, text_bytes(task->contact_id));
+    if (r == 0 && task->state == TASK_OPEN)
+        r = row_put_index(txn, DB_TASKS_BY_DUE, &by_due, nothing);
+    if (r == 0 && task->ended_ms)
+        r = put_owned(txn, task->contact_id, &(struct item){ ITEM_TASK, task->ended_ms, task->id, DB_N_TABLES });
+    return r;
+}
+
+int store_put_task(struct db_txn *txn, const struct task *task)
+{
+    scoped(task_done) struct task was = { 0 };
+    int r = store_get_task(txn, task->id, &was);
+
+    if (r < 0 && r != -ENOENT)
+        return r;
+    bool is_new = r == -ENOENT;
+    r = row_put(txn, DB_TASKS, text_bytes(task->id), task_to_json(task));
+    if (r == 0 && !is_new)
+        r = drop_task_indexes(txn, &was);
+    return r ?: put_task_indexes(txn, task);
+}
+
+int store_delete_task(struct db_txn *txn, const struct task *task)
+{
+    int r = db_delete(txn, DB_TASKS, text_bytes(task->id));
+
+    return r ?: drop_task_indexes(txn, task);
 }
 
 /* --- walking */
@@ -284,7 +406,7 @@ static int each_row_of_index(struct db_bytes key, struct db_bytes value, void *a
     const struct each *each = arg;
     scoped(json_object_put) struct json_object *json = NULL;
     struct db_bytes id = { (const char *)key.data + each->n_before_id, key.n - each->n_before_id };
-    int r = get_json(each->txn, each->table, id, &json);
+    int r = row_get(each->txn, each->table, id, &json);
 
     if (r == -ENOENT)
         return -EUCLEAN; /* an index that leads nowhere */
@@ -389,6 +511,12 @@ int store_event(struct db_txn *txn, const struct store_event *event)
         r = add_id(json, "contact", event->contact);
     if (r == 0)
         r = add_id(json, "message", event->message);
+    if (r == 0)
+        r = add_id(json, "from", event->from);
+    if (r == 0)
+        r = add_id(json, "note", event->note);
+    if (r == 0)
+        r = add_id(json, "task", event->task);
     if (r < 0)
         return r;
     text = json_print(json, NULL);

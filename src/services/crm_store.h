@@ -1,6 +1,6 @@
 #pragma once
 /*
- * crm_store.h - which rows of which table a call, turn, contact or message is
+ * crm_store.h - which rows of which table a call, turn, contact, message, note or task is
  *
  * For the crm_*.c alone. Values are JSON text; a put writes the value and every index of it.
  */
@@ -9,12 +9,16 @@
 #include "models/call.h"
 #include "models/contact.h"
 #include "models/message.h"
+#include "models/note.h"
+#include "models/task.h"
 #include "models/turn.h"
 
 /* Errors: -ENOENT; -EUCLEAN what is stored cannot be read. To be released with x_done() / json_object_put(). */
 int store_get_call(struct db_txn *txn, const char *sid, struct call *ret_call);
 int store_get_contact(struct db_txn *txn, const char *id, struct contact *ret_contact);
 int store_get_message(struct db_txn *txn, const char *id, struct message *ret_message);
+int store_get_note(struct db_txn *txn, const char *id, struct note *ret_note);
+int store_get_task(struct db_txn *txn, const char *id, struct task *ret_task);
 int store_contact_id_of(struct db_txn *txn, const char *address, char ret_id[CONTACT_ID_MAX]);
 int store_message_id_of(struct db_txn *txn, const char *provider_id, char ret_id[CONTACT_ID_MAX]);
 
@@ -23,7 +27,23 @@ int store_put_call(struct db_txn *txn, const struct call *call);
 int store_put_turn(struct db_txn *txn, const char *sid, uint32_t n, const struct turn *turn);
 int store_put_contact(struct db_txn *txn, const struct contact *contact);
 int store_put_message(struct db_txn *txn, const struct message *message);
+int store_put_note(struct db_txn *txn, const struct note *note);
+int store_put_task(struct db_txn *txn, const struct task *task);
 int store_delete_message(struct db_txn *txn, const struct message *message); /* one that belongs to nobody */
+int store_delete_note(struct db_txn *txn, const struct note *note);
+int store_delete_task(struct db_txn *txn, const struct task *task); /* as it is stored */
+
+/* What a timeline holds; the byte in its keys. */
+enum store_item { ITEM_CALL = 'c', ITEM_MESSAGE = 'm', ITEM_NOTE = 'n', ITEM_TASK = 't' };
+
+/* Alone what leads from a person to it; for a migration. */
+int store_put_call_indexes(struct db_txn *txn, const struct call *call);
+int store_put_message_indexes(struct db_txn *txn, const struct message *message);
+
+/* An address that nobody has, as another name of one that somebody may have now or later. Errors: -ENOENT it is none. */
+int store_put_same_address(struct db_txn *txn, const char *address, const char *same_as);
+int store_same_address(struct db_txn *txn, const char *address, char ret_address[ADDRESS_MAX]);
+int store_drop_address(struct db_txn *txn, const char *address);
 
 /* Calls that have not ended in every respect, oldest sid first. Returns: how many, or an error. Owner: free(). */
 int store_open_calls(struct db_txn *txn, char (**ret_sids)[SID_MAX]);
@@ -44,6 +64,8 @@ struct store_event {
     const char *kind;
     uint64_t at_ms;
     const char *call, *contact, *message;
+    const char *from; /* the contact that was merged, or parted */
+    const char *note, *task;
 };
 int store_event(struct db_txn *txn, const struct store_event *event);
 

@@ -20,6 +20,16 @@ static void hide(struct json_object *json)
 {
     json_object_object_del(json, "stream_token");
     json_object_object_del(json, "param_order");
+    json_object_object_del(json, "set_ms");
+}
+
+static struct json_object *shown_contact(const struct contact *contact)
+{
+    struct json_object *json = contact_to_json(contact);
+
+    if (json)
+        hide(json);
+    return json;
 }
 
 struct page {
@@ -76,12 +86,27 @@ int crm_calls_page(struct db_txn *txn, size_t max, struct json_object **ret_arra
     return r < 0 ? r : finish_page(&page, store_each_call(txn, add_call_to_page, &page), ret_array);
 }
 
+/* The person, and each once. */
+static int add_contact_to_page(struct json_object *json, void *arg)
+{
+    struct page *page = arg;
+    scoped(contact_done) struct contact contact = { 0 };
+    scoped(json_object_put) struct json_object *whole = NULL;
+    const char *id = json_get_text(json, "id") ?: "";
+    int r = crm_contact_get(page->txn, id, &contact);
+
+    if (r < 0 || strcmp(contact.id, id) != 0)
+        return r;
+    whole = contact_to_json(&contact);
+    return whole ? add_to_page(whole, page) : -ENOMEM;
+}
+
 int crm_contacts_page(struct db_txn *txn, size_t max, struct json_object **ret_array)
 {
     struct page page;
     int r = begin_page(&page, txn, max);
 
-    return r < 0 ? r : finish_page(&page, store_each_contact(txn, add_to_page, &page), ret_array);
+    return r < 0 ? r : finish_page(&page, store_each_contact(txn, add_contact_to_page, &page), ret_array);
 }
 
 int crm_messages_page(struct db_txn *txn, size_t max, struct json_object **ret_array)
@@ -229,7 +254,7 @@ int crm_call_whole(struct db_txn *txn, const char *sid, struct json_object **ret
     if (r == 0 && call.contact_id[0])
         r = crm_contact_get(txn, call.contact_id, &contact);
     if (r == 0 && call.contact_id[0])
-        r = json_add(whole, "contact", contact_to_json(&contact));
+        r = json_add(whole, "contact", shown_contact(&contact));
     if (r < 0)
         return r;
     *ret_object = steal(&whole);
@@ -244,7 +269,7 @@ int crm_contact_whole(struct db_txn *txn, const char *id, struct json_object **r
 
     if (r < 0)
         return r;
-    whole = contact_to_json(&contact);
+    whole = shown_contact(&contact);
     if (!whole)
         return -ENOMEM;
     r = add_list(txn, whole, "calls", contact.id, store_each_call_of);

@@ -1,0 +1,47 @@
+/*
+ * crm_schema.c - how a store of an older version becomes one of this
+ *
+ *   1 -> 2   every call and message is in its contact's timeline, and the indexes below a contact say whose it is
+ */
+#include "services/crm_schema.h"
+
+#include <errno.h>
+
+#include "services/crm_store.h"
+#include "utils/json.h"
+
+static int index_call(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    scoped(json_object_put) struct json_object *json = NULL;
+    scoped(call_done) struct call call = { 0 };
+    int r = json_parse(value.data, value.n, &json);
+
+    if (r == 0)
+        r = call_from_json(json, &call);
+    if (r < 0)
+        return r == -EBADMSG ? -EUCLEAN : r;
+    return call.contact_id[0] ? store_put_call_indexes(arg, &call) : 0;
+}
+
+static int index_message(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    scoped(json_object_put) struct json_object *json = NULL;
+    scoped(message_release) struct message message = { 0 };
+    int r = json_parse(value.data, value.n, &json);
+
+    if (r == 0)
+        r = message_from_json(json, &message);
+    if (r < 0)
+        return r == -EBADMSG ? -EUCLEAN : r;
+    return message.contact_id[0] ? store_put_message_indexes(arg, &message) : 0;
+}
+
+static int add_timelines(struct db_txn *txn)
+{
+    static const struct db_bytes all = { "", 0 };
+    int r = db_each(txn, DB_CALLS, all, all, DB_UP, index_call, txn);
+
+    return r ?: db_each(txn, DB_MESSAGES, all, all, DB_UP, index_message, txn);
+}
+
+db_migration *const crm_migrations[CRM_N_MIGRATIONS] = { add_timelines };
