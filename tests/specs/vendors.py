@@ -6,7 +6,7 @@ import os
 from oracle.packages import install, node
 from tap import TOP
 
-FOLDER = os.path.join(os.environ.get("AGENTLOCATOR_SHARED") or os.path.join(os.path.dirname(TOP), "shared"), "specs")
+FOLDER = os.path.join(os.environ.get("AGENTLOCATOR_SHARED") or os.path.join(TOP, "..", "shared"), "specs")
 FILES = ("openai_subset_fixed.json", "google_tts_openapi.json", "twilio_strict.json")
 
 
