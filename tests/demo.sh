@@ -117,6 +117,10 @@ END
 }
 
 if [ -n "$providers" ]; then
+    command -v node >/dev/null || {
+        echo "demo: there is no node to run the stand-ins of the providers with" >&2
+        exit 1
+    }
     mkfifo "$folder/life"
     node "$top/tests/standins/main.js" --record "$folder/requests" --settings "$(cat "$top/tests/standins/demo.json")" \
         <"$folder/life" >"$folder/facts" &
