@@ -12,31 +12,31 @@ PLACE = os.path.join(BUILD, "tests", "oracle", "npm")
 PATIENCE = 180  # seconds
 
 
-def _same(name):
-    there = os.path.join(PLACE, name)
-    with open(os.path.join(SOURCE, name), "rb") as want:
+def _same(source, place, name):
+    there = os.path.join(place, name)
+    with open(os.path.join(source, name), "rb") as want:
         return os.path.exists(there) and open(there, "rb").read() == want.read()
 
 
-def install():
+def install(source=SOURCE, place=PLACE):
     """Returns what went wrong, or None; once, however many tests ask at the same time."""
     if not shutil.which("npm") or not shutil.which("node"):
         return "there is no npm"
-    os.makedirs(PLACE, exist_ok=True)
-    with open(os.path.join(PLACE, "lock"), "w", encoding="ascii") as lock:
+    os.makedirs(place, exist_ok=True)
+    with open(os.path.join(place, "lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if _same("package-lock.json") and os.path.exists(os.path.join(PLACE, "done")):
+        if _same(source, place, "package-lock.json") and os.path.exists(os.path.join(place, "done")):
             return None
         for name in ("package.json", "package-lock.json"):
-            shutil.copyfile(os.path.join(SOURCE, name), os.path.join(PLACE, name))
+            shutil.copyfile(os.path.join(source, name), os.path.join(place, name))
         try:
-            got = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=PLACE, text=True,
+            got = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=place, text=True,
                                  capture_output=True, check=False, timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             return f"npm ci took over {PATIENCE} s"
         if got.returncode:
             return "npm ci failed: " + (got.stderr.strip().splitlines() or ["no reason given"])[-1]
-        with open(os.path.join(PLACE, "done"), "w", encoding="ascii"):
+        with open(os.path.join(place, "done"), "w", encoding="ascii"):
             return None
 
 
