@@ -1,0 +1,93 @@
+/*
+ * index.js - the WhatsApp sidecar: one linked device of WhatsApp Web behind a unix socket
+ *
+ * A program of its own, since a library below it is under the GPL, and since what it talks to is nobody's interface: it
+ * may fail without the daemon. It keeps what came until the daemon has it, and what is to be sent until WhatsApp has it.
+ *
+ *   STATE_DIRECTORY        where everything is kept (systemd sets it)
+ *   BAILEYS_SOCKET         path of the unix socket, when systemd passes none
+ *   BAILEYS_PACE_MS        least time between two messages, 1500; within one chat twice that
+ *   BAILEYS_LIBRARY        a module with a makeSocket() in place of the library's, for tests
+ */
+import fs from 'node:fs'
+import { createRequire } from 'node:module'
+import net from 'node:net'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+import makeWASocket from '@whiskeysockets/baileys'
+
+import { makeApi } from './api.js'
+import { Chats } from './chats.js'
+import { Jobs } from './jobs.js'
+import { log } from './log.js'
+import { Outbox } from './outbox.js'
+import { Sender } from './sender.js'
+import { Session } from './session.js'
+import { Spool } from './spool.js'
+
+const LISTEN_FD = 3
+
+/* libsignal prints sessions with their keys there. */
+for (const name of ['log', 'info', 'warn', 'error', 'debug'])
+    console[name] = () => {}
+
+const { version: library } = createRequire(import.meta.url)('@whiskeysockets/baileys/package.json')
+
+function settings() {
+    const { STATE_DIRECTORY, BAILEYS_SOCKET, BAILEYS_PACE_MS = '1500', BAILEYS_LIBRARY, LISTEN_FDS, LISTEN_PID } = process.env
+    const isActivated = LISTEN_FDS === '1' && Number(LISTEN_PID) === process.pid
+    if (!STATE_DIRECTORY)
+        throw new Error('STATE_DIRECTORY is not set: name the folder where the linked device is kept')
+    if (!isActivated && !BAILEYS_SOCKET)
+        throw new Error('no socket: start me by systemd, or set BAILEYS_SOCKET to a path')
+    if (!/^\d{1,6}$/.test(BAILEYS_PACE_MS))
+        throw new Error('BAILEYS_PACE_MS is no number of milliseconds')
+    return { folder: STATE_DIRECTORY, socket: isActivated ? null : BAILEYS_SOCKET, paceMs: Number(BAILEYS_PACE_MS), module: BAILEYS_LIBRARY }
+}
+
+/* Two that share a device throw each other out for ever. */
+function refuseSecond(socket) {
+    return new Promise((resolve, reject) => {
+        const other = net.connect(socket, () => {
+            other.destroy()
+            reject(new Error(`${socket}: a sidecar listens there already`))
+        })
+        other.on('error', () => {
+            fs.rmSync(socket, { force: true })
+            resolve()
+        })
+    })
+}
+
+async function main() {
+    const { folder, socket, paceMs, module } = settings()
+    process.umask(0o007)
+    if (socket)
+        await refuseSecond(socket)
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const makeSocket = module ? (await import(pathToFileURL(path.resolve(module)))).makeSocket : makeWASocket
+    const outbox = new Outbox(folder), jobs = new Jobs(folder), chats = new Chats(folder)
+    const spool = new Spool(path.join(folder, 'spool'))
+    const sender = new Sender({ jobs, chats, spool, outbox, paceMs, chatPaceMs: 2 * paceMs })
+    const session = new Session({ folder, makeSocket, outbox, sender, chats, spool })
+    const server = makeApi({ session, outbox, jobs, sender, spool, library })
+
+    async function stop() {
+        server.close()
+        await session.stop()
+        jobs.close()
+        outbox.close()
+        process.exit(0)
+    }
+    for (const signal of ['SIGTERM', 'SIGINT'])
+        process.once(signal, stop)
+
+    server.listen(socket ?? { fd: LISTEN_FD }, () => log.info(`ready on ${socket ?? 'the socket of systemd'}`))
+    session.start()
+}
+
+main().catch(error => {
+    log.error(error.message)
+    process.exit(1)
+})

@@ -1,0 +1,84 @@
+/*
+ * library.js - below the real package, in the place of WhatsApp: a socket that does what the test says
+ *
+ * Events go through the package's own buffer, so that what it holds back and throws away is real. The test connects to
+ * the unix socket STUB_SOCKET and speaks JSON lines: {"emit": [event, value]}, {"buffer": true}, {"close": code},
+ * {"ack": [id, error]}, {"fail": n} (the next n sends break); it is told {"made": n}, {"sent": {...}}, {"presence": ...}.
+ */
+import net from 'node:net'
+import { Readable } from 'node:stream'
+
+import { makeEventBuffer, proto } from '@whiskeysockets/baileys'
+import { EventEmitter } from 'node:events'
+
+const quiet = { level: 'silent', child: () => quiet, trace() {}, debug() {}, info() {}, warn() {}, error() {} }
+
+let tester = null
+let current = null
+let nMade = 0
+let nToFail = 0
+
+const tell = what => tester?.write(`${JSON.stringify(what)}\n`)
+
+const commands = {
+    emit: ([event, value]) => current.ev.emit(event, revive(value)),
+    buffer: () => current.ev.buffer(),
+    close: code => current.over(code),
+    ack: ([id, error]) => current.ws.emit('CB:ack,class:message', { attrs: error ? { id, error: String(error) } : { id } }),
+    fail: n => { nToFail = n },
+    creds: creds => { Object.assign(current.config.auth.creds, creds); current.ev.emit('creds.update', creds) },
+    key: async ([type, id, value]) => { await current.config.auth.keys.set({ [type]: { [id]: value } }); tell({ key: await current.config.auth.keys.get(type, [id]) }) },
+    wants: async id => { const message = await current.config.getMessage({ id }); tell({ wanted: message ? message.conversation ?? message.extendedTextMessage?.text : null }) },
+    throw: () => current.ev.emit('messages.upsert', { messages: null, type: 'notify' }),
+}
+
+function revive(value) {
+    for (const message of value?.messages ?? [])
+        if (message.message)
+            message.message = proto.Message.fromObject(message.message)
+    return value
+}
+
+net.createServer(socket => {
+    tester = socket
+    let text = ''
+    socket.on('error', () => {})
+    socket.on('data', bytes => {
+        text += bytes
+        for (let n; (n = text.indexOf('\n')) >= 0; text = text.slice(n + 1))
+            for (const [name, value] of Object.entries(JSON.parse(text.slice(0, n))))
+                Promise.resolve(commands[name](value)).then(() => tell({ did: name }))
+    })
+    if (nMade)
+        tell({ made: nMade })
+}).listen(process.env.STUB_SOCKET)
+
+export function makeSocket(config) {
+    const ev = makeEventBuffer(quiet), ws = new EventEmitter()
+    const sock = {
+        config, ev, ws,
+        over(code) {
+            ev.emit('connection.update', { connection: 'close', lastDisconnect: { error: { output: { statusCode: code } } } })
+            ev.removeAllListeners('connection.update')
+            ev.destroy()
+        },
+        async end() { tell({ ended: true }) },
+        async logout() { tell({ unlinked: true }) },
+        async requestPairingCode(phone) { return `CODE${phone.slice(-4)}` },
+        async sendPresenceUpdate(what, jid) { tell({ presence: [what, jid] }) },
+        async readMessages(keys) { tell({ read: keys }) },
+        async updateMediaMessage(message) { return message },
+        async downloadMedia() { return Readable.from([Buffer.from('a voice')]) },
+        async sendMessage(jid, content, options) {
+            if (nToFail > 0) {
+                nToFail--
+                throw Object.assign(new Error('broken'), { output: { statusCode: 428 } })
+            }
+            tell({ sent: { jid, content, id: options.messageId } })
+            return { key: { id: options.messageId }, message: proto.Message.fromObject({ conversation: content.text ?? '' }) }
+        },
+    }
+    current = sock
+    tell({ made: ++nMade })
+    return sock
+}

@@ -1,0 +1,562 @@
+"""test_baileys.py - the WhatsApp sidecar with the real package, WhatsApp itself being played by library.js"""
+
+import glob
+import http.client
+import json
+import os
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, TESTS)
+from oracle.packages import install
+from tap import BUILD, TOP, done, ok, same, skip
+
+SOURCE = os.path.join(TOP, "src", "services", "whatsapp", "baileys")
+PLACE = os.path.join(BUILD, "tests", "baileys")
+PATIENCE = 30
+DANA, DANA_LID = "972501234567@s.whatsapp.net", "8881112223334@lid"
+
+
+class Unix(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("sidecar", timeout=PATIENCE)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(self.path)
+
+
+class Sidecar:
+    """A context: the sidecar as a process. Started again after stop() or kill() it finds what it kept."""
+
+    def __init__(self, linked=True, **env):
+        self.scratch = tempfile.TemporaryDirectory()
+        self.state = os.path.join(self.scratch.name, "state")
+        self.path, self.stub = (os.path.join(self.scratch.name, name) for name in ("wa.sock", "stub.sock"))
+        self.env = {"PATH": os.environ["PATH"], "STATE_DIRECTORY": self.state, "BAILEYS_SOCKET": self.path, "STUB_SOCKET": self.stub,
+                    "BAILEYS_LIBRARY": os.path.join(PLACE, "library.js"), "BAILEYS_PACE_MS": "0", **env}
+        self.log = ""
+        if linked:
+            os.makedirs(os.path.join(self.state, "auth"))
+            with open(os.path.join(self.state, "auth", "creds.json"), "w", encoding="ascii") as creds:
+                json.dump({"me": {"id": "972500000000:1@s.whatsapp.net"}, "account": {}}, creds)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        self.scratch.cleanup()
+
+    def start(self):
+        for path in (self.stub, self.path):
+            if os.path.exists(path):
+                os.unlink(path)
+        self.process = subprocess.Popen(["node", "index.js"], cwd=PLACE, env=self.env, stderr=subprocess.PIPE, text=True)
+        for line in self.process.stderr:
+            self.log += line
+            if "ready" in line:
+                break
+        threading.Thread(target=self._read_log, args=(self.process,), daemon=True).start()
+        self.told = queue.Queue()
+        self.control = socket.socket(socket.AF_UNIX)
+        self.control.connect(self.stub)
+        threading.Thread(target=self._listen, args=(self.control, self.told), daemon=True).start()
+
+    def _read_log(self, process):
+        for line in process.stderr:
+            self.log += line
+
+    @staticmethod
+    def _listen(control, told):
+        for line in control.makefile():
+            told.put(json.loads(line))
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(PATIENCE)
+        self.control.close()
+        return code
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        self.control.close()
+
+    def ask(self, method, path, body=None, raw=None):
+        connection = Unix(self.path)
+        connection.request(method, path, raw if raw is not None else json.dumps(body) if body is not None else None)
+        response = connection.getresponse()
+        text = response.read()
+        connection.close()
+        return response.status, json.loads(text) if text else None
+
+    def do(self, **command):
+        """Has the stub do something; returns when it did."""
+        self.control.sendall((json.dumps(command) + "\n").encode())
+        return self.wait("did")
+
+    def wait(self, what):
+        """The next thing of that kind the stub tells."""
+        kept = []
+        try:
+            while True:
+                told = self.told.get(timeout=PATIENCE)
+                if what in told:
+                    return told[what]
+                kept.append(told)
+        finally:
+            for told in kept:
+                self.told.put(told)
+
+    def open(self):
+        self.wait("made")
+        self.do(emit=["connection.update", {"connection": "open"}])
+
+    def events(self, kind=None, after=0):
+        got = self.ask("GET", f"/v1/events?after={after}&wait=0&max=256")[1]["events"]
+        return [event for event in got if kind in (None, event["k"])]
+
+    def until(self, kind, n):
+        """Fetches until there are n events of a kind, which must come."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            got = self.events(kind)
+            if len(got) >= n:
+                return got
+        return self.events(kind)
+
+    def state_is(self, state):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            if self.ask("GET", "/v1/health")[1]["state"] == state:
+                return True
+        return False
+
+
+def upsert(*messages, live=True):
+    return ["messages.upsert", {"messages": list(messages), "type": "notify" if live else "append"}]
+
+
+def message(wa_id, content, jid=DANA, alt=None, mine=False, ts=None, name="Dana"):
+    return {"key": {"remoteJid": jid, "remoteJidAlt": alt, "fromMe": mine, "id": wa_id}, "messageTimestamp": ts or int(time.time()),
+            "pushName": name, "message": content}
+
+
+def job(n, to="972501234567", **fields):
+    return {"id": f"{n:032x}", "to": to, "type": "text", "text": "hello", **fields}
+
+
+CONTENTS = (
+    ({"conversation": "שלום"}, {"type": "text", "text": "שלום"}, "a text"),
+    ({"extendedTextMessage": {"text": "yes", "contextInfo": {"stanzaId": "Q1"}}}, {"type": "text", "text": "yes", "quote": "Q1"}, "a reply to a message"),
+    ({"ephemeralMessage": {"message": {"conversation": "gone soon"}}}, {"type": "text", "text": "gone soon"}, "a text that vanishes"),
+    ({"audioMessage": {"ptt": True, "mimetype": "audio/ogg", "seconds": 3, "fileLength": 99}},
+     {"type": "voice", "mime": "audio/ogg", "secs": 3, "bytes": 99, "file": None}, "a voice note"),
+    ({"imageMessage": {"mimetype": "image/jpeg", "caption": "the flat"}}, {"type": "image", "text": "the flat"}, "a picture"),
+    ({"documentMessage": {"mimetype": "application/pdf", "fileName": "../../lease.pdf"}}, {"type": "document", "name": "../../lease.pdf"}, "a document"),
+    ({"locationMessage": {"degreesLatitude": 32.1, "degreesLongitude": 34.8, "name": "Office"}}, {"type": "location", "text": "32.1,34.8 Office"}, "a place"),
+    ({"reactionMessage": {"text": "👍", "key": {"id": "R1"}}}, {"type": "reaction", "text": "👍", "quote": "R1"}, "a reaction"),
+    ({"reactionMessage": {"text": "", "key": {"id": "R1"}}}, {"type": "reaction", "text": ""}, "a reaction taken back"),
+    ({"buttonsResponseMessage": {"selectedButtonId": "b1", "selectedDisplayText": "Yes"}}, {"type": "text", "text": "Yes"}, "a button"),
+    ({"listResponseMessage": {"title": "Tuesday"}}, {"type": "text", "text": "Tuesday"}, "a choice of a list"),
+    ({"contactMessage": {"vcard": "BEGIN:VCARD"}}, {"type": "contact", "text": "BEGIN:VCARD"}, "a contact"),
+    ({"pollCreationMessage": {"name": "when?"}}, {"type": "other"}, "something else"),
+)
+
+
+def test_contents():
+    with Sidecar() as s:
+        s.open()
+        for i, (content, _, _) in enumerate(CONTENTS):
+            s.do(emit=upsert(message(f"W{i}", content)))
+        got = {event["wa_id"]: event for event in s.until("message", len(CONTENTS))}
+        for i, (_, want, what) in enumerate(CONTENTS):
+            event = got.get(f"W{i}", {})
+            same({name: event.get(name) for name in want}, want, what)
+        same(sorted({event["pn"] for event in got.values()}), ["972501234567"], "each names the telephone number")
+        seqs = [event["seq"] for event in s.events()]
+        ok(seqs == sorted(set(seqs)), "numbers go up")
+        media = s.until("media", 3)
+        same(len([event for event in media if event["file"]]), 3, "three files came after their messages")
+        names = os.listdir(os.path.join(s.state, "spool", "in"))
+        same(sorted(names), sorted(event["file"] for event in media), "each under a name of ours, whatever its sender calls it")
+        s.kill()
+        s.start()
+        s.open()
+        s.do(emit=upsert(message("AFTER", {"conversation": "x"})))
+        s.until("message", len(CONTENTS) + 1)
+        same(len(s.events("media")), 3, "which are not fetched again after a crash")
+
+
+NOT_PEOPLE = (
+    (message("N1", {"conversation": "x"}, jid="12345@g.us"), "a group"),
+    (message("N2", {"conversation": "x"}, jid="status@broadcast"), "the status feed"),
+    (message("N3", {"conversation": "x"}, jid="1@newsletter"), "a channel"),
+    (message("N4", {"protocolMessage": {"type": 0}}), "a protocol message"),
+    (message("N5", {"senderKeyDistributionMessage": {"groupId": "1"}}), "a key"),
+    (message("N6", {"conversation": "x"}, ts=int(time.time()) - 72 * 3600), "a message of three days ago"),
+    (message("N7", None), "no message"),
+)
+
+
+def test_what_is_no_message():
+    with Sidecar() as s:
+        s.open()
+        for unwanted, _ in NOT_PEOPLE:
+            s.do(emit=upsert(unwanted))
+        s.do(throw=True)
+        s.do(emit=upsert(message("LAST", {"conversation": "x"})))
+        got = [event["wa_id"] for event in s.until("message", 1)]
+        for unwanted, what in NOT_PEOPLE:
+            ok(unwanted["key"]["id"] not in got, f"{what} is none for the daemon")
+        same(got, ["LAST"], "what cannot be handled ends nothing")
+
+
+def test_traps():
+    with Sidecar() as s:
+        s.open()
+        s.do(emit=upsert(message("OFFLINE", {"conversation": "while you were away"}), live=False))
+        same([(event["wa_id"], event["live"]) for event in s.until("message", 1)], [("OFFLINE", False)], "what came while we were away is a message")
+        s.do(emit=upsert(message("OFFLINE", {"conversation": "while you were away"})))
+        s.do(emit=upsert(message("OWNER", {"conversation": "I take over"}, mine=True), live=False))
+        same([event["from_me"] for event in s.until("message", 2)], [False, True], "twice is once; the owner's own words are told as such")
+        s.do(buffer=True)
+        s.do(emit=upsert(message("BUFFERED", {"conversation": "held back"})))
+        s.do(close=428)
+        ok("BUFFERED" in [event["wa_id"] for event in s.until("message", 3)], "what the library holds back at the close is not lost")
+        s.open()
+        s.do(buffer=True)
+        s.do(emit=upsert(message("ATEXIT", {"conversation": "held back"})))
+        same(s.stop(), 0, "SIGTERM ends it")
+        s.start()
+        ok("ATEXIT" in [event["wa_id"] for event in s.events("message")], "nor what it holds back at our end")
+
+
+def test_undecryptable():
+    with Sidecar() as s:
+        s.open()
+        s.do(emit=upsert({**message("C1", None), "messageStubType": 2}))
+        s.do(emit=upsert(message("C1", {"conversation": "now readable"})))
+        same([event["type"] for event in s.until("message", 2)], ["undecryptable", "text"], "what could not be read is told, and its text when it comes after all")
+
+
+def test_identity():
+    with Sidecar() as s:
+        s.open()
+        s.do(emit=upsert(message("L1", {"conversation": "x"}, jid=DANA_LID)))
+        s.do(emit=upsert(message("L2", {"conversation": "y"}, jid=DANA_LID, alt=DANA)))
+        s.do(emit=upsert(message("L3", {"conversation": "z"}, jid=DANA_LID)))
+        got = s.until("message", 3)
+        same([event["pn"] for event in got], [None, "972501234567", "972501234567"], "a privacy id is nobody's number until it is known")
+        same([(event["lid"], event["pn"]) for event in s.events("idmap")], [(DANA_LID, DANA)], "told once")
+        s.kill()
+        s.start()
+        s.open()
+        s.do(emit=upsert(message("L4", {"conversation": "z"}, jid=DANA_LID)))
+        same(s.until("message", 4)[-1]["pn"], "972501234567", "and known after a crash")
+
+
+def test_outbox():
+    with Sidecar() as s:
+        s.open()
+        for i in range(20):
+            s.do(emit=upsert(message(f"O{i}", {"conversation": str(i)})))
+        all_of_them = s.events()
+        s.kill()
+        s.start()
+        again = s.events()
+        same(again[:len(all_of_them)], all_of_them, "killed, it still has every event")
+        after = again[9]["seq"]
+        same([event["seq"] for event in s.events(after=after)][:1], [again[10]["seq"]], "what was fetched is acknowledged by asking for more")
+        same(s.events()[0]["seq"], again[10]["seq"], "and gone")
+        last = s.events()[-1]["seq"]
+        s.events(after=last)
+        s.kill()
+        s.start()
+        ok(all(event["seq"] > last for event in s.events()), "numbers go on after all was taken and a crash")
+        same(s.ask("GET", "/v1/events?after=999999&wait=0")[0], 410, "a number that never was: the outbox was lost")
+        kept, name = s.events(), s.ask("GET", "/v1/events?wait=0")[1]["outbox"]
+        same(s.ask("GET", f"/v1/events?after={kept[-1]['seq']}&of=another&wait=0")[0], 410, "a number of another outbox")
+        same(s.events(), kept, "which acknowledges nothing")
+        with open(os.path.join(s.state, "events.log"), "a", encoding="ascii") as log:
+            log.write('{"seq":77,"k":"mess')
+        s.kill()
+        s.start()
+        same(s.ask("GET", "/v1/health")[0], 200, "a line that was cut off by a crash harms nothing")
+        same(s.ask("GET", f"/v1/events?of={name}&wait=0")[1]["outbox"], name, "it is the same outbox still")
+
+
+def test_sending():
+    with Sidecar() as s:
+        s.open()
+        status, told = s.ask("POST", "/v1/messages", job(1))
+        same((status, told["state"]), (202, "queued"), "taken")
+        sent = s.wait("sent")
+        same((sent["jid"], sent["content"], sent["id"]), (DANA, {"text": "hello"}, told["wa_id"]), "sent under an id made from ours")
+        status, told = s.ask("POST", "/v1/messages", job(1))
+        same(status, 200, "asked again: not sent again")
+        same(s.ask("POST", "/v1/messages", job(1, text="other"))[0], 409, "the same id for another message is refused")
+        for event, state in ((2, "server"), (3, "delivered"), (4, "read"), (3, "read")):
+            s.do(emit=["messages.update", [{"key": {"id": told["wa_id"]}, "update": {"status": event}}]])
+            same(s.ask("GET", f"/v1/messages/{job(1)['id']}")[1]["state"], state, f"receipt {event}: {state}")
+        same([event["state"] for event in s.events("status")], ["sent", "server", "delivered", "read"], "each step is told once")
+        s.do(wants=told["wa_id"])
+        same(s.wait("wanted"), "hello", "a receiver who asks for it once more gets it")
+        s.kill()
+        s.start()
+        s.open()
+        s.do(wants=told["wa_id"])
+        same(s.wait("wanted"), "hello", "also after a crash")
+        s.do(emit=upsert(message(told["wa_id"], {"conversation": "hello"}, mine=True)))
+        same(s.events("message"), [], "our own message is no news")
+
+
+def test_sending_through_a_crash():
+    with Sidecar() as s:
+        s.open()
+        s.ask("POST", "/v1/messages", job(1))
+        first = s.wait("sent")["id"]
+        s.kill()
+        s.start()
+        s.open()
+        same(s.wait("sent")["id"], first, "what was not acknowledged goes again, as the same message")
+        s.do(ack=[first, None])
+        same(s.ask("GET", f"/v1/messages/{job(1)['id']}")[1]["state"], "server", "acknowledged")
+        s.do(close=428)
+        s.open()
+        s.ask("POST", "/v1/messages", job(2))
+        ok(s.wait("sent")["id"] != first, "then it is not sent any more")
+
+
+def test_strangers():
+    with Sidecar() as s:
+        s.open()
+        s.do(emit=upsert(message("K1", {"conversation": "x"})))
+        s.ask("POST", "/v1/messages", job(1, to="972509999999"))
+        s.do(ack=[s.wait("sent")["id"], 463])
+        told = s.ask("GET", f"/v1/messages/{job(1)['id']}")[1]
+        same((told["state"], told["code"], told["retry"]), ("failed", 463, False), "WhatsApp refuses a stranger: final")
+        same(len(s.events("restriction")), 1, "the operator is told")
+        s.ask("POST", "/v1/messages", job(2, to="972508888888"))
+        s.ask("POST", "/v1/messages", job(3))
+        same(s.wait("sent")["jid"], DANA, "who wrote to us is still answered")
+        same(s.ask("GET", f"/v1/messages/{job(2)['id']}")[1]["state"], "failed", "another stranger is not tried")
+        s.ask("POST", "/v1/messages", job(4))
+        wa_id = s.wait("sent")["id"]
+        s.do(ack=[wa_id, 479])
+        same(s.wait("sent")["id"], wa_id, "a stale session is tried once more")
+        s.do(ack=[wa_id, 479])
+        same(s.ask("GET", f"/v1/messages/{job(4)['id']}")[1]["state"], "failed", "and not again")
+
+
+REFUSED = (
+    ({"id": "1" * 31}, 400, "an id of 31 digits"),
+    ({"to": "call me"}, 400, "no number"),
+    ({"to": "0501234567"}, 400, "a number without its country"),
+    ({"type": "fax"}, 400, "an unknown type"),
+    ({"type": "toString"}, 400, "a type that every object has"),
+    ({"type": ["text"]}, 400, "a list of types"),
+    ({"text": ""}, 400, "no text"),
+    ({"text": "x" * 16385}, 400, "a text too long"),
+    ({"colour": "red"}, 400, "an unknown field"),
+    ({"type": "image", "mime": "image/png"}, 400, "a picture without a file"),
+    ({"type": "image", "mime": "image/png", "file": "../../etc/passwd"}, 400, "a path for a file"),
+    ({"type": "image", "mime": "image/png", "file": "0" * 32}, 400, "a file that is not there"),
+    ({"type": "location", "lat": 91, "lon": 0}, 400, "no place on earth"),
+    ({"ttl": 0}, 400, "no time to live"),
+)
+
+
+def test_refusals():
+    with Sidecar() as s:
+        s.open()
+        for i, (fields, status, what) in enumerate(REFUSED):
+            got, told = s.ask("POST", "/v1/messages", {**job(i + 1), **fields})
+            ok(got == status and told.get("error"), f"{what}: {told}")
+        same(s.ask("POST", "/v1/messages", raw="{")[0], 400, "half a JSON")
+        same(s.ask("POST", "/v1/messages", raw="[]")[0], 400, "a list")
+        same(s.ask("POST", "/v1/messages", raw="x" * 70000)[0], 413, "a body too large")
+        same(s.ask("GET", "/v1/nothing")[0], 404, "an unknown route")
+        same(s.ask("DELETE", "/v1/health")[0], 405, "an unknown method")
+        same(s.ask("GET", f"/v1/messages/{'9' * 32}")[0], 404, "an unknown message")
+        same(s.ask("GET", "/v1/events?after=x")[0], 400, "a number that is none")
+        outside = os.path.join(s.state, "secret")
+        with open(outside, "w", encoding="ascii"):
+            os.symlink(outside, os.path.join(s.state, "spool", "out", "a" * 32))
+        same(s.ask("POST", "/v1/messages", job(50, type="image", mime="image/png", file="a" * 32))[0], 400, "a link out of the spool")
+
+
+def test_queue_is_bounded():
+    with Sidecar() as s:
+        s.wait("made")  # never opened: everything waits
+        got = [s.ask("POST", "/v1/messages", job(i))[0] for i in range(258)]
+        same((got.count(202), got[-2:]), (256, [429, 429]), "256 wait, one more is told to come later")
+        same(s.ask("POST", "/v1/messages", job(999, ttl=5))[0], 503, "who cannot wait is told so")
+
+
+CLOSES = (
+    (515, "connecting", True, "after pairing: again at once"),
+    (428, "backoff", True, "the connection broke"),
+    (408, "backoff", True, "it went silent"),
+    (503, "backoff", True, "WhatsApp is not there"),
+    (440, "replaced", False, "another process has the device"),
+    (403, "banned", False, "blocked"),
+    (401, "logged_out", False, "unlinked"),
+)
+
+
+def test_closes():
+    for code, state, is_again, what in CLOSES:
+        with Sidecar() as s:
+            s.open()
+            s.do(close=code)
+            if is_again:
+                ok(s.wait("made"), f"{code}, {what}: a new socket is made")
+            else:
+                ok(s.state_is(state), f"{code}, {what}: {state}")
+            same([event["state"] for event in s.events("connection")][2], state, "  the daemon is told")
+            if is_again:
+                continue
+            same(s.ask("POST", "/v1/messages", job(1))[0], 503, "  nothing is taken that cannot be sent")
+            is_linked = os.path.exists(os.path.join(s.state, "auth", "creds.json"))
+            same(is_linked, code != 401, "  the device is forgotten" if code == 401 else "  the device is kept")
+
+
+def test_pairing():
+    with Sidecar(linked=False) as s:
+        same(s.ask("GET", "/v1/health")[1]["state"], "logged_out", "not linked: nothing is asked of WhatsApp")
+        same(s.ask("POST", "/v1/pair", {"phone": "050-1"})[0], 400, "no number to pair with")
+        got = {}
+        asking = threading.Thread(target=lambda: got.update(answer=s.ask("POST", "/v1/pair", {"phone": "972501234567"})))
+        asking.start()
+        s.wait("made")
+        s.do(emit=["connection.update", {"qr": "2@abc"}])
+        asking.join(PATIENCE)
+        same((got["answer"][0], got["answer"][1]["code"]), (200, "CODE4567"), "a code for the telephone")
+        s.do(creds={"me": {"id": "972501234567:1@s.whatsapp.net"}, "account": {"details": "x"}})
+        s.do(close=515)
+        s.open()
+        same(s.ask("GET", "/v1/health")[1]["state"], "open", "linked")
+        same(s.ask("POST", "/v1/pair", {})[0], 409, "there is one already")
+        s.kill()
+        s.start()
+        ok(s.wait("made"), "and still after a crash")
+        same(s.ask("POST", "/v1/logout")[0], 202, "unlinked")
+        same(s.ask("GET", "/v1/health")[1]["state"], "logged_out", "it says so")
+
+
+def test_pairing_again():
+    with Sidecar(linked=False) as s:
+        def ask(body):
+            got = queue.Queue()
+            threading.Thread(target=lambda: got.put(s.ask("POST", "/v1/pair", body))).start()
+            return got
+
+        first = ask({})
+        s.wait("made")
+        second = None
+        while second is None or first.empty():  # whoever came later is answered
+            second = second or ask({})
+            try:
+                same(first.get(timeout=0.5)[0], 504, "who asked before is told that somebody else has")
+                break
+            except queue.Empty:
+                continue
+        s.do(emit=["connection.update", {"qr": "2@abc"}])
+        same(second.get(timeout=PATIENCE)[1]["qr"], "2@abc", "who asked last is shown the picture")
+        same(s.ask("POST", "/v1/pair", {})[1]["qr"], "2@abc", "as is who asks while it is shown")
+        same(s.ask("POST", "/v1/pair", {"phone": "972501234567"})[1]["code"], "CODE4567", "or he is given a code")
+        s.do(creds={"me": {"id": "972501234567@s.whatsapp.net"}})
+        s.do(close=408)
+        ok(s.state_is("logged_out"), "nobody took it")
+        ok(not os.path.exists(os.path.join(s.state, "auth", "creds.json")), "nothing of the number is kept")
+        third = ask({})
+        s.wait("made")
+        s.do(emit=["connection.update", {"qr": "2@new"}])
+        same(third.get(timeout=PATIENCE)[1]["qr"], "2@new", "and there is another one for who asks")
+
+
+def test_second_sidecar():
+    with Sidecar() as s:
+        got = subprocess.run(["node", "index.js"], cwd=PLACE, env={**s.env, "STUB_SOCKET": s.stub + "2"}, text=True, capture_output=True,
+                             check=False, timeout=PATIENCE)
+        ok(got.returncode == 1 and "listens there already" in got.stderr, "two would throw each other out: the second does not start")
+        same(s.ask("GET", "/v1/health")[0], 200, "the first goes on")
+
+
+def test_unlinking_unconnected():
+    with Sidecar() as s:
+        s.open()
+        s.do(close=440)
+        ok(s.state_is("replaced"), "it is not connected")
+        same(s.ask("POST", "/v1/logout"), (202, {"told": False}), "unlinked then: WhatsApp is not told")
+        same(s.ask("GET", "/v1/health")[1]["state"], "logged_out", "but the device is forgotten")
+
+
+def test_keys():
+    with Sidecar() as s:
+        s.open()
+        s.do(key=["session", "972501234567.0", {"type": "Buffer", "data": "AAEC"}])
+        folder = os.path.join(s.state, "auth")
+        files = glob.glob(os.path.join(folder, "session-*"))
+        same((len(files), oct(os.stat(folder).st_mode & 0o777)), (1, "0o700"), "a key is a file in a folder of ours alone")
+        same(glob.glob(os.path.join(folder, "*.part")), [], "none is left half written")
+        s.do(key=["session", "972501234567.0", None])
+        same(glob.glob(os.path.join(folder, "session-*")), [], "a key that is taken back is gone")
+        s.stop()
+        with open(os.path.join(folder, "creds.json"), "w", encoding="ascii") as creds:
+            creds.write("{")
+        got = subprocess.run(["node", "index.js"], cwd=PLACE, env=s.env, text=True, capture_output=True, check=False, timeout=PATIENCE)
+        ok(got.returncode == 1 and "damaged" in got.stderr, "damaged credentials are an error that says what to do")
+        s.start = lambda: None
+
+
+def test_settings():
+    for env, want, what in (({}, "STATE_DIRECTORY", "no folder"), ({"STATE_DIRECTORY": "/tmp/none"}, "socket", "no socket")):
+        got = subprocess.run(["node", "index.js"], cwd=PLACE, env={"PATH": os.environ["PATH"], **env}, text=True, capture_output=True,
+                             check=False, timeout=PATIENCE)
+        ok(got.returncode == 1 and want in got.stderr and "    at " not in got.stderr, f"{what}: one line says so")
+
+
+def test_media_in():
+    with Sidecar() as s:
+        s.open()
+        out = os.path.join(s.state, "spool", "out", "b" * 32)
+        with open(out, "wb") as file:
+            file.write(b"picture")
+        same(s.ask("POST", "/v1/messages", job(1, type="image", mime="image/png", file="b" * 32, text="look"))[0], 202, "a picture from the spool")
+        sent = s.wait("sent")
+        same(sent["content"], {"image": {"url": out}, "caption": "look", "mimetype": "image/png"}, "sent from there")
+        s.do(ack=[sent["id"], None])
+        ok(not os.path.exists(out), "and deleted once WhatsApp has it")
+        s.ask("POST", "/v1/chat", {"to": DANA, "action": "read", "ids": ["K1"]})
+        same(s.wait("read"), [{"remoteJid": DANA, "id": "K1", "fromMe": False}], "read receipts")
+
+
+def main():
+    problem = install(SOURCE, PLACE)
+    if problem:
+        skip(f"the WhatsApp sidecar was not tried: {problem}")
+        done()
+    for file in glob.glob(os.path.join(SOURCE, "*.js")) + [os.path.join(TESTS, "services", "whatsapp", "library.js")]:
+        shutil.copy(file, PLACE)
+    for name, test in list(globals().items()):
+        if name.startswith("test_"):
+            test()
+    done()
+
+
+main()
