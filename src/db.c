@@ -69,6 +69,7 @@ static const char *const table_names[DB_N_TABLES] = {
     [DB_TURNS] = "turns",
     [DB_CONTACTS] = "contacts",
     [DB_CONTACT_BY_ADDRESS] = "contact_by_address",
+    [DB_CONTACT_INDEX] = "contact_index",
     [DB_CONTACT_LINKS] = "contact_links",
     [DB_MESSAGES] = "messages",
     [DB_MESSAGES_BY_CONTACT] = "messages_by_contact",

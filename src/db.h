@@ -24,6 +24,7 @@ enum db_table {
     DB_TURNS,               /* CallSid, 0, be32 n -> turn */
     DB_CONTACTS,            /* contact id -> contact */
     DB_CONTACT_BY_ADDRESS,  /* e164 | lid -> contact id */
+    DB_CONTACT_INDEX,       /* kind, term, 0, id -> contact id; see crm_index.c */
     DB_CONTACT_LINKS,       /* who was merged into whom; see crm_links.c */
     DB_MESSAGES,            /* message id -> message */
     DB_MESSAGES_BY_CONTACT, /* person, 0, be64 ms, message id -> contact id */

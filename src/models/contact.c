@@ -322,7 +322,7 @@ void id_make(char prefix, uint64_t now_ms, const uint8_t random[ID_RANDOM],
 
 /* --- telephone numbers */
 
-enum { DIGITS_MIN = 7, DIGITS_MAX = 15, NATIONAL_MIN = 8, DIGITS_ROOM = 32 };
+enum { DIGITS_MIN = 7, DIGITS_MAX = 15, NATIONAL_MIN = 8 };
 
 /* What people and programs put between digits. */
 static const char *const separators[] = {
@@ -353,7 +353,7 @@ static int collect_digits(const char *number, char *ret_digits, size_t *ret_n, b
 
         if (skip == 0 && *number == '+' && n == 0 && !*ret_plus)
             *ret_plus = true;
-        else if (skip == 0 && *number >= '0' && *number <= '9' && n < DIGITS_ROOM - 1)
+        else if (skip == 0 && *number >= '0' && *number <= '9' && n < PHONE_DIGITS_MAX - 1)
             ret_digits[n++] = *number;
         else if (skip == 0)
             return -EINVAL;
@@ -362,6 +362,14 @@ static int collect_digits(const char *number, char *ret_digits, size_t *ret_n, b
     ret_digits[n] = '\0';
     *ret_n = n;
     return 0;
+}
+
+size_t phone_digits(const char *text, char ret_digits[PHONE_DIGITS_MAX])
+{
+    size_t n;
+    bool plus;
+
+    return collect_digits(text, ret_digits, &n, &plus) < 0 ? 0 : n;
 }
 
 static bool keeps_leading_zero(const char *country)
@@ -382,7 +390,7 @@ bool phone_is_withheld(const char *number)
 
 int phone_normalise(const char *number, const char *country, char ret_e164[ADDRESS_MAX])
 {
-    char room[DIGITS_ROOM], *digits = room, e164[ADDRESS_MAX];
+    char room[PHONE_DIGITS_MAX], *digits = room, e164[ADDRESS_MAX];
     size_t n, n_country = strlen(country), n_e164;
     bool plus;
     int r = collect_digits(number, room, &n, &plus);

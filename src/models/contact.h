@@ -63,6 +63,10 @@ int contact_from_json(struct json_object *json, struct contact *ret_contact);
  */
 int phone_normalise(const char *number, const char *country, char ret_e164[ADDRESS_MAX]);
 
+/* The digits of what is written like a number, or a part of one. Returns: how many; 0: there is something else in it. */
+enum { PHONE_DIGITS_MAX = 32 };
+size_t phone_digits(const char *text, char ret_digits[PHONE_DIGITS_MAX]);
+
 /*
  * The one form of an address, whichever channel it came by: "whatsapp:+972...", "972...@s.whatsapp.net",
  * "972...:3@c.us" and the number as people write it are the E.164 number; "123:3@lid" is "123@lid".

@@ -15,6 +15,7 @@
 
 #include <json-c/json.h>
 
+#include "services/crm_index.h"
 #include "services/crm_internal.h"
 #include "services/crm_links.h"
 #include "services/crm_store.h"
@@ -141,6 +142,17 @@ int crm_find_or_make_contact(struct db_txn *txn, const char *address, uint64_t n
     return 0;
 }
 
+/* The person an id belongs to is found by his stage and tags, and only he. */
+int crm_index_person(struct db_txn *txn, const char *id)
+{
+    scoped(contact_done) struct contact person = { 0 };
+    int r = crm_contact_get(txn, id, &person);
+
+    if (r == 0 && strcmp(person.id, id) != 0)
+        r = index_person(txn, id, NULL);
+    return r < 0 ? r : index_person(txn, person.id, &person);
+}
+
 int crm_save_contact(struct db_txn *txn, struct contact *contact, const char *call_sid, uint64_t now_ms)
 {
     int r;
@@ -148,6 +160,8 @@ int crm_save_contact(struct db_txn *txn, struct contact *contact, const char *ca
     if (contact->updated_ms < now_ms)
         contact->updated_ms = now_ms;
     r = store_put_contact(txn, contact);
+    if (r == 0)
+        r = crm_index_person(txn, contact->id);
     if (r)
         return r < 0 ? r : 0;
     return store_event(txn, &(struct store_event){
@@ -375,6 +389,8 @@ int crm_contact_merge(struct db_txn *txn, const char *into, const char *from, co
     if (r < 0 || strcmp(left, right) == 0)
         return r < 0 ? r : 1;
     r = links_merge(txn, left, right, why, now_ms);
+    if (r == 0)
+        r = crm_index_person(txn, right);
     return r < 0 ? r : tell(txn, "contact.merged", left, right, now_ms);
 }
 
@@ -388,6 +404,10 @@ int crm_contact_unmerge(struct db_txn *txn, const char *from, uint64_t now_ms)
         r = links_person(txn, from, person);
     if (r == 0)
         r = links_part(txn, from);
+    if (r == 0)
+        r = crm_index_person(txn, from);
+    if (r == 0)
+        r = crm_index_person(txn, person);
     return r < 0 ? r : tell(txn, "contact.parted", person, from, now_ms);
 }
 

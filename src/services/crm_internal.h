@@ -15,7 +15,12 @@ void crm_set_from_param(char *ret, size_t room, struct json_object *params, cons
  */
 int crm_make_contact(struct db_txn *txn, const char *address, uint64_t now_ms, struct contact *ret_contact);
 int crm_find_or_make_contact(struct db_txn *txn, const char *address, uint64_t now_ms, struct contact *ret_contact);
+int crm_index_person(struct db_txn *txn, const char *id);
 int crm_save_contact(struct db_txn *txn, struct contact *contact, const char *call_sid, uint64_t now_ms);
+
+/* Less what is nobody's business, or of no use. */
+void crm_hide(struct json_object *json);
+struct json_object *crm_shown_contact(const struct contact *contact); /* NULL when out of memory */
 
 /* Returns: 0; 1 it was known, or value is empty. */
 int crm_learn_and_save(struct db_txn *txn, const char *contact_id, const char *call_sid, const char *field,

@@ -8,6 +8,7 @@
  *   turns                CallSid, 0, be32 n                 -> turn
  *   contacts             id                                 -> contact
  *   contact_by_address   address                            -> contact id, or "=" and the address it is another name of
+ *   contact_index        see crm_index.c
  *   contact_links        see crm_links.c
  *   messages             id                                 -> message
  *   messages_by_contact  person, 0, be64 ms, id             -> contact id
@@ -27,6 +28,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "services/crm_index.h"
 #include "services/crm_links.h"
 #include "services/store_row.h"
 #include "utils/json.h"
@@ -234,7 +236,7 @@ int store_put_contact(struct db_txn *txn, const struct contact *contact)
         key_add_bytes(&key, address, strlen(address));
         r = row_put_index(txn, DB_CONTACT_BY_ADDRESS, &key, text_bytes(contact->id));
     }
-    return r;
+    return r ?: index_contact(txn, contact);
 }
 
 int store_get_message(struct db_txn *txn, const char *id, struct message *ret_message)
@@ -290,7 +292,9 @@ int store_put_note(struct db_txn *txn, const struct note *note)
 {
     int r = row_put(txn, DB_NOTES, text_bytes(note->id), note_to_json(note));
 
-    return r ?: put_owned(txn, note->contact_id, &(struct item){ ITEM_NOTE, note->created_ms, note->id, DB_N_TABLES });
+    if (r == 0)
+        r = put_owned(txn, note->contact_id, &(struct item){ ITEM_NOTE, note->created_ms, note->id, DB_N_TABLES });
+    return r ?: index_note(txn, note);
 }
 
 static int drop_owned(struct db_txn *txn, const char *contact_id, const struct item *item)
@@ -309,6 +313,8 @@ int store_delete_note(struct db_txn *txn, const struct note *note)
 {
     int r = db_delete(txn, DB_NOTES, text_bytes(note->id));
 
+    if (r == 0)
+        r = index_drop_note(txn, note->id);
     return r ?: drop_owned(txn, note->contact_id, &(struct item){ ITEM_NOTE, note->created_ms, note->id, DB_N_TABLES });
 }
 

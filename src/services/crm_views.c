@@ -12,23 +12,24 @@
 
 #include <json-c/json.h>
 
+#include "services/crm_internal.h"
 #include "services/crm_store.h"
 #include "services/jobs.h"
 #include "utils/json.h"
 
-static void hide(struct json_object *json)
+void crm_hide(struct json_object *json)
 {
     json_object_object_del(json, "stream_token");
     json_object_object_del(json, "param_order");
     json_object_object_del(json, "set_ms");
 }
 
-static struct json_object *shown_contact(const struct contact *contact)
+struct json_object *crm_shown_contact(const struct contact *contact)
 {
     struct json_object *json = contact_to_json(contact);
 
     if (json)
-        hide(json);
+        crm_hide(json);
     return json;
 }
 
@@ -45,7 +46,7 @@ static int add_to_page(struct json_object *json, void *arg)
     if (page->room == 0)
         return 1;
     page->room--;
-    hide(json);
+    crm_hide(json);
     return json_append(page->array, json_object_get(json));
 }
 
@@ -97,7 +98,7 @@ static int add_contact_to_page(struct json_object *json, void *arg)
 
     if (r < 0 || strcmp(contact.id, id) != 0)
         return r;
-    whole = contact_to_json(&contact);
+    whole = crm_shown_contact(&contact);
     return whole ? add_to_page(whole, page) : -ENOMEM;
 }
 
@@ -247,14 +248,14 @@ int crm_call_whole(struct db_txn *txn, const char *sid, struct json_object **ret
     whole = call_to_json(&call);
     if (!whole)
         return -ENOMEM;
-    hide(whole);
+    crm_hide(whole);
     r = add_list(txn, whole, "turns", sid, store_each_turn);
     if (r == 0)
         r = add_latencies(whole);
     if (r == 0 && call.contact_id[0])
         r = crm_contact_get(txn, call.contact_id, &contact);
     if (r == 0 && call.contact_id[0])
-        r = json_add(whole, "contact", shown_contact(&contact));
+        r = json_add(whole, "contact", crm_shown_contact(&contact));
     if (r < 0)
         return r;
     *ret_object = steal(&whole);
@@ -269,7 +270,7 @@ int crm_contact_whole(struct db_txn *txn, const char *id, struct json_object **r
 
     if (r < 0)
         return r;
-    whole = shown_contact(&contact);
+    whole = crm_shown_contact(&contact);
     if (!whole)
         return -ENOMEM;
     r = add_list(txn, whole, "calls", contact.id, store_each_call_of);

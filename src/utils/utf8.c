@@ -82,3 +82,17 @@ size_t utf8_first(const char *text, size_t n)
             return size;
     return 0;
 }
+
+size_t utf8_decode(const char *text, size_t n, uint32_t *ret_character)
+{
+    const uint8_t *bytes = (const uint8_t *)text;
+    size_t n_bytes = n == 0 ? 0 : bytes[0] < 0x80 ? 1 : character(bytes, n);
+
+    if (n_bytes == 0)
+        return 0;
+    uint32_t point = n_bytes == 1 ? bytes[0] : bytes[0] & (0x7Fu >> n_bytes);
+    for (size_t i = 1; i < n_bytes; i++)
+        point = point << 6 | (bytes[i] & 0x3F);
+    *ret_character = point;
+    return n_bytes;
+}

@@ -11,7 +11,10 @@
 #include <json-c/json.h>
 
 #include "scratch.h"
+#include "services/crm_schema.h"
+#include "services/crm_search.h"
 #include "services/crm_tasks.h"
+#include "services/crm_timeline.h"
 #include "services/store_row.h"
 #include "tap.h"
 #include "utils/json.h"
@@ -625,10 +628,345 @@ static void test_by_hand(void)
     db_close(steal(&db));
 }
 
+/* --- finding */
+
+static const struct {
+    const char *json, *address, *note;
+} found[] = {
+    { "{\"name\":\"Dana Cohen\",\"fields\":{\"need\":\"a new boiler\"},\"tags\":[\"vip\"]}", "+972501234567", NULL },
+    { "{\"name\":\"\u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd \u05db\u05d4\u05df\",\"stage\":\"won\"}", "+97231112222", "asked about the BOILER twice" },
+    { "{\"name\":\"Ren\u00e9e d'Arc\",\"stage\":\"won\",\"tags\":[\"vip\",\"fr\"]}", "+33612345678", NULL },
+    { "{\"fields\":{\"need\":\"dancing lessons\"}}", "98765432@lid", NULL },
+};
+
+static char found_ids[ELEMENTSOF(found)][CONTACT_ID_MAX];
+
+/* Numbers of `found`, newest first. */
+static const char *which(struct json_object *array)
+{
+    static char text[16];
+    size_t n = 0;
+
+    for (size_t i = 0; i < json_object_array_length(array); i++)
+        for (size_t k = 0; k < ELEMENTSOF(found); k++)
+            if (strcmp(json_get_text(json_object_array_get_idx(array, i), "id"), found_ids[k]) == 0)
+                text[n++] = (char)('0' + k);
+    text[n] = '\0';
+    return text;
+}
+
+static const struct {
+    const char *text, *want; /* NULL: refused */
+} searches[] = {
+    { "dana", "0" },
+    { "dan", "30" },
+    { "COHEN, dana", "0" },
+    { "dana lessons", "" },
+    { "boiler", "10" },
+    { "boil new", "0" },
+    { "\u05e9\u05dc\u05d5\u05dd", "1" },
+    { "\u05e9\u05dc\u05d5\u05de", "1" },
+    { "\u05db\u05d4\u05df boiler", "1" }, /* his name, and a note */
+    { "renee darc", "2" },
+    { "123", "20" },
+    { "050-123", "0" },
+    { "1234567", "20" },
+    { "501234567", "0" },
+    { "+972 (0)50 123 4567", "0" },
+    { "972", "10" },
+    { "3 111-2222", "1" },
+    { "987", "3" },
+    { "765", "" }, /* of what is no number only the beginning */
+    { "999", "" },
+    { "12", NULL },
+    { "", NULL },
+    { " .,", NULL },
+};
+
+static const char *search(const char *text)
+{
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    scoped(json_object_put) struct json_object *array = NULL;
+    char cursor[CONTACT_ID_MAX];
+    bool is_cut;
+
+    if (db_read_begin(db, &txn) < 0 || crm_contacts_search(txn, text, "972", "", 10, &array, cursor, &is_cut) < 0)
+        return NULL;
+    return is_cut || cursor[0] ? "cut" : which(array);
+}
+
+static const struct {
+    int stage;
+    const char *tag, *want;
+} lists[] = { { -1, NULL, "3210" }, { STAGE_WON, NULL, "21" }, { STAGE_NEW, NULL, "30" }, { -1, "vip", "20" },
+              { STAGE_WON, "vip", "2" }, { -1, "none", "" } };
+
+/* All pages of size n, joined. */
+static const char *list(const struct contact_filter *filter, size_t n)
+{
+    static char text[32];
+    char cursor[CONTACT_ID_MAX] = "";
+
+    text[0] = '\0';
+    do {
+        scoped(db_read_end) struct db_txn *txn = NULL;
+        scoped(json_object_put) struct json_object *array = NULL;
+        char before[CONTACT_ID_MAX];
+
+        memcpy(before, cursor, sizeof(before));
+        if (db_read_begin(db, &txn) < 0 || crm_contacts_list(txn, filter, before, n, &array, cursor) < 0)
+            return "failed";
+        if (json_object_array_length(array) > n)
+            return "too many";
+        strcat(text, which(array));
+    } while (cursor[0] && strlen(text) < 16);
+    return text;
+}
+
+static int add_found_note(struct db_txn *txn, struct db_op *op)
+{
+    scoped(note_done) struct note note = { .text = strdup(found[1].note) };
+
+    strcpy(note.contact_id, found_ids[1]);
+    return crm_note_add(txn, &note, now_ms);
+}
+
+static int drop_found_note(struct db_txn *txn, struct db_op *op)
+{
+    scoped(json_object_put) struct json_object *array = NULL;
+    char cursor[TIMELINE_CURSOR_MAX];
+    int r = crm_timeline_page(txn, found_ids[1], "n", "", 1, &array, cursor);
+
+    if (r < 0)
+        return r;
+    struct json_object *note = json_object_object_get(json_object_array_get_idx(array, 0), "note");
+    r = crm_note_edit(txn, json_get_text(note, "id"), "only pipes", now_ms);
+    return r < 0 ? r : crm_note_edit(txn, json_get_text(note, "id"), "only taps", now_ms);
+}
+
+static void test_finding(void)
+{
+    struct db_options options = { .path = scratch_file("finding"), .map_mib = 64 };
+    struct db_op note = { .run = add_found_note }, edited = { .run = drop_found_note };
+
+    if (db_open(&options, &db) < 0)
+        return (void)ok(0, "a store");
+    for (size_t i = 0; i < ELEMENTSOF(found); i++) {
+        struct edit_op make = { .json = found[i].json, .address = found[i].address };
+        is_int(edit(&make), 0, found[i].address);
+        strcpy(found_ids[i], make.ret_id);
+    }
+    is_int(db_write(db, &note), 0, "a note");
+    for (size_t i = 0; i < ELEMENTSOF(searches); i++)
+        is_str(search(searches[i].text), searches[i].want, searches[i].text);
+    for (size_t i = 0; i < ELEMENTSOF(lists); i++)
+        for (size_t n = 1; n < 6; n += 2)
+            is_str(list(&(struct contact_filter){ lists[i].stage, lists[i].tag }, n), lists[i].want, "a list, page by page");
+
+    is_int(db_write(db, &edited), 0, "the note says something else");
+    is_str(search("boiler"), "0", "and is not found by what it said");
+    is_str(search("taps"), "1", "but by what it says");
+    is_int(do_pair(MERGE, found_ids[0], found_ids[2]), 0, "two are merged");
+    is_str(search("renee"), "0", "the one is found by the other's name");
+    is_str(search("dana 1"), "", "all words count");
+    is_str(search("123"), "0", "once, whichever of his numbers it is");
+    is_str(list(&(struct contact_filter){ STAGE_WON, NULL }, 9), "10", "in the stage that was set last");
+    is_str(list(&(struct contact_filter){ -1, "fr" }, 9), "0", "with the tags of both");
+    is_int(do_pair(PART, found_ids[2], NULL), 0, "and parted");
+    is_str(search("renee"), "2", "everybody has his name again");
+    is_str(list(&(struct contact_filter){ STAGE_WON, NULL }, 9), "21", "and his stage");
+    db_close(steal(&db));
+}
+
+/* --- the timeline, page by page */
+
+static void test_timeline(void)
+{
+    struct db_options options = { .path = scratch_file("timeline"), .map_mib = 64 };
+    int n_same = 0, n_items_seen = 0;
+
+    reset_model();
+    srand(7);
+    if (db_open(&options, &db) < 0)
+        return (void)ok(0, "a store");
+    for (int i = 0; i < 300; i++)
+        (void)step();
+    for (int i = 0; i < model.n_contacts; i++)
+        for (size_t n = 1; n < 50; n += 7) {
+            char cursor[TIMELINE_CURSOR_MAX] = "";
+            uint64_t last_ms = UINT64_MAX;
+            int n_seen = 0, n_rounds = 0;
+
+            do {
+                scoped(db_read_end) struct db_txn *txn = NULL;
+                scoped(json_object_put) struct json_object *array = NULL;
+                char before[TIMELINE_CURSOR_MAX];
+
+                memcpy(before, cursor, sizeof(before));
+                if (db_read_begin(db, &txn) < 0 || crm_timeline_page(txn, model.ids[i], "", before, n, &array, cursor) < 0)
+                    break;
+                for (size_t k = 0; k < json_object_array_length(array); k++) {
+                    struct json_object *item = json_object_array_get_idx(array, k);
+                    uint64_t ms = (uint64_t)json_get_int(item, "at_ms");
+                    bool is_whole = json_object_object_get(item, json_get_text(item, "kind"));
+                    n_seen += is_whole && ms <= last_ms;
+                    last_ms = ms;
+                }
+            } while (cursor[0] && ++n_rounds < 500);
+            n_same += n_seen == n_items(root(i), 0);
+            n_items_seen++;
+        }
+    is_int(n_same, n_items_seen, "a timeline has each item once, newest first, whatever the size of a page");
+    db_close(steal(&db));
+}
+
+static const char *const bad_cursors[] = { "x", "1", "1.", "1.c", "1.c.", "1.x.CA1", "1.c.CA1\n", "-.c.CA1" };
+
+static void test_bad_cursors(void)
+{
+    struct db_options options = { .path = scratch_file("timeline"), .map_mib = 64 };
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    char timeline[TIMELINE_CURSOR_MAX], contact[CONTACT_ID_MAX], task[TASK_CURSOR_MAX];
+    struct json_object *array;
+    bool is_cut;
+
+    if (db_open(&options, &db) < 0 || db_read_begin(db, &txn) < 0)
+        return (void)ok(0, "a store");
+    for (size_t i = 0; i < ELEMENTSOF(bad_cursors); i++)
+        is_int(crm_timeline_page(txn, model.ids[0], "", bad_cursors[i], 5, &array, timeline), -EINVAL, bad_cursors[i]);
+    is_int(crm_timeline_page(txn, "Cnobody", "", "", 5, &array, timeline), -ENOENT, "nobody has no timeline");
+    is_int(crm_timeline_page(txn, "", "", "", 5, &array, timeline), -ENOENT, "nor has no id");
+    is_int(crm_contacts_list(txn, &(struct contact_filter){ -1, NULL }, "a.b", 5, &array, contact), -EINVAL, "a bad cursor of a list");
+    is_int(crm_contacts_search(txn, "a", "", "a b", 5, &array, contact, &is_cut), -EINVAL, "of a search");
+    is_int(crm_tasks_page(txn, UINT64_MAX, "5", 5, &array, task), -EINVAL, "of the tasks");
+    db_read_end(steal(&txn));
+    db_close(steal(&db));
+}
+
+/* --- a promised call back */
+
+/* "text due state kind phone;" of each */
+static const char *tasks(uint64_t due_ms, const char *cursor, size_t max, char ret_cursor[TASK_CURSOR_MAX])
+{
+    static char text[1024];
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    scoped(json_object_put) struct json_object *array = NULL;
+
+    text[0] = '\0';
+    if (db_read_begin(db, &txn) < 0 || crm_tasks_page(txn, due_ms, cursor, max, &array, ret_cursor) < 0)
+        return "failed";
+    for (size_t i = 0; i < json_object_array_length(array); i++) {
+        struct json_object *task = json_object_array_get_idx(array, i);
+        size_t n = strlen(text);
+        snprintf(text + n, sizeof(text) - n, "%s %lld %s %s;", json_get_text(task, "text") ?: "", (long long)json_get_int(task, "due_ms"),
+                 json_get_text(task, "kind"), json_get_text(task, "phone"));
+    }
+    return text;
+}
+
+struct task_op {
+    struct db_op op;
+    const struct task_edit *edit;
+    char id[CONTACT_ID_MAX];
+};
+
+static int find_first(struct db_txn *txn, char ret_id[CONTACT_ID_MAX])
+{
+    scoped(json_object_put) struct json_object *array = NULL;
+    char cursor[TASK_CURSOR_MAX];
+    int r = crm_tasks_page(txn, UINT64_MAX, "", 1, &array, cursor);
+
+    if (r == 0)
+        strcpy(ret_id, json_get_text(json_object_array_get_idx(array, 0), "id") ?: "");
+    return r;
+}
+
+static int edit_first(struct db_txn *txn, struct db_op *op)
+{
+    struct task_op *this = (struct task_op *)op;
+    int r = find_first(txn, this->id);
+
+    return r < 0 ? r : crm_task_edit(txn, this->id, this->edit, now_ms);
+}
+
+static int add_tasks(struct db_txn *txn, struct db_op *op)
+{
+    static const struct {
+        const char *text;
+        uint64_t due_ms;
+    } rows[] = { { "third", 3000 }, { "first", 1000 }, { "some day", 0 }, { "second", 2000 } };
+    char id[CONTACT_ID_MAX];
+    int r = crm_contact_id_of(txn, "+972501110000", id);
+
+    for (size_t i = 0; r == 0 && i < ELEMENTSOF(rows); i++) {
+        scoped(task_done) struct task task = { .text = strdup(rows[i].text), .due_ms = rows[i].due_ms };
+        strcpy(task.contact_id, id);
+        r = crm_task_add(txn, &task, now_ms);
+    }
+    return r;
+}
+
+static const struct {
+    const char *field, *value, *want; /* the tasks there are then */
+} promises[] = {
+    { "callback", "+972509999999", "" },
+    { "callback_at", "2026-11-23T10:00+02:00", " 1795420800000 callback +972509999999;" },
+    { "callback_about", "the boiler", "the boiler 1795420800000 callback +972509999999;" },
+    { "callback_at", "2026-11-23T11:00+02:00", "the boiler 1795424400000 callback +972509999999;" },
+    { "callback_at", "tomorrow", "the boiler 1795424400000 callback +972509999999;" },
+    { "callback", "+972508888888", "the boiler 1795424400000 callback +972509999999;" },
+    { "callback_at", "2026-11-23T12:00+02:00", "the boiler 1795428000000 callback +972508888888;" },
+};
+
+static void test_tasks(void)
+{
+    struct db_options options = { .path = scratch_file("tasks"), .map_mib = 64 };
+    struct act call = { .verb = CALL, .sid = "CA1" }, learning = { .verb = LEARN, .sid = "CA1" };
+    char cursor[TASK_CURSOR_MAX], before[TASK_CURSOR_MAX];
+
+    reset_model();
+    if (db_open(&options, &db) < 0)
+        return (void)ok(0, "a store");
+    is_int(act(&call), 0, "a call");
+    for (size_t i = 0; i < ELEMENTSOF(promises); i++) {
+        learning.field = promises[i].field;
+        learning.value = promises[i].value;
+        is_int(act(&learning), 0, promises[i].value);
+        is_str(tasks(UINT64_MAX, "", 9, cursor), promises[i].want, "  the task that follows");
+    }
+    struct task_op done = { .op.run = edit_first, .edit = &(struct task_edit){ .state = TASK_DONE } };
+    is_int(db_write(db, &done.op), 0, "it is done");
+    is_str(tasks(UINT64_MAX, "", 9, cursor), "", "and owed no more");
+    learning.value = "2026-11-24T12:00+02:00";
+    is_int(act(&learning), 0, "another promise in the same call");
+    is_str(tasks(UINT64_MAX, "", 9, cursor), "the boiler 1795514400000 callback +972508888888;", "is another task");
+    done.edit = &(struct task_edit){ .state = TASK_CANCELED };
+    is_int(db_write(db, &done.op), 0, "which is canceled");
+
+    struct db_op four = { .run = add_tasks };
+    is_int(db_write(db, &four), 0, "four tasks");
+    is_str(tasks(UINT64_MAX, "", 9, cursor), "first 1000 other ;second 2000 other ;third 3000 other ;some day 0 other ;", "by date");
+    is_str(tasks(2500, "", 9, cursor), "first 1000 other ;second 2000 other ;", "those that are overdue");
+    is_str(tasks(UINT64_MAX, "", 3, cursor), "first 1000 other ;second 2000 other ;third 3000 other ;", "a page");
+    is_str(tasks(UINT64_MAX, strcpy(before, cursor), 3, cursor), "some day 0 other ;", "and the next");
+    is_str(cursor, "", "  which is the last");
+    done.edit = &(struct task_edit){ .state = -1, .text = "later", .sets_due = true, .due_ms = 2500 };
+    is_int(db_write(db, &done.op), 0, "one is put off");
+    is_int(db_write(db, &done.op), 0, "so is the next");
+    is_str(tasks(2600, "", 9, cursor), "later 2500 other ;later 2500 other ;", "they are where they belong");
+    done.edit = &(struct task_edit){ .state = -1, .text = "" };
+    is_int(db_write(db, &done.op), -EINVAL, "a task of nothing");
+    db_close(steal(&db));
+}
+
 int main(int argc, char **argv)
 {
     reset_model();
     test_by_hand();
+    test_finding();
+    test_timeline();
+    test_bad_cursors();
+    test_tasks();
     test_lives(argc > 1 ? (unsigned)atoi(argv[1]) : 1);
     return done_testing();
 }
