@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -128,6 +129,21 @@ class Daemon:
         with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Warm:
+    """What daemons render when they start, rendered once: Daemon(CACHE_DIR=warm.cache(), ...) for a cache of its own."""
+
+    def __init__(self, *settings):
+        """settings: of daemons, started one after the other."""
+        self.scratch = tempfile.TemporaryDirectory()
+        self.path = os.path.join(self.scratch.name, "warm")
+        for env in settings:
+            with Daemon(**env, CACHE_DIR=self.path):
+                pass
+
+    def cache(self):
+        return shutil.copytree(self.path, tempfile.mkdtemp(dir=self.scratch.name), dirs_exist_ok=True)
 
 
 def finish_call(process):

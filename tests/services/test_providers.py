@@ -7,14 +7,13 @@ import base64
 import concurrent.futures
 import json
 import os
-import shutil
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import floor
 import tap
-from daemon import Daemon, until
+from daemon import Daemon, Warm, until
 from specs import vendors
 from standins.clouds import KEY, Clouds, missing
 from standins.visit import CALLER, FROM, NAME, RULES, SUMMARY, Visit, heard_as
@@ -55,19 +54,10 @@ def contact(daemon, number=FROM):
 
 # --- the fixed prompts in every voice, rendered once
 
-warm = os.path.join(scratch.name, "warm")
 with Clouds() as clouds:
     every = clouds.env()
-    for unset in ((), ("GOOGLE_TTS_SA_JSON",), tuple(every)):
-        with Daemon(**PROFILE, CACHE_DIR=warm, **{name: value for name, value in every.items() if name not in unset}):
-            pass
-
-
-def warm_cache():
-    """A cache of his own for a daemon, with the prompts in it."""
-    place = tempfile.mkdtemp(dir=scratch.name)
-    return shutil.copytree(warm, place, dirs_exist_ok=True)
-
+    warm = Warm(*({**PROFILE, **{name: value for name, value in every.items() if name not in unset}}
+                  for unset in ((), ("GOOGLE_TTS_SA_JSON",), tuple(every))))
 
 # --- as it should be: TLS and HTTP/2, a model that writes slowly, letters cut in two on the network
 
@@ -103,7 +93,7 @@ LONG = "Of course. We are open on Monday from nine to five. We are open on Tuesd
 
 def barged():
     with Clouds(openai={**heard_as(*CALLER), "rules": [{"if": "appointment", "say": LONG}, *RULES], "token_ms": 120}) as clouds, \
-            Daemon(**PROFILE, **clouds.env(), CACHE_DIR=warm_cache()) as daemon:
+            Daemon(**PROFILE, **clouds.env(), CACHE_DIR=warm.cache()) as daemon:
         visit = Visit(daemon, CALLER[0], ("--barge", "1500"), *CALLER[1:]).finish()
         return visit, clouds.requests("openai", "/chat/completions", 2), clouds.requests()
 
@@ -138,7 +128,7 @@ SENT = [
 def sent(row):
     with Clouds(openai={**heard_as(*CALLER), "rules": [SEND, *RULES]}) as clouds:
         clouds.fail(**row[1])
-        with Daemon(**PROFILE, **clouds.env(), CACHE_DIR=warm_cache(), TWILIO_WHATSAPP_NUMBER="+14155238886") as daemon:
+        with Daemon(**PROFILE, **clouds.env(), CACHE_DIR=warm.cache(), TWILIO_WHATSAPP_NUMBER="+14155238886") as daemon:
             clouds.set(twilio={"callbacks_to": f"http://127.0.0.1:{daemon.port}"})
             visit = Visit(daemon, CALLER[0], seconds=30).finish()
             messages = lambda: clouds.state()["twilio"]["settings"]["messages"]
@@ -171,7 +161,7 @@ def killed(row):
     apart = {"the transcription": "STT", "the model": "CHAT"}.get(what)
     # what dies alone has a cloud of its own
     with Clouds(openai=heard_as(*CALLER)) as clouds, Clouds(openai=heard_as(*CALLER)) as other, \
-            Daemon(**PROFILE, **clouds.env(), CACHE_DIR=warm_cache(), **({f"{apart}_BASE_URL": other.base("openai") + "/v1", f"{apart}_API_KEY": KEY} if apart else {})) as daemon:
+            Daemon(**PROFILE, **clouds.env(), CACHE_DIR=warm.cache(), **({f"{apart}_BASE_URL": other.base("openai") + "/v1", f"{apart}_API_KEY": KEY} if apart else {})) as daemon:
         dying = other if apart else clouds
         visit = Visit(daemon, *CALLER)
         dying.requests(path=path, n=1)
@@ -210,7 +200,7 @@ def failed(row):
         env = clouds.env()
         if path == "/audio/speech":
             env = {name: value for name, value in env.items() if not name.startswith("GOOGLE")}
-        with Daemon(**PROFILE, **env, CACHE_DIR=warm_cache()) as daemon:
+        with Daemon(**PROFILE, **env, CACHE_DIR=warm.cache()) as daemon:
             visit = Visit(daemon, CALLER[0], seconds=30).finish()
             return visit, daemon.log, clouds.requests()
 
@@ -233,7 +223,7 @@ def look_at_failed(row, visit, log, seen):
 def unverified():
     other = floor.make_certificate(scratch.name, "other")
     with Clouds(tls=certificate, openai=heard_as(*CALLER)) as clouds, \
-            Daemon(**PROFILE, **{**clouds.env(), "PROVIDER_CA_FILE": other[0]}, CACHE_DIR=warm_cache()) as daemon:
+            Daemon(**PROFILE, **{**clouds.env(), "PROVIDER_CA_FILE": other[0]}, CACHE_DIR=warm.cache()) as daemon:
         visit = Visit(daemon, CALLER[0], seconds=30).finish()
         return visit, daemon.log, clouds.requests()
 

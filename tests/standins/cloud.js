@@ -47,7 +47,7 @@ class Reply {
 
   refuse(kind, ...details) {
     const { status, headers, body } = this.cloud.vendor.refusal(kind, ...details);
-    this.json(status, body, headers);
+    this.json(status, body, { ...headers, ...(this.fault ? this.fault.headers : {}) });
   }
 
   /* The connection dies under the answer, with a reset where there is no TLS. */
@@ -73,10 +73,10 @@ class Recorder {
 
   begin(vendor, request) {
     const headers = { ...request.headers };
-    if (headers.authorization) headers.authorization = headers.authorization.replace(/ .*/, " ***");
+    if (headers.authorization) headers.authorization = headers.authorization.replace(/ .*(?=....$)/, " ***"); /* whose key it was still shows */
     const record = {
       n: ++this.count, at_ms: Date.now(), vendor, method: request.method, path: request.url, http: request.http, headers,
-      body: request.body.toString("base64"), fault: null, status: 0, ended: "", took_ms: 0,
+      port: request.port, body: request.body.toString("base64"), fault: null, status: 0, ended: "", took_ms: 0,
     };
     if (this.isKept) this.all.push(record);
     this.look();
@@ -164,7 +164,7 @@ class Cloud {
     req.on("end", () => this.answer({
       method: req.method, url: req.url, path: req.url.split("?")[0], query: new URLSearchParams(req.url.split("?")[1] || ""),
       headers: Object.fromEntries(Object.entries(req.headers).filter(([name]) => !name.startsWith(":"))),
-      authority: req.headers[":authority"] || req.headers.host, http: req.httpVersion, body: Buffer.concat(parts),
+      authority: req.headers[":authority"] || req.headers.host, http: req.httpVersion, port: req.socket.remotePort, body: Buffer.concat(parts),
     }, res));
   }
 

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+from email.parser import BytesParser
 
 from tap import TOP
 
@@ -20,6 +21,13 @@ KEY = "sk-standin-not-to-be-seen"
 def missing():
     """What is not here, though the stand-ins need it; None when all is."""
     return None if shutil.which("node") else "there is no node to run the stand-ins of the providers with"
+
+
+def form(record):
+    """{name: (filename, bytes)} of a request that brought multipart/form-data."""
+    head = f'Content-Type: {record["headers"]["content-type"]}\r\n\r\n'.encode()
+    return {part.get_param("name", header="content-disposition"): (part.get_filename(), part.get_payload(decode=True))
+            for part in BytesParser().parsebytes(head + base64.b64decode(record["body"])).get_payload()}
 
 
 class Clouds:
@@ -95,6 +103,10 @@ class Clouds:
     def requests(self, vendor="", path="", n=0, ended=True):
         """Records of requests to a path that ends so, waited for until there are n."""
         return self._ask("GET", f"/requests?vendor={vendor}&path={path}&n={n}" + ("&ended=1" if ended else ""))
+
+    def heads(self, n=0):
+        """Records of connections made ahead of their use: each is a HEAD."""
+        return self._ask("GET", f"/requests?method=HEAD&n={n}&ended=1")
 
     def asked(self, n=0, **match):
         """The bodies of requests to the chat model, parsed."""

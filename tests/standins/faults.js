@@ -1,7 +1,8 @@
 /*
  * faults.js - every way in which a provider fails, on order
  *
- * An order is { fault, path, skip, n, ... }: of the requests whose path ends in `path`, n after the first `skip` (all: n 0). A fault acts in place of the
+ * An order is { fault, path, skip, n, headers, ... }: of the requests whose path ends in `path`, n after the first `skip` (all: n 0);
+ * what refuses does so with the headers. A fault acts in place of the
  * vendor, or lets the vendor answer and spoils what he says on its way: then the first piece of an answer is what got through,
  * half of it when there is but one.
  */

@@ -11,7 +11,7 @@
  *   POST /faults {"openai": [{"fault": "stall", "path": "/chat/completions", "n": 1}]}   in place of those before; n 0: all
  *   POST /close?vendor=V, /listen?vendor=V, /hang_up?vendor=V   refuse connections; take them again; drop those there are
  *   POST /certify?vendor=V {"key": FILE, "cert": FILE}   another certificate
- *   GET /requests?vendor=V&path=SUFFIX&n=N[&ended=1]   the records, as soon as there are N (that are over); after 40 s those there are
+ *   GET /requests?vendor=V&path=SUFFIX&n=N[&ended=1][&method=HEAD]   the records, as soon as there are N (that are over); after 40 s those there are
  *   GET /state   settings and counters of all
  */
 const fs = require("fs");
@@ -69,7 +69,8 @@ const commands = {
   "GET /state": state,
   "GET /requests": (query) => new Promise((resolve) => {
     const asked = (name, value) => !query.get(name) || query.get(name) === value;
-    recorder.wait((record) => asked("vendor", record.vendor) && record.path.split("?")[0].endsWith(query.get("path") || "") && record.method !== "HEAD"
+    recorder.wait((record) => asked("vendor", record.vendor) && record.path.split("?")[0].endsWith(query.get("path") || "") 
+      && (record.method === "HEAD") === (query.get("method") === "HEAD")
       && (!query.get("ended") || record.ended), Number(query.get("n") || 0), WAIT_MS, resolve);
   }),
 };
