@@ -48,10 +48,13 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct message, job_id, JSON_U64),
     JSON_FIELD(struct message, error, JSON_CHARS),
     JSON_FIELD(struct message, again, JSON_CHARS),
+    JSON_FIELD(struct message, reply_to, JSON_CHARS),
+    JSON_FIELD(struct message, content_sid, JSON_CHARS),
     JSON_FIELD(struct message, created_ms, JSON_U64),
     JSON_FIELD(struct message, updated_ms, JSON_U64),
     JSON_FIELD(struct message, body, JSON_STRING),
     JSON_FIELD(struct message, media, JSON_ARRAY),
+    JSON_FIELD(struct message, variables, JSON_OBJECT),
     JSON_FIELD(struct message, params, JSON_OBJECT),
     JSON_FIELD(struct message, param_order, JSON_OBJECT),
 };

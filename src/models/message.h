@@ -46,9 +46,12 @@ struct message {
     uint64_t job_id;               /* by which it is sent; 0 not by us, or it is done */
     char error[MESSAGE_ERROR_MAX]; /* why it was not sent, or not yet; "" nothing is wrong */
     char again[CONTACT_ID_MAX];    /* the message that was sent in its place; "" none */
+    char reply_to[CONTACT_ID_MAX]; /* the message it answers; "" none */
+    char content_sid[SID_MAX];     /* the template it is made of; "" none */
     uint64_t created_ms, updated_ms;
     char *body;                 /* owned; NULL none */
     struct json_object *media;  /* array of {"url","type"}; owned; may be NULL */
+    struct json_object *variables; /* object: of the template; owned; may be NULL */
     struct json_object *params; /* every field of the webhooks, known or not; owned; may be NULL */
     struct json_object *param_order; /* object: param -> order of the callback that brought it; owned; may be NULL */
 };

@@ -20,6 +20,7 @@
 #include "services/outbox.h"
 #include "services/whatsapp/provider.h"
 #include "utils/clock.h"
+#include "utils/json.h"
 #include "utils/text.h"
 
 enum { SECOND_MS = 1000, MINUTE_MS = 60 * SECOND_MS, HOUR_MS = 60 * MINUTE_MS };
@@ -146,6 +147,11 @@ static void reword(struct effect *effect, struct sending *sending)
     crm_paraphrase_ask(sending->paraphrase);
 }
 
+static const char *media_url(const struct message *message)
+{
+    return message->media ? json_get_text(json_object_array_get_idx(message->media, 0), "url") : NULL;
+}
+
 static void perform(struct effect *effect)
 {
     struct sending *sending = effect->state;
@@ -154,6 +160,9 @@ static void perform(struct effect *effect)
     sending->request = (struct whatsapp_request){
         .to = sending->message.address,
         .text = sending->message.body ?: "",
+        .media_url = media_url(&sending->message),
+        .content_sid = sending->message.content_sid[0] ? sending->message.content_sid : NULL,
+        .content_variables = sending->message.variables ? json_print(sending->message.variables, NULL) : NULL,
         .message_id = sending->message.id,
         .since_ms = effect->job.tried_ms,
         .on_end = on_end,

@@ -73,6 +73,15 @@ bool utf8_valid(const char *text, size_t n)
     return true;
 }
 
+size_t utf8_length(const char *text)
+{
+    size_t n = 0;
+
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
 size_t utf8_first(const char *text, size_t n)
 {
     enum { LONGEST = 4 };

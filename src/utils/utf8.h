@@ -7,6 +7,9 @@
 
 bool utf8_valid(const char *text, size_t n);
 
+/* How many characters; text is valid. */
+size_t utf8_length(const char *text);
+
 /* The size of the character at the front; 0: it is none. */
 size_t utf8_first(const char *text, size_t n);
 

@@ -60,6 +60,14 @@ function refuse(reply, code, message) {
   return reply.json(400, refuseAs(400, code, message).body);
 }
 
+function isVariables(text) {
+  try {
+    return Object.values(JSON.parse(text)).every((value) => typeof value === "string" && value);
+  } catch {
+    return false;
+  }
+}
+
 /* What Twilio says is wrong with a message, as [code, text], or null. */
 function wrong(form) {
   const to = form.get("To") || "";
@@ -69,6 +77,11 @@ function wrong(form) {
   if ([...(form.get("Body") || "")].length > MESSAGE_MAX) return [21617, "The concatenated message body exceeds the 1600 character limit."];
   if (!/^(whatsapp:)?\+[1-9]\d{6,14}$/.test(to)) return [21211, `The 'To' number ${to} is not a valid phone number.`];
   if (to.startsWith("whatsapp:") !== (form.get("From") || to).startsWith("whatsapp:")) return [21910, "Invalid From and To pair."];
+  const template = form.get("ContentSid");
+  if (template && !/^HX[0-9a-f]{32}$/i.test(template)) return [21655, `The ContentSid ${template} is invalid.`];
+  if (template && (form.get("Body") || form.get("MediaUrl"))) return [63030, "Parameter not allowed with this content type."];
+  if (form.has("ContentVariables") && !isVariables(form.get("ContentVariables"))) return [21656, "The ContentVariables parameter is invalid."];
+  if (form.getAll("MediaUrl").some((url) => !/^https?:\/\//.test(url))) return [21620, "Invalid media URL(s)."];
   const callback = form.get("StatusCallback");
   return callback && !/^https?:\/\/[^/_]+(\/|$)/.test(callback) ? [21609, `The StatusCallback URL ${callback} is not a valid URL.`] : null;
 }
@@ -119,6 +132,7 @@ function send(request, reply, settings, form) {
   if (problem) return refuse(reply, ...problem);
   const message = {
     sid: newSid("SM"), to: form.get("To"), from: form.get("From"), body: form.get("Body") || "", media: form.getAll("MediaUrl"),
+    template: form.get("ContentSid"), variables: form.get("ContentVariables"),
     callback: form.get("StatusCallback"), status: "queued", date: new Date().toUTCString().replace("GMT", "+0000"), told: [],
   };
   settings.messages.push(message);

@@ -10,6 +10,7 @@
 #include "config.h"
 #include "services/whatsapp/twilio.h"
 #include "utils/text.h"
+#include "utils/utf8.h"
 
 static const struct whatsapp_ops *const providers[] = {
     &whatsapp_twilio_ops,
@@ -49,15 +50,6 @@ const struct whatsapp_capabilities *whatsapp_capabilities(const struct whatsapp 
     return &whatsapp->ops->capabilities;
 }
 
-static size_t n_characters(const char *text)
-{
-    size_t n = 0;
-
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xC0) != 0x80;
-    return n;
-}
-
 static void reject(struct whatsapp_request *request, const char *why)
 {
     request->outcome = (struct outcome){ .kind = OUTCOME_REJECTED };
@@ -71,9 +63,9 @@ void whatsapp_send(struct whatsapp *whatsapp, struct whatsapp_request *request)
 
     request->n_found = 0;
     request->state = NULL;
-    if (!request->text[0])
+    if (!request->text[0] && !request->media_url && !request->content_sid)
         reject(request, "there is nothing in it");
-    else if (n_characters(request->text) > max)
+    else if (utf8_length(request->text) > max)
         reject(request, "it is longer than a message may be");
     else
         whatsapp->ops->send(whatsapp->state, request);

@@ -21,6 +21,7 @@ SCOPED_PTR(struct whatsapp, whatsapp_close)
 struct whatsapp_capabilities {
     size_t text_max; /* characters */
     bool can_look;   /* whatsapp_look() finds what was sent */
+    bool has_window; /* free words go only to who has written within a day */
 };
 const struct whatsapp_capabilities *whatsapp_capabilities(const struct whatsapp *whatsapp);
 
@@ -29,7 +30,9 @@ enum { WHATSAPP_FOUND_MAX = 8 };
 struct whatsapp_request {
     /* lent until on_end() */
     const char *to;         /* E.164, or what the provider calls him */
-    const char *text;
+    const char *text;       /* below media_url, or "" */
+    const char *media_url;  /* NULL none */
+    const char *content_sid, *content_variables; /* of a template, in place of both; the second as JSON, or NULL */
     const char *message_id; /* ours; the provider tells it with each status, where it can */
     uint64_t since_ms;      /* of a look: what may have been sent from then on, unix time */
     void (*on_end)(struct whatsapp_request *request); /* on any thread: quick, or hand on */

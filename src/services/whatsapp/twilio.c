@@ -62,6 +62,9 @@ static const struct trouble {
     { 21610, OUTCOME_REJECTED, 0,     "the recipient has asked not to be written to (STOP)" },
     { 21614, OUTCOME_REJECTED, 0,     "this number cannot get messages" },
     { 21617, OUTCOME_REJECTED, 0,     "it is longer than a message may be" },
+    { 21620, OUTCOME_REJECTED, 0,     "the URL of the media is not one that Twilio takes" },
+    { 21655, OUTCOME_REJECTED, 0,     "there is no template of that content_sid in this account" },
+    { 21656, OUTCOME_REJECTED, 0,     "the variables are not what the template takes" },
     { 30001, OUTCOME_NOT_SENT, 300,   "Twilio's queue is full" },
     { 30003, OUTCOME_REJECTED, 0,     "the recipient cannot be reached" },
     { 30005, OUTCOME_REJECTED, 0,     "the recipient is not known" },
@@ -75,18 +78,27 @@ static const struct trouble {
     { 63009, OUTCOME_BROKEN,   60,    "WhatsApp failed over it" },
     { 63010, OUTCOME_BROKEN,   60,    "Twilio failed over it" },
     { 63012, OUTCOME_BROKEN,   60,    "WhatsApp failed over it" },
+    { 63013, OUTCOME_REJECTED, 0,     "WhatsApp refuses a variable: empty, with a line end, or with over four blanks in a row" },
     { 63014, OUTCOME_REJECTED, 0,     "the recipient has blocked this number" },
     { 63015, OUTCOME_REJECTED, 0,     "the recipient has not joined the sandbox; let him send it the join words" },
     { 63016, OUTCOME_REJECTED, 0,     "the recipient has not written for 24 hours; only an approved template may be sent now" },
     { 63017, OUTCOME_NOT_SENT, 60,    "too many messages in a short time" },
     { 63018, OUTCOME_NOT_SENT, 60,    "too many messages in a short time" },
+    { 63019, OUTCOME_REJECTED, 0,     "Twilio could not fetch the media; see whether its URL is open to all and its type right" },
     { 63020, OUTCOME_REJECTED, 0,     "the business has not accepted Twilio's invitation; do so in Meta's Business Manager" },
+    { 63021, OUTCOME_REJECTED, 0,     "the template is too long with these variables" },
     { 63024, OUTCOME_REJECTED, 0,     "the recipient cannot get WhatsApp messages" },
     { 63026, OUTCOME_NOT_SENT, 600,   "WhatsApp takes it for unwanted" },
+    { 63027, OUTCOME_REJECTED, 0,     "there is no such template in that language" },
+    { 63028, OUTCOME_REJECTED, 0,     "the template takes another number of variables" },
     { 63031, OUTCOME_REJECTED, 0,     "it would be sent to ourselves" },
     { 63032, OUTCOME_REJECTED, 0,     "WhatsApp does not deliver to this recipient" },
     { 63033, OUTCOME_REJECTED, 0,     "the recipient has blocked this number" },
+    { 63034, OUTCOME_REJECTED, 0,     "the media is too large for WhatsApp" },
     { 63038, OUTCOME_NOT_SENT, 14400, "the account may send no more messages today" },
+    { 63040, OUTCOME_REJECTED, 0,     "WhatsApp has rejected the template; look at it in the Twilio console" },
+    { 63041, OUTCOME_REJECTED, 0,     "WhatsApp has paused the template; look at it in the Twilio console" },
+    { 63042, OUTCOME_REJECTED, 0,     "WhatsApp has disabled the template; look at it in the Twilio console" },
     { 63049, OUTCOME_REJECTED, 0,     "WhatsApp does not deliver to this recipient" },
     { 63051, OUTCOME_REJECTED, 0,     "WhatsApp has locked the sender; look at it in the Twilio console" },
 };
@@ -168,12 +180,14 @@ static uint64_t read_date(const char *text)
     return seconds > 0 ? (uint64_t)seconds * 1000 : 0;
 }
 
-/* Ours has the same text, and is no older than the attempt. */
+/* Ours has the same text, and is no older than the attempt. What Twilio makes of a template is not known here. */
 static bool may_be(const struct whatsapp_request *request, struct json_object *message)
 {
     uint64_t created_ms = read_date(json_get_text(message, "date_created"));
+    const char *n_media = json_get_text(message, "num_media") ?: "0";
 
-    return strcmp(json_get_text(message, "body") ?: "", request->text) == 0 &&
+    return (request->content_sid || (strcmp(json_get_text(message, "body") ?: "", request->text) == 0 &&
+                                     (strcmp(n_media, "0") != 0) == (request->media_url != NULL))) &&
            (!created_ms || created_ms + CLOCKS_DIFFER_MS >= request->since_ms);
 }
 
@@ -239,7 +253,14 @@ static void write_message(FILE *out, const struct twilio *twilio, const struct w
 
     write_address(out, "To", request->to);
     form_write(out, "From", twilio->from);
-    form_write(out, "Body", request->text);
+    if (request->content_sid)
+        form_write(out, "ContentSid", request->content_sid);
+    else if (request->text[0])
+        form_write(out, "Body", request->text);
+    if (request->content_sid && request->content_variables)
+        form_write(out, "ContentVariables", request->content_variables);
+    if (!request->content_sid && request->media_url)
+        form_write(out, "MediaUrl", request->media_url);
     if (twilio->callback) {
         (void)snprintf(callback, sizeof(callback), "%s?message=%s", twilio->callback, request->message_id);
         form_write(out, "StatusCallback", callback);
@@ -367,7 +388,7 @@ static int open_twilio(const struct config *config, struct http_client *client, 
 
 const struct whatsapp_ops whatsapp_twilio_ops = {
     .name = "twilio",
-    .capabilities = { .text_max = TEXT_MAX, .can_look = true },
+    .capabilities = { .text_max = TEXT_MAX, .can_look = true, .has_window = true },
     .open = open_twilio,
     .close = close_twilio,
     .send = send_message,
