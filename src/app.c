@@ -41,6 +41,7 @@
 /* The one list: nothing else registers a route. */
 static const struct blueprint *const blueprints[] = {
     &admin,
+    &api_whatsapp,
     &health,
     &twilio_voice,
     &whatsapp_twilio,
@@ -399,7 +400,7 @@ static int build_outbox(struct app *app)
 
     if (r < 0 && r != -ENOENT)
         return log_err(r, "WhatsApp messages cannot be sent by %s at TWILIO_BASE_URL", config->whatsapp_provider);
-    services.whatsapp = app->whatsapp;
+    services.whatsapp = app->services.whatsapp = app->whatsapp;
     r = outbox_new(&services, &app->services.outbox);
     return r < 0 ? log_err(r, "cannot begin to do what is owed") : 0;
 }

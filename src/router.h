@@ -11,6 +11,8 @@
 #include "http.h"
 #include "utils/scoped.h"
 
+struct api_shape;
+
 enum guard { AUTH_NONE, AUTH_TWILIO, AUTH_TOKEN, AUTH_LOCAL, N_GUARDS };
 
 struct route {
@@ -20,6 +22,7 @@ struct route {
     size_t body_max; /* bytes; over it 413 */
     int (*handler)(struct http_request *request, struct http_response *response);
     const char *summary;
+    const struct api_shape *shape; /* what it takes as JSON, for openapi.json; NULL nothing is said */
 };
 
 struct blueprint {

@@ -132,6 +132,21 @@ int crm_message_status(struct db_txn *txn, const struct message_report *report);
  */
 int crm_message_send(struct db_txn *txn, struct message *message);
 
+/* To whom a message goes that somebody at the desk, or a program, wants written. */
+struct crm_letter {
+    const char *to;      /* his number, or the id of a contact; who is not known by it is made a contact */
+    const char *country; /* of a number without one */
+    bool has_window;     /* free words go only to who has written within a day; a template always */
+};
+
+/*
+ * Write it and its job. In: channel, created_ms, body; media, reply_to, content_sid, variables may be empty.
+ *
+ * Errors: -ENOENT neither a number nor a contact; -EDESTADDRREQ a contact without a number; -ETIME he has not written
+ *         within a day, so that only a template may be sent; -ENOMSG reply_to is no message of his.
+ */
+int crm_message_write(struct db_txn *txn, const struct crm_letter *letter, struct message *message);
+
 /*
  * The same to the caller of a call, by WhatsApp. One who has no number cannot be written to: the message is kept as
  * failed, with the reason.
@@ -176,6 +191,18 @@ int crm_contacts_page(struct db_txn *txn, size_t max, struct json_object **ret_a
 int crm_messages_page(struct db_txn *txn, size_t max, struct json_object **ret_array);
 /* Those of ours that failed, or of which nobody knows. */
 int crm_messages_failed_page(struct db_txn *txn, size_t max, struct json_object **ret_array);
+/* As much of a message as a program may know. Errors: -ENOENT. */
+int crm_message_view(struct db_txn *txn, const char *id, struct json_object **ret_object);
+
+/*
+ * {"conversations":[{"contact_id","name","last"}],"next"} and {"messages":[...],"next"}, newest first; without "next"
+ * when there are no more. A page may be short, or empty, with more behind it. after: "next" of the page before, or "".
+ *
+ * Errors: -EINVAL after; -ENOENT no such contact.
+ */
+int crm_conversations_page(struct db_txn *txn, const char *after, size_t max, struct json_object **ret_object);
+int crm_conversation_page(struct db_txn *txn, const char *contact_id, const char *after, size_t max, struct json_object **ret_object);
+
 /* A call with "turns", "contact" and "latency_ms" of each caller's turn and of all; a contact with "calls" and "messages". Errors: -ENOENT. */
 int crm_call_whole(struct db_txn *txn, const char *sid, struct json_object **ret_object);
 int crm_contact_whole(struct db_txn *txn, const char *id, struct json_object **ret_object);

@@ -177,8 +177,7 @@ int crm_message_send(struct db_txn *txn, struct message *message)
 
 /* --- to the caller of a call */
 
-/* The first telephone number of a contact. */
-static void set_address(const struct contact *contact, char ret_address[ADDRESS_MAX])
+void crm_number_of(const struct contact *contact, char ret_address[ADDRESS_MAX])
 {
     size_t n = contact->addresses ? json_object_array_length(contact->addresses) : 0;
 
@@ -223,7 +222,7 @@ int crm_call_message(struct db_txn *txn, const char *sid, const char *text, enum
     memcpy(message.call_sid, call.sid, sizeof(message.call_sid));
     memcpy(message.contact_id, call.contact_id, sizeof(message.contact_id));
     if (call.contact_id[0] && phone_normalise(call.from, "", message.address) < 0)
-        set_address(&contact, message.address);
+        crm_number_of(&contact, message.address);
     message.body = strdup(text);
     return message.body ? crm_message_send(txn, &message) : -ENOMEM;
 }
@@ -436,6 +435,9 @@ int crm_message_again(struct db_txn *txn, const char *id, uint64_t now_ms, char 
     memcpy(message.contact_id, old.contact_id, sizeof(message.contact_id));
     memcpy(message.call_sid, old.call_sid, sizeof(message.call_sid));
     memcpy(message.address, old.address, sizeof(message.address));
+    memcpy(message.reply_to, old.reply_to, sizeof(message.reply_to));
+    memcpy(message.content_sid, old.content_sid, sizeof(message.content_sid));
+    message.variables = json_object_get(old.variables);
     message.media = json_object_get(old.media);
     message.body = strdup(old.body ?: "");
     r = message.body ? crm_message_send(txn, &message) : -ENOMEM;

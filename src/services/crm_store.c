@@ -13,6 +13,7 @@
  *   messages             id                                 -> message
  *   messages_by_contact  person, 0, be64 ms, id             -> contact id
  *   seen                 provider id                        -> message id, once the provider has given it one
+ *                        (and, apart from those by its first byte, what idempotency.c keeps)
  *   notes                id                                 -> note
  *   tasks                id                                 -> task
  *   tasks_by_due         be64 due_ms, id                    -> nothing, while it is open
@@ -461,6 +462,22 @@ int store_each_contact(struct db_txn *txn, store_each_fn *fn, void *arg)
 int store_each_message(struct db_txn *txn, store_each_fn *fn, void *arg)
 {
     return each_by_id(txn, DB_MESSAGES, fn, arg);
+}
+
+int store_each_message_from(struct db_txn *txn, const char *id, store_each_fn *fn, void *arg)
+{
+    struct each each = { .fn = fn, .arg = arg };
+
+    return db_each(txn, DB_MESSAGES, nothing, text_bytes(id), DB_DOWN, each_value, &each);
+}
+
+int store_each_message_of_from(struct db_txn *txn, const char *contact_id, uint64_t ms, const char *id, store_each_fn *fn, void *arg)
+{
+    struct key prefix = key_below(contact_id), from = key_by_owner(contact_id, ms, id);
+    struct each each = { txn, DB_MESSAGES, prefix.n + 8, fn, arg };
+
+    return db_each(txn, DB_MESSAGES_BY_CONTACT, key_bytes(&prefix), id[0] ? key_bytes(&from) : nothing, DB_DOWN,
+                   each_row_of_index, &each);
 }
 
 int store_each_turn(struct db_txn *txn, const char *sid, store_each_fn *fn, void *arg)

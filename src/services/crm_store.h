@@ -55,6 +55,9 @@ int store_each_call_of(struct db_txn *txn, const char *contact_id, store_each_fn
 int store_each_contact(struct db_txn *txn, store_each_fn *fn, void *arg);
 int store_each_message(struct db_txn *txn, store_each_fn *fn, void *arg);
 int store_each_message_of(struct db_txn *txn, const char *contact_id, store_each_fn *fn, void *arg);
+/* From there on, itself too; id "": from the newest. */
+int store_each_message_from(struct db_txn *txn, const char *id, store_each_fn *fn, void *arg);
+int store_each_message_of_from(struct db_txn *txn, const char *contact_id, uint64_t ms, const char *id, store_each_fn *fn, void *arg);
 /* In order of speaking. */
 int store_each_turn(struct db_txn *txn, const char *sid, store_each_fn *fn, void *arg);
 int store_last_turn(struct db_txn *txn, const char *sid, struct turn *ret_turn);

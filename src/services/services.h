@@ -14,6 +14,7 @@ struct speech;
 struct stt;
 struct tts;
 struct twilio_security;
+struct whatsapp;
 
 struct services {
     const struct config *config;
@@ -21,6 +22,7 @@ struct services {
     const struct profile *profile;
     struct speech *speech;
     struct outbox *outbox;
+    struct whatsapp *whatsapp; /* NULL: nobody carries messages */
     struct chat *chat; /* NULL: none is configured */
     struct stt *stt; /* these two: NULL on the echo line */
     struct tts *tts;

@@ -30,26 +30,46 @@ static const char *host_of(const char *url, size_t *ret_n)
     return host;
 }
 
-bool url_is_service(const char *url)
+/* Returns: what follows host and port; NULL they are not right. */
+static const char *rest_of(const char *host, size_t n)
 {
-    size_t n;
-    const char *host = host_of(url, &n);
+    const char *rest = host + n;
 
     if (!host || n == 0)
-        return false;
-    const char *rest = host + n;
+        return NULL;
     if (*rest == ':') {
         size_t n_digits = strspn(rest + 1, "0123456789");
         if (n_digits == 0 || n_digits > 5)
-            return false;
+            return NULL;
         rest += 1 + n_digits;
     }
-    if (*rest && *rest != '/')
-        return false;
-    for (; *rest; rest++)
-        if (*rest <= ' ' || *rest > '~' || strchr("?#@\\\"", *rest))
+    return rest;
+}
+
+static bool is_printable_without(const char *text, const char *forbidden)
+{
+    for (; *text; text++)
+        if (*text <= ' ' || *text > '~' || strchr(forbidden, *text))
             return false;
     return true;
+}
+
+bool url_is_service(const char *url)
+{
+    size_t n = 0;
+    const char *host = host_of(url, &n), *rest = host ? rest_of(host, n) : NULL;
+
+    return rest && (!*rest || *rest == '/') && is_printable_without(rest, "?#@\\\"");
+}
+
+bool url_is_public(const char *url)
+{
+    size_t n = 0;
+    const char *host = host_of(url, &n), *rest = host ? rest_of(host, n) : NULL, *dot = host ? memrchr(host, '.', n) : NULL;
+
+    if (!rest || strncmp(url, "https:", 6) != 0 || !dot || strspn(dot + 1, "0123456789") > 0 || dot + 1 == host + n)
+        return false;
+    return (!*rest || *rest == '/' || *rest == '?') && is_printable_without(rest, "#\\\"");
 }
 
 static bool is_loopback(const char *host, size_t n)

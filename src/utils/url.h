@@ -9,5 +9,11 @@
  */
 bool url_is_service(const char *url);
 
+/*
+ * https:// and a host name with a dot in it, perhaps a port, a path, a query, and nothing else: what another service can
+ * be asked to fetch. No address in digits, no name of this machine.
+ */
+bool url_is_public(const char *url);
+
 /* What is sent there can be read on its way: plain http to another machine. */
 bool url_is_exposed(const char *url);

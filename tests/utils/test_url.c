@@ -43,8 +43,33 @@ static const struct {
     { "", false, false },
 };
 
+static const struct {
+    const char *url;
+    bool is_public;
+} public_rows[] = {
+    { "https://a.example/x.jpg", true },
+    { "https://a.example:8443/x?key=1&b=@", true },
+    { "https://a.example?x", true },
+    { "https://a.example", true },
+    { "http://a.example/x.jpg", false },
+    { "https://localhost/x.jpg", false },
+    { "https://10.0.0.1/x.jpg", false },
+    { "https://127.1/x.jpg", false },
+    { "https://[::1]/x.jpg", false },
+    { "https://[::ffff:127.0.0.1]/x.jpg", false },
+    { "https://a.example./x.jpg", false },
+    { "https://user@a.example/x.jpg", false },
+    { "https://a.example:x/", false },
+    { "https://a.example/x y", false },
+    { "https://a.example/#x", false },
+    { "https://", false },
+    { "", false },
+};
+
 int main(void)
 {
+    for (size_t i = 0; i < ELEMENTSOF(public_rows); i++)
+        ok(url_is_public(public_rows[i].url) == public_rows[i].is_public, "%s is %sfor others to fetch", public_rows[i].url, public_rows[i].is_public ? "" : "not ");
     for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
         ok(url_is_service(rows[i].url) == rows[i].is_service, "%s %s", rows[i].url, rows[i].is_service ? "is one" : "is none");
         if (rows[i].is_service)

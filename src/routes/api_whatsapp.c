@@ -1,0 +1,287 @@
+/*
+ * routes/api_whatsapp.c - /api/whatsapp: messages are sent, and conversations read
+ *
+ * 202 says that the message and the job that sends it are on disk; what becomes of it is told by status/{id}. What
+ * WhatsApp would refuse is refused here, where whoever asked still listens: limits are those of
+ * Twilio's and Meta's documents.
+ */
+#include "routes/routes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "routes/api.h"
+#include "services/crm.h"
+#include "services/services.h"
+#include "services/whatsapp/provider.h"
+#include "utils/json.h"
+#include "utils/text.h"
+#include "utils/url.h"
+#include "utils/utf8.h"
+
+enum { BODY_MAX = 16 * KIB, TEXT_MAX = 1600, CAPTION_MAX = 1024, VARIABLES_MAX = 1024, URL_MAX = 2048, PAGE = 20, PAGE_MAX = 100 };
+
+/* --- what is taken */
+
+static const char *const media_words[] = {
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "audio/ogg",
+    "audio/amr",
+    "audio/3gpp",
+    "audio/aac",
+    "audio/mpeg",
+    "video/mp4",
+    "application/pdf",
+    "application/msword",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "text/vcard",
+    NULL,
+};
+
+static const char *check_url(struct json_object *value)
+{
+    const char *url = json_object_get_string(value);
+
+    return url_is_public(url) ? NULL : "is no URL that WhatsApp can fetch; give one that begins with https:// and a public host name, "
+                                       "without a user, a fragment or blanks";
+}
+
+static const char *check_content_sid(struct json_object *value)
+{
+    const char *sid = json_object_get_string(value);
+
+    return strncmp(sid, "HX", 2) == 0 && strspn(sid + 2, "0123456789abcdefABCDEF") == 32 && !sid[34]
+               ? NULL
+               : "is no template; give HX and 32 hexadecimal digits, as the Twilio console shows them";
+}
+
+static const char *check_variable(const char *name, struct json_object *value)
+{
+    const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+
+    if (!*name || name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")])
+        return "has a name that no template has; name them 1, 2, ...";
+    if (text[strspn(text, " ")] == '\0')
+        return "has a value that is no text, or empty; give each a text";
+    if (strpbrk(text, "\r\n\t") || strstr(text, "     "))
+        return "has a value with a line end, a tab, or over four blanks in a row; WhatsApp refuses those";
+    return NULL;
+}
+
+static const char *check_variables(struct json_object *value)
+{
+    size_t n = 0;
+
+    json_object_object_foreach(value, name, text) {
+        const char *wrong = check_variable(name, text);
+        if (wrong)
+            return wrong;
+        n += utf8_length(json_object_get_string(text));
+    }
+    return n > VARIABLES_MAX ? "are longer than the 1024 characters of a template; shorten them" : NULL;
+}
+
+#define TO { .name = "to", .type = API_TEXT, .is_needed = true, .min = 1, .max = ADDRESS_MAX - 1, .summary = "The recipient's telephone number, or the id of a contact" }
+#define REPLY_TO { .name = "reply_to", .type = API_TEXT, .min = 1, .max = CONTACT_ID_MAX - 1, .summary = "The id of the message that this one answers; shown as such where the provider can" }
+
+static const struct api_field send_fields[] = {
+    TO,
+    { .name = "text", .type = API_TEXT, .is_needed = true, .min = 1, .max = TEXT_MAX, .summary = "What is said" },
+    REPLY_TO,
+};
+
+static const struct api_field media_fields[] = {
+    TO,
+    { .name = "url", .type = API_TEXT, .is_needed = true, .min = 9, .max = URL_MAX, .pattern = "^https://", .check = check_url,
+      .summary = "Where WhatsApp fetches it from" },
+    { .name = "type", .type = API_TEXT, .is_needed = true, .words = media_words, .summary = "Its type, as its server says" },
+    { .name = "caption", .type = API_TEXT, .min = 1, .max = CAPTION_MAX, .summary = "Text below an image/jpeg or image/png" },
+    { .name = "size", .type = API_NUMBER, .min = 1, .max = 1024 * (uint64_t)MIB,
+      .summary = "Its bytes, when they are known: too large a one is refused at once; 5 MiB for images, 16 MiB for others" },
+    REPLY_TO,
+};
+
+static const struct api_field template_fields[] = {
+    TO,
+    { .name = "content_sid", .type = API_TEXT, .is_needed = true, .min = 34, .max = 34, .pattern = "^HX[0-9a-fA-F]{32}$",
+      .check = check_content_sid, .summary = "The approved template" },
+    { .name = "variables", .type = API_OBJECT, .check = check_variables, .summary = "A text for each of its places: {\"1\": \"Dana\"}" },
+};
+
+static const struct api_field page_fields[] = {
+    { .name = "limit", .type = API_NUMBER, .min = 1, .max = PAGE_MAX, .summary = "At most so many; 20 unless given" },
+    { .name = "after", .type = API_TEXT, .min = 1, .max = CONTACT_ID_MAX + 22, .summary = "\"next\" of the page before" },
+};
+
+static const struct api_shape send_shape = { .body = send_fields, .n_body = ELEMENTSOF(send_fields), .is_write = true };
+static const struct api_shape media_shape = { .body = media_fields, .n_body = ELEMENTSOF(media_fields), .is_write = true };
+static const struct api_shape template_shape = { .body = template_fields, .n_body = ELEMENTSOF(template_fields), .is_write = true };
+static const struct api_shape page_shape = { .query = page_fields, .n_query = ELEMENTSOF(page_fields) };
+
+/* --- sending */
+
+static int prepare(struct api_write *write, struct api_problem *problem)
+{
+    if (write->services->whatsapp)
+        return 0;
+    return api_problem(problem, 503, "no_provider", "", "nobody carries WhatsApp messages here; set TWILIO_WHATSAPP_NUMBER");
+}
+
+static int prepare_media(struct api_write *write, struct api_problem *problem)
+{
+    const char *type = json_get_text(write->body, "type");
+    uint64_t size_max = strncmp(type, "image/", 6) == 0 ? 5 * MIB : 16 * MIB;
+
+    if ((uint64_t)json_get_int(write->body, "size") > size_max)
+        return api_problem(problem, 422, "too_large", "size", "WhatsApp takes at most %llu bytes of %s; make it smaller",
+                           (unsigned long long)size_max, type);
+    if (json_get_text(write->body, "caption") && strcmp(type, "image/jpeg") != 0 && strcmp(type, "image/png") != 0)
+        return api_problem(problem, 422, "no_caption", "caption", "WhatsApp shows no caption with %s; send the text by itself", type);
+    return prepare(write, problem);
+}
+
+static int set_media(struct json_object *body, struct message *message)
+{
+    struct json_object *item = json_object_new_object();
+    int r;
+
+    message->media = json_object_new_array();
+    r = item && message->media ? 0 : -ENOMEM;
+    if (r == 0)
+        r = json_add(item, "url", json_object_new_string(json_get_text(body, "url")));
+    if (r == 0)
+        r = json_add(item, "type", json_object_new_string(json_get_text(body, "type")));
+    if (r < 0)
+        json_object_put(item);
+    return r < 0 ? r : json_append(message->media, item);
+}
+
+/* Every kind of message: what the body does not have is not in it. */
+static int keep(struct db_txn *txn, struct api_write *write, struct json_object **ret_answer)
+{
+    const struct services *services = write->services;
+    const struct crm_letter letter = {
+        .to = json_get_text(write->body, "to"),
+        .country = services->config->default_country,
+        .has_window = whatsapp_capabilities(services->whatsapp)->has_window,
+    };
+    scoped(message_release) struct message message = { .channel = MESSAGE_WHATSAPP, .created_ms = write->now_ms };
+    const char *text = json_get_text(write->body, "text") ?: json_get_text(write->body, "caption");
+    int r = json_get_text(write->body, "url") ? set_media(write->body, &message) : 0;
+
+    (void)text_set(message.reply_to, sizeof(message.reply_to), json_get_text(write->body, "reply_to") ?: "");
+    (void)text_set(message.content_sid, sizeof(message.content_sid), json_get_text(write->body, "content_sid") ?: "");
+    message.variables = json_object_get(json_object_object_get(write->body, "variables"));
+    message.body = strdup(text ?: "");
+    if (r == 0)
+        r = message.body ? crm_message_write(txn, &letter, &message) : -ENOMEM;
+    if (r < 0)
+        return r;
+    struct json_object *answer = json_object_new_object();
+    r = answer ? json_add(answer, "id", json_object_new_string(message.id)) : -ENOMEM;
+    if (r == 0)
+        r = json_add(answer, "status", json_object_new_string("queued"));
+    *ret_answer = answer; /* the caller's also then */
+    return r;
+}
+
+static const struct api_refusal refusals[] = {
+    { -ENOENT, 422, "unknown_number", "to", "this is neither a telephone number nor the id of a contact; write + and the country code" },
+    { -EDESTADDRREQ, 422, "no_number", "to", "this contact has no telephone number that could be written to" },
+    { -ETIME, 409, "window_closed", "to",
+      "this person has not written for 24 hours, so WhatsApp takes no free text; send an approved template by POST /api/whatsapp/template" },
+    { -ENOMSG, 422, "unknown_message", "reply_to", "there is no such message in this conversation; leave it out" },
+    { 0 },
+};
+
+static const struct api_write_kind send_kind = { "a message by the API", &send_shape, prepare, keep, refusals };
+static const struct api_write_kind media_kind = { "media by the API", &media_shape, prepare_media, keep, refusals };
+static const struct api_write_kind template_kind = { "a template by the API", &template_shape, prepare, keep, refusals };
+
+static int send_post(struct http_request *request, struct http_response *response)
+{
+    return api_take(request, &send_kind);
+}
+
+static int media_post(struct http_request *request, struct http_response *response)
+{
+    return api_take(request, &media_kind);
+}
+
+static int template_post(struct http_request *request, struct http_response *response)
+{
+    return api_take(request, &template_kind);
+}
+
+/* --- reading */
+
+static int answer_read(struct http_request *request, int r, struct json_object *json, const char *missing)
+{
+    struct api_problem problem;
+
+    if (r == -ENOENT)
+        (void)api_problem(&problem, 404, "not_found", "", "%s", missing);
+    else if (r == -EINVAL)
+        (void)api_problem(&problem, 422, "bad_cursor", "after", "after is no \"next\" of a page; begin without it");
+    else
+        return r < 0 ? r : api_answer(request, json);
+    return api_refuse(request, &problem);
+}
+
+static int status_get(struct http_request *request, struct http_response *response)
+{
+    const struct services *services = request->context;
+    scoped(json_object_put) struct json_object *json = NULL;
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    int r = db_read_begin(services->db, &txn);
+
+    if (r == 0)
+        r = crm_message_view(txn, request->param, &json);
+    return answer_read(request, r, json, "there is no message of that id");
+}
+
+/* contact_id NULL: all conversations. */
+static int read_page(struct http_request *request, const char *contact_id)
+{
+    const struct services *services = request->context;
+    scoped(json_object_put) struct json_object *query = NULL, *json = NULL;
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    struct api_problem problem;
+    int r = api_read_query(request, &page_shape, &query, &problem);
+
+    if (r < 0)
+        return r == -EINVAL ? api_refuse(request, &problem) : r;
+    const char *after = json_get_text(query, "after") ?: "";
+    size_t max = (size_t)json_get_int(query, "limit") ?: PAGE;
+    r = db_read_begin(services->db, &txn);
+    if (r == 0)
+        r = contact_id ? crm_conversation_page(txn, contact_id, after, max, &json) : crm_conversations_page(txn, after, max, &json);
+    return answer_read(request, r, json, "there is no contact of that id");
+}
+
+static int conversations_get(struct http_request *request, struct http_response *response)
+{
+    return read_page(request, NULL);
+}
+
+static int conversation_get(struct http_request *request, struct http_response *response)
+{
+    return read_page(request, request->param);
+}
+
+static const struct route routes[] = {
+    { "POST", "/send", AUTH_TOKEN, BODY_MAX, send_post, "Send a text", &send_shape },
+    { "POST", "/media", AUTH_TOKEN, BODY_MAX, media_post, "Send an image, a recording, a video or a document", &media_shape },
+    { "POST", "/template", AUTH_TOKEN, BODY_MAX, template_post, "Send an approved template, at any time", &template_shape },
+    { "GET", "/status/{id}", AUTH_TOKEN, 0, status_get, "What became of a message", NULL },
+    { "GET", "/conversations", AUTH_TOKEN, 0, conversations_get, "Conversations, the latest first", &page_shape },
+    { "GET", "/conversations/{contact}", AUTH_TOKEN, 0, conversation_get, "The messages of one person, newest first", &page_shape },
+};
+
+const struct blueprint api_whatsapp = BLUEPRINT("api_whatsapp", "/api/whatsapp", routes);
