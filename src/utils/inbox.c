@@ -62,8 +62,11 @@ void inbox_ring(struct inbox *inbox)
         (void)eventfd_write(inbox->fd, 1);
 }
 
+/* Whoever runs the item may let go of the inbox for good before the bell was rung. */
 void inbox_post(struct inbox *inbox, struct inbox_item *item)
 {
+    scoped(inbox_unref) struct inbox *held = inbox_ref(inbox);
+
     item->next = atomic_load_explicit(&inbox->top, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&inbox->top, &item->next, item, memory_order_release,
                                                   memory_order_relaxed)) /* pairs with inbox_run() */
