@@ -19,6 +19,7 @@
 #include "utils/json.h"
 #include "utils/json_plain.h"
 #include "utils/text.h"
+#include "utils/utf8.h"
 #include "utils/when.h"
 
 enum {
@@ -227,15 +228,6 @@ static const struct tool standing[] = {
 
 /* --- the check */
 
-static size_t n_characters(const char *text)
-{
-    size_t n = 0;
-
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xC0) != 0x80;
-    return n;
-}
-
 /* What is learnt and sent is one line of text, without space around it. */
 static const char *one_line(char *text)
 {
@@ -268,7 +260,7 @@ static void check_value(struct running *running, const struct parameter *paramet
 {
     char e164[ADDRESS_MAX];
 
-    if (parameter->characters && n_characters(value) > parameter->characters)
+    if (parameter->characters && utf8_length(value) > parameter->characters)
         problem(running, "%s: over %u characters", parameter->name, parameter->characters);
     if (parameter->kind == VALUE_PHONE && phone_normalise(value, running->tools->options.country, e164) < 0)
         problem(running, "%s: not a telephone number; ask again", parameter->name);

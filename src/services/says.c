@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "utils/text.h"
+#include "utils/utf8.h"
 
 enum {
     START_MAX_MS = 3000,  /* from its place in the queue to its first frame; a caller bears no more silence */
@@ -15,19 +16,10 @@ enum {
     LEAST_MS = 1000,
 };
 
-static size_t characters(const char *text)
-{
-    size_t n = 0;
-
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xC0) != 0x80;
-    return n;
-}
-
 static uint32_t length_ms(const struct say *say)
 {
     return say->total_ms ? say->total_ms
-                         : LEAST_MS + PER_CHARACTER_MS * (uint32_t)characters(say->sentence.text);
+                         : LEAST_MS + PER_CHARACTER_MS * (uint32_t)utf8_length(say->sentence.text);
 }
 
 static bool settled(const struct say *say)
@@ -257,7 +249,7 @@ bool says_last_heard(const struct says *says)
 static size_t heard_bytes(const struct say *say)
 {
     const char *text = say->sentence.text, *word_end = text;
-    uint64_t n_heard = (uint64_t)characters(text) * say->heard_ms / length_ms(say), n = 0;
+    uint64_t n_heard = (uint64_t)utf8_length(text) * say->heard_ms / length_ms(say), n = 0;
 
     for (const char *p = text;; p++) {
         if (*p == ' ' || !*p)

@@ -25,6 +25,7 @@
 #include "utils/json.h"
 #include "utils/spoken.h"
 #include "utils/text.h"
+#include "utils/utf8.h"
 
 enum {
     RATE_HZ = 8000,
@@ -100,11 +101,7 @@ static bool is_invention(const char *text)
 
 static bool is_too_long(const char *text, double seconds)
 {
-    size_t n_letters = 0;
-
-    for (const char *c = text; *c; c++)
-        n_letters += ((unsigned char)*c & 0xC0) != 0x80;
-    return (double)n_letters > LETTERS_FREE + LETTERS_PER_SECOND * seconds;
+    return (double)utf8_length(text) > LETTERS_FREE + LETTERS_PER_SECOND * seconds;
 }
 
 /* Whisper's own thresholds: nobody speaks and the words are a guess, a loop, or no more than a guess. */

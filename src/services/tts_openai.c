@@ -16,6 +16,7 @@
 #include "utils/clock.h"
 #include "utils/json.h"
 #include "utils/log.h"
+#include "utils/utf8.h"
 
 enum {
     CONNECT_MS = 1000,
@@ -155,21 +156,12 @@ static int compose(struct openai_attempt *attempt, const struct openai *openai, 
     return call->content ? 0 : -ENOMEM;
 }
 
-static size_t n_characters(const char *text)
-{
-    size_t n = 0;
-
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xC0) != 0x80;
-    return n;
-}
-
 static int attempt_new(void *voice, const struct tts_order *order, struct tts_attempt **ret_attempt)
 {
     const struct openai *openai = voice;
     size_t room = ROOM_FREE + ROOM_PER_BYTE * strlen(order->text);
 
-    if (n_characters(order->text) > CHARACTERS_MAX)
+    if (utf8_length(order->text) > CHARACTERS_MAX)
         return -EMSGSIZE;
     struct openai_attempt *attempt = calloc(1, sizeof(*attempt));
     if (!attempt)

@@ -7,7 +7,7 @@
 
 bool utf8_valid(const char *text, size_t n);
 
-/* How many characters; text is valid. */
+/* How many characters a text has; bytes that could continue one are not counted, whatever stands before them. */
 size_t utf8_length(const char *text);
 
 /* The size of the character at the front; 0: it is none. */

@@ -49,8 +49,17 @@ static const struct {
 #undef ROW
 };
 
+static const struct {
+    const char *text;
+    size_t want;
+} lengths[] = {
+    { "", 0 }, { "hello", 5 }, { "\xD7\xA9\xD7\x9C\xD7\x95\xD7\x9D", 4 }, { "x\xF0\x9F\x98\x80y", 3 }, { "\x80\x80", 0 }, { "\xFF\xC3", 2 },
+};
+
 int main(void)
 {
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+        ok(utf8_length(lengths[i].text) == lengths[i].want, "the length of text %zu", i + 1);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         ok(utf8_valid(cases[i].text, cases[i].n) == cases[i].want, "%s", cases[i].what);
     return done_testing();
