@@ -15,6 +15,7 @@
 
 #include <json-c/json.h>
 
+#include "utils/backoff.h"
 #include "utils/json.h"
 #include "utils/text.h"
 
@@ -23,7 +24,6 @@ enum {
     BACKOFF_MAX_MS = 60000,
     MARGIN_MS = 10000, /* a request that is under way when the token ends */
     AGAIN_MS = 10000,  /* between two tokens of which the first was refused */
-    DOUBLINGS_MAX = 6,
     WORD_MAX = 40,     /* a longer one in a foreign text could be a secret */
 };
 
@@ -53,13 +53,9 @@ void google_lease_got(struct google_lease *lease, uint64_t now_ms, unsigned life
 
 void google_lease_failed(struct google_lease *lease, uint64_t now_ms, bool is_final)
 {
-    uint64_t wait_ms = BACKOFF_MAX_MS;
-
-    if (!is_final && lease->n_failed < DOUBLINGS_MAX)
-        wait_ms = (uint64_t)BACKOFF_MS << lease->n_failed;
+    lease->due_ms = now_ms + (is_final ? (uint64_t)BACKOFF_MAX_MS : backoff_ms(BACKOFF_MS, BACKOFF_MAX_MS, lease->n_failed, 0));
     lease->n_failed++;
     lease->is_asking = false;
-    lease->due_ms = now_ms + wait_ms;
 }
 
 void google_lease_refused(struct google_lease *lease, uint64_t now_ms)

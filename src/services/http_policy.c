@@ -12,11 +12,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "utils/backoff.h"
 #include "utils/url.h"
 
 enum {
     TRIES_MAX = 3,
-    BACKOFF_MS = 100, /* doubled each time, less up to a quarter */
+    BACKOFF_MS = 100,
+    BACKOFF_MAX_MS = 1000,
     ANSWER_MS = 200,  /* what an answer takes at least */
     TRIP_AFTER = 3,
     OPEN_MS = 5000, /* doubled with each probe that fails */
@@ -63,8 +65,7 @@ int64_t http_retry_delay(const struct http_failure *failure, unsigned n_tried, u
     if (n_tried >= TRIES_MAX || !may_pass(failure))
         return HTTP_NO_DELAY;
 
-    uint64_t backoff_ms = (uint64_t)BACKOFF_MS << (n_tried - 1);
-    uint64_t delay_ms = backoff_ms - (backoff_ms / 4 * (random >> 16) >> 16);
+    uint64_t delay_ms = backoff_ms(BACKOFF_MS, BACKOFF_MAX_MS, n_tried - 1, random);
     if (failure->retry_after_ms > (int64_t)delay_ms)
         delay_ms = (uint64_t)failure->retry_after_ms;
     return delay_ms + ANSWER_MS <= left_ms ? (int64_t)delay_ms : HTTP_NO_DELAY;

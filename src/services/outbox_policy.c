@@ -15,6 +15,7 @@
 
 #include <stdio.h>
 
+#include "utils/backoff.h"
 #include "utils/text.h"
 
 static enum verdict over(const struct job *job, uint64_t now_ms, struct job *ret_job)
@@ -24,22 +25,11 @@ static enum verdict over(const struct job *job, uint64_t now_ms, struct job *ret
     return VERDICT_OVER;
 }
 
-/* Doubled each time, less up to a quarter, so that what failed together does not come back together. */
-static uint64_t back_off(const struct outbox_rules *rules, const struct job *job, uint32_t random)
-{
-    uint64_t wait_ms = rules->back_off_ms;
-
-    for (uint32_t i = 1; i < job->n_tried && wait_ms < rules->back_off_max_ms; i++)
-        wait_ms *= 2;
-    if (wait_ms > rules->back_off_max_ms)
-        wait_ms = rules->back_off_max_ms;
-    return wait_ms - (wait_ms / 4 * (random >> 16) >> 16);
-}
-
 static enum verdict later(const struct outbox_rules *rules, const struct job *job, const struct outcome *outcome,
                           uint64_t now_ms, uint32_t random, struct job *ret_job)
 {
-    uint64_t wait_ms = back_off(rules, job, random), end_ms = job->created_ms + rules->give_up_ms;
+    unsigned n_before = job->n_tried ? job->n_tried - 1 : 0;
+    uint64_t wait_ms = backoff_ms(rules->back_off_ms, rules->back_off_max_ms, n_before, random), end_ms = job->created_ms + rules->give_up_ms;
 
     if (outcome->retry_after_ms > wait_ms)
         wait_ms = outcome->retry_after_ms;
