@@ -3,6 +3,9 @@
  *
  * Raw PCM of 24 kHz, which comes as it is made: it is played from the moment there is a little of it. From then on no
  * other voice can say this sentence without being heard to begin again; so what breaks later breaks the clip.
+ *
+ * PCM does not say how long it is. Where HTTP does (a length, chunks, a stream's end), the client knows what is half; where
+ * it does not, or who sends it ended it too soon himself, what is faster than anybody can speak is taken for broken.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -28,6 +31,9 @@ enum {
     ROOM_FREE = 10 * TTS_RATE_HZ,     /* what a sentence may take, and much more a character than anybody needs */
     ROOM_PER_BYTE = TTS_RATE_HZ * 3 / 10,
     WHY_MAX = 96,
+    LATIN = TTS_RATE_HZ * 25 / 1000, /* least samples a letter: twice as fast as a hurried speaker */
+    HEBREW = TTS_RATE_HZ * 35 / 1000, /* whose vowels are not written */
+    LEAST_FREE = TTS_RATE_HZ * 200 / 1000, /* a short word may be shorter */
 };
 
 struct openai {
@@ -40,6 +46,7 @@ struct openai_attempt {
     struct tts_stream stream;
     unsigned timeout_ms;
     bool is_told; /* of its audio */
+    size_t least; /* samples that it takes to say it */
     char head[8]; /* of the body, to tell PCM from what only calls itself so */
     size_t n_head;
     char why[WHY_MAX];
@@ -103,6 +110,39 @@ static const char *why_not(struct openai_attempt *attempt)
     return attempt->why;
 }
 
+/* In samples. What may not be spoken, such as the points of Hebrew, is not counted. */
+static size_t least_of(const char *text)
+{
+    static const struct {
+        uint32_t first, last;
+        size_t least;
+    } letters[] = { { '0', '9', LATIN }, { 'A', 'Z', LATIN }, { 'a', 'z', LATIN }, { 0xC0, 0x24F, LATIN }, { 0x5D0, 0x5EA, HEBREW } };
+    size_t n = strlen(text), least = 0, n_bytes;
+    uint32_t character;
+
+    for (; (n_bytes = utf8_decode(text, n, &character)) > 0; text += n_bytes, n -= n_bytes)
+        for (size_t i = 0; i < ELEMENTSOF(letters); i++)
+            if (character >= letters[i].first && character <= letters[i].last)
+                least += letters[i].least;
+    return least > LEAST_FREE ? least - LEAST_FREE : 0;
+}
+
+static int end_whole(struct openai_attempt *attempt)
+{
+    struct tts_attempt *super = &attempt->super;
+    int r = tts_stream_end(&attempt->stream);
+
+    if (r < 0) {
+        super->why = r == -EIO ? "there is nothing to be heard" : "what it says has no end";
+    } else if (attempt->stream.n_heard < attempt->least) {
+        (void)snprintf(attempt->why, sizeof(attempt->why), "it ends too soon: %zu ms, of at least %zu", attempt->stream.n_heard * 1000 / TTS_RATE_HZ,
+                       attempt->least * 1000 / TTS_RATE_HZ);
+        super->why = attempt->why;
+        r = -EBADMSG;
+    }
+    return r;
+}
+
 static void answered(struct http_call *call)
 {
     struct openai_attempt *attempt = (struct openai_attempt *)call;
@@ -111,10 +151,8 @@ static void answered(struct http_call *call)
     free(steal(&call->body));
     super->r = call->r;
     super->why = call->r == 0 ? "" : why_not(attempt);
-    if (call->r == 0) {
-        super->r = tts_stream_end(&attempt->stream);
-        super->why = super->r == -EIO ? "there is nothing to be heard" : super->r < 0 ? "what it says has no end" : "";
-    }
+    if (call->r == 0)
+        super->r = end_whole(attempt);
     clip_end(attempt->stream.clip, super->r == 0 ? CLIP_WHOLE : CLIP_BROKEN);
     if (super->r == 0 && !attempt->is_told)
         tell_audio(attempt);
@@ -167,6 +205,7 @@ static int attempt_new(void *voice, const struct tts_order *order, struct tts_at
     if (!attempt)
         return -ENOMEM;
     attempt->timeout_ms = order->timeout_ms;
+    attempt->least = least_of(order->text);
     attempt->super.call = (struct http_call){
         .provider = openai->provider,
         .content_type = "application/json",

@@ -478,6 +478,45 @@ static void test_broken(void)
     }
 }
 
+/* PCM says nothing of its length, and may end as it should and far too soon: who said so little did not say all of it. */
+static void test_too_soon(void)
+{
+    static const struct {
+        const char *how, *language, *text;
+        unsigned asked_again; /* requests, when it is said a second time */
+        bool is_taken;
+    } rows[] = {
+        { "short", "en", "good morning", 1, true },
+        { "short", "en", "\xe2\x80\x94 ... !!! , , , , , , , , , , , , , , , , , , , , , , , yes", 1, true },
+        { "short", "en", "We are open on Monday from nine to five.", 1, false },
+        { "short", "he", "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d, \xd7\x9b\xd7\x90\xd7\x9f \xd7\x9e\xd7\x93\xd7\x91\xd7\xa8\xd7\xaa \xd7\x93\xd7\xa0\xd7\x94", 2, false },
+        { "short", "he", "\xd7\xa9\xd6\xb8\xd7\x81\xd7\x9c\xd7\x95\xd6\xb9\xd7\x9d", 1, true }, /* its points are not spoken */
+        { "ok", "en", "We are open on Monday from nine to five.", 1, true },
+        { "ok", "en", "We are open on Monday from nine to five, on Tuesday from nine to one, and on Friday in the morning.", 1, false },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        struct setting s;
+        struct spoken_one one;
+        struct tts_stats stats;
+
+        if (!setup(&s, NULL, rows[i].how, scratch()))
+            return;
+        (void)speak_wait(&one, s.tts, rows[i].language, NULL, rows[i].text);
+        ok((one.sentence.clip && one.sentence.clip->state == CLIP_WHOLE && strcmp(one.sentence.voice, "openai") == 0) == rows[i].is_taken,
+           "%s, %zu bytes of text: %s", rows[i].how, strlen(rows[i].text), rows[i].is_taken ? "taken" : "it is not whole");
+        if (!rows[i].is_taken && one.sentence.n_steps)
+            ok(strstr(one.sentence.steps[0].cause, "too soon") != NULL, "%s", one.sentence.steps[0].cause);
+        tts_sentence_done(&one.sentence);
+        (void)speak_wait(&one, s.tts, rows[i].language, NULL, rows[i].text);
+        tts_sentence_done(&one.sentence);
+        tts_stats(s.tts, &stats);
+        is_int(stats.voices[0].n_cached, rows[i].is_taken, rows[i].is_taken ? "and kept" : "and not kept");
+        is_int(s.service.n_requests, rows[i].asked_again, "requests");
+        teardown(&s);
+    }
+}
+
 static void test_ladder(void)
 {
     struct setting s;
@@ -613,6 +652,7 @@ int main(void)
     test_requests();
     test_long();
     test_broken();
+    test_too_soon();
     test_ladder();
     test_crowd();
     return done_testing();
