@@ -41,6 +41,7 @@
 /* The one list: nothing else registers a route. */
 static const struct blueprint *const blueprints[] = {
     &admin,
+    &api_openapi,
     &api_whatsapp,
     &health,
     &twilio_voice,
@@ -347,6 +348,8 @@ static int build_router(struct app *app)
 
     if (r < 0)
         return log_err(r, "the routes are not in order");
+    app->services.router = app->router;
+    router_set_origins(app->router, app->config->cors_origins);
     router_set_guard(app->router, AUTH_TOKEN, api_token_guard);
     router_set_guard(app->router, AUTH_TWILIO, twilio_security_guard);
     return 0;

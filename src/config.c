@@ -23,6 +23,7 @@
 
 #include "utils/envfile.h"
 #include "utils/file.h"
+#include "utils/origins.h"
 #include "utils/token_list.h"
 #include "utils/url.h"
 #include "utils/when.h"
@@ -548,6 +549,14 @@ static void judge_endpoint(struct loading *loading, const struct endpoint *endpo
                 endpoint->url, endpoint->key);
 }
 
+static void judge_origins(struct loading *loading)
+{
+    const char *origins = loading->config->cors_origins, *wrong = origins ? origins_problem(origins) : NULL;
+
+    if (wrong)
+        problem(loading, row_of("CORS_ORIGINS"), "%s", wrong);
+}
+
 static void judge_tokens(struct loading *loading)
 {
     struct token_list list;
@@ -581,6 +590,7 @@ static int load(bool tool, const char *env_file, FILE *problems, struct config *
     parse_all(&loading);
     hold_to_rules(&loading);
     judge_tokens(&loading);
+    judge_origins(&loading);
     for (size_t i = 0; i < ELEMENTSOF(endpoints); i++)
         judge_endpoint(&loading, &endpoints[i]);
     if (loading.failed)

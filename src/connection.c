@@ -90,6 +90,20 @@ static bool is_line(const char *text, size_t n)
     return !memchr(text, '\r', n) && !memchr(text, '\n', n);
 }
 
+/* Vary also where nobody is let in: what is kept of it must not be shown to another. */
+static void add_cors(h2o_req_t *req, const struct http_cors *cors)
+{
+    if (!cors->is_judged)
+        return;
+    add_header(req, "vary", H2O_STRLIT("origin"));
+    if (!cors->origin)
+        return;
+    add_header(req, "access-control-allow-origin", h2o_strdup(&req->pool, cors->origin, cors->n_origin).base, cors->n_origin);
+    if (cors->origin[0] != '*')
+        add_header(req, "access-control-allow-credentials", H2O_STRLIT("true"));
+    add_header(req, "access-control-expose-headers", H2O_STRLIT("x-request-id, retry-after, idempotency-replayed"));
+}
+
 static void add_headers(h2o_req_t *req, const struct http_response *response,
                         const char *request_id)
 {
@@ -112,7 +126,7 @@ static void add_headers(h2o_req_t *req, const struct http_response *response,
 }
 
 static void send_response(h2o_req_t *req, const struct http_response *response,
-                          const char *request_id)
+                          const char *request_id, const struct http_cors *cors)
 {
     bool has_body = !h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
     h2o_iovec_t body =
@@ -124,6 +138,7 @@ static void send_response(h2o_req_t *req, const struct http_response *response,
     if (req->conn->ctx->shutdown_requested) /* perhaps since it was read */
         req->http1_is_persistent = 0;
     add_headers(req, response, request_id);
+    add_cors(req, cors);
     h2o_start_response(req, &whole_body);
     h2o_send(req, &body, has_body && body.len ? 1 : 0, H2O_SEND_STATE_FINAL);
 }
@@ -139,6 +154,7 @@ struct ticket {
     struct ticket **owner; /* in the request's memory, whose end tells us */
     struct http_response response;
     char *text; /* what response points into */
+    struct http_cors cors;
     char request_id[HTTP_REQUEST_ID_MAX];
 };
 
@@ -157,7 +173,7 @@ static void settle(struct ticket *ticket, const struct http_response *response)
     if (!req || ticket->loop->server->is_stopped)
         return;
     *ticket->owner = NULL;
-    send_response(req, response, ticket->request_id);
+    send_response(req, response, ticket->request_id, &ticket->cors);
 }
 
 /* The server ends, and somebody has not kept his promise. */
@@ -214,6 +230,7 @@ static struct http_ticket *later(struct http_request *request)
     ticket->delivery.run = deliver;
     ticket->loop = exchange->connection->loop;
     ticket->req = exchange->req;
+    ticket->cors = request->cors;
     memcpy(ticket->request_id, exchange->id, sizeof(exchange->id));
     ticket->owner =
         h2o_mem_alloc_shared(&exchange->req->pool, sizeof(*ticket->owner), on_client_gone);
@@ -314,7 +331,7 @@ static void send_error(struct exchange *exchange, int status, const char *code, 
     if (status == 426)
         response.extra[response.n_extra++] =
             (struct http_field){ "sec-websocket-version", 21, "13", 2 };
-    send_response(exchange->req, &response, exchange->id);
+    send_response(exchange->req, &response, exchange->id, &exchange->request.cors);
 }
 
 static void upgrade(struct exchange *exchange, const struct http_response *response)
@@ -366,7 +383,7 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     int r = router_dispatch(router, &exchange->request, &response, exchange->error);
     assert(exchange->is_promised == (r == HTTP_LATER));
     if (r == HTTP_DONE)
-        send_response(req, &response, exchange->id);
+        send_response(req, &response, exchange->id, &exchange->request.cors);
     else if (r == HTTP_UPGRADE)
         upgrade(exchange, &response);
     return 0;

@@ -23,6 +23,13 @@ struct http_field {
 
 enum http_listener { LISTENER_HTTP, LISTENER_HTTPS, LISTENER_ADMIN };
 
+/* What web pages of other origins may do with an answer; the router's, see router_set_origins(). */
+struct http_cors {
+    bool is_judged;     /* the answer is one that depends on who asks */
+    const char *origin; /* who may read it: n_origin bytes that outlive the request; NULL nobody else */
+    size_t n_origin;
+};
+
 /* What a handler returns; negative errno becomes a JSON error. */
 enum { HTTP_DONE = 0, HTTP_LATER = 1, HTTP_UPGRADE = 2 };
 
@@ -62,6 +69,7 @@ struct http_request {
     const char *peer;       /* numeric address; "" on the admin socket */
     bool peer_is_loopback;
     enum http_listener listener;
+    struct http_cors cors;
     struct loop *loop; /* the loop this request lives on */
     void *context;     /* the router's context: struct services */
     /*

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "utils/log.h"
+#include "utils/origins.h"
 #include "utils/scoped.h"
 
 enum { PATH_MAX_BYTES = 1024, ALLOW_MAX = 64 };
@@ -30,6 +31,7 @@ struct router {
     size_t n_rows;
     void *context;
     guard_fn *guards[N_GUARDS];
+    const char *origins; /* NULL none */
 };
 
 static const char *const guard_names[N_GUARDS] = {
@@ -189,6 +191,11 @@ void router_set_guard(struct router *router, enum guard guard, guard_fn *fn)
     router->guards[guard] = fn;
 }
 
+void router_set_origins(struct router *router, const char *origins)
+{
+    router->origins = origins;
+}
+
 size_t router_body_max(const struct router *router)
 {
     size_t max = 0;
@@ -304,6 +311,47 @@ static int guard(const struct router *router, const struct route *route,
     return 1;
 }
 
+/* --- pages of other origins */
+
+static bool is_api(const struct http_request *request)
+{
+    return strncmp(request->path, "/api/", 5) == 0;
+}
+
+/* A browser sends one Origin, or none. */
+static void judge_origin(const struct router *router, struct http_request *request)
+{
+    const struct http_field *origin = http_field(request, "origin", 0);
+
+    request->cors = (struct http_cors){ .is_judged = router->origins && is_api(request) };
+    if (request->cors.is_judged && origin && !http_field(request, "origin", 1))
+        request->cors.origin = origins_find(router->origins, origin->value, origin->n_value, &request->cors.n_origin);
+}
+
+static bool is_preflight(const struct http_request *request)
+{
+    return request->cors.is_judged && strcmp(request->method, "OPTIONS") == 0 && http_field(request, "origin", 0) &&
+           http_field(request, "access-control-request-method", 0);
+}
+
+/* A browser asks before it sends a request that a form could not have sent. No guard: it brings no token. */
+static int answer_preflight(const struct row *first, const struct http_request *request, struct http_response *response,
+                            char *buffer)
+{
+    static const struct http_field headers = { "access-control-allow-headers", 28, "authorization, content-type, idempotency-key", 44 };
+    static const struct http_field age = { "access-control-max-age", 22, "600", 3 };
+
+    if (!request->cors.origin)
+        return refuse(request, response, 403, "origin_not_allowed", "Pages of that origin may not ask here; CORS_ORIGINS lists those that may.",
+                      buffer);
+    response->status = 204;
+    response->extra[response->n_extra++] =
+        (struct http_field){ "access-control-allow-methods", 28, first->allow, strlen(first->allow) };
+    response->extra[response->n_extra++] = headers;
+    response->extra[response->n_extra++] = age;
+    return HTTP_DONE;
+}
+
 int router_dispatch(const struct router *router, struct http_request *request,
                     struct http_response *response, char *buffer)
 {
@@ -311,8 +359,11 @@ int router_dispatch(const struct router *router, struct http_request *request,
     const struct row *row = first ? row_of_method(router, first, request->method) : NULL;
 
     request->context = router->context;
+    judge_origin(router, request);
     if (!first || (first->route->guard == AUTH_LOCAL && request->listener != LISTENER_ADMIN))
         return not_found(request, response, buffer);
+    if (!row && is_preflight(request))
+        return answer_preflight(first, request, response, buffer);
     if (!row) {
         response->extra[response->n_extra++] =
             (struct http_field){ "allow", 5, first->allow, strlen(first->allow) };
@@ -328,6 +379,15 @@ int router_dispatch(const struct router *router, struct http_request *request,
 
     int r = row->route->handler(request, response);
     return r < 0 ? fail(request, response, r, buffer) : r;
+}
+
+int router_each(const struct router *router, route_each_fn *fn, void *arg)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < router->n_rows && r == 0; i++)
+        r = fn(router->rows[i].route, router->rows[i].path, arg);
+    return r;
 }
 
 /* --- printing */

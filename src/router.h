@@ -60,6 +60,12 @@ SCOPED_PTR(struct router, router_free)
 /* AUTH_NONE needs none; AUTH_LOCAL (admin listener only) is the router's own; any other without a function refuses. */
 void router_set_guard(struct router *router, enum guard guard, guard_fn *fn);
 
+/*
+ * Whose web pages may ask for what lies below /api and read the answers: as in origins.h; NULL nobody's. Their preflights
+ * are answered here, and what their requests may do goes into request->cors.
+ */
+void router_set_origins(struct router *router, const char *origins);
+
 /* The largest body_max of the table; what the listener may let through at all. */
 size_t router_body_max(const struct router *router);
 
@@ -71,6 +77,10 @@ size_t router_body_max(const struct router *router);
  */
 int router_dispatch(const struct router *router, struct http_request *request,
                     struct http_response *response, char *buffer);
+
+/* Every row in order, with its whole path. fn: 0 goes on, anything else stops and is returned. */
+typedef int route_each_fn(const struct route *route, const char *path, void *arg);
+int router_each(const struct router *router, route_each_fn *fn, void *arg);
 
 /* Print the sorted table: METHOD PATH GUARD BODY SUMMARY, or JSON. */
 void router_print(const struct router *router, FILE *out, bool json);

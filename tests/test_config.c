@@ -79,6 +79,11 @@ static const struct {
     { DEV "\nAPI_TOKEN=console:0123456789abcdef crm:123456789abcdef0", NULL },
     { DEV "\nAPI_TOKEN=console:0123456789abcdef crm:0123456789abcdef",
       "API_TOKEN: has one secret under two names; give each token a secret of its own\n" },
+    { DEV "\nCORS_ORIGINS=https://crm.example.com http://localhost:3000", NULL },
+    { DEV "\nCORS_ORIGINS=https://crm.example.com *", "CORS_ORIGINS: has * beside others; write * alone, or leave it out\n" },
+    { DEV "\nCORS_ORIGINS=https://crm.example.com/",
+      "CORS_ORIGINS: holds what is no origin; write https://HOST or https://HOST:PORT as browsers send it, in small letters, "
+      "without a path, with blanks between several\n" },
     { DEV "\nAPI_PER_MINUTE=0", "API_PER_MINUTE: 0 is out of range; give a number from 1 to 1000000\n" },
     { DEV "\nAPI_BURST=0", "API_BURST: 0 is out of range; give a number from 1 to 100000\n" },
     { DEV "\nAPI_FAILURES=0", "API_FAILURES: 0 is out of range; give a number from 1 to 100000\n" },

@@ -141,6 +141,51 @@ static void test_dispatch(const struct router *router)
     }
 }
 
+static const struct {
+    const char *what, *method, *target, *origin, *asks;
+    int want;
+    const char *allowed; /* NULL nobody */
+    bool is_judged;
+} cors_rows[] = {
+    { "a preflight", "OPTIONS", "/api/things", "https://a.example", "POST", 204, "https://a.example", true },
+    { "a preflight behind a guard", "OPTIONS", "/api/things/42", "https://a.example", "DELETE", 204, "https://a.example", true },
+    { "a preflight of another", "OPTIONS", "/api/things", "https://b.example", "POST", 403, NULL, true },
+    { "a preflight for nothing", "OPTIONS", "/api/none", "https://a.example", "POST", 404, "https://a.example", true },
+    { "a preflight outside /api", "OPTIONS", "/signed", "https://a.example", "POST", 405, NULL, false },
+    { "OPTIONS that is none", "OPTIONS", "/api/things", "https://a.example", NULL, 405, "https://a.example", true },
+    { "OPTIONS without an origin", "OPTIONS", "/api/things", NULL, "POST", 405, NULL, true },
+    { "a request", "GET", "/api/things", "https://a.example", NULL, 200, "https://a.example", true },
+    { "a request of another", "GET", "/api/things", "https://b.example", NULL, 200, NULL, true },
+    { "a request of no page", "GET", "/api/things", NULL, NULL, 200, NULL, true },
+    { "a request that is refused", "DELETE", "/api/things/42", "https://a.example", NULL, 401, "https://a.example", true },
+    { "a request outside /api", "GET", "/", "https://a.example", NULL, 200, NULL, false },
+};
+
+static void test_origins(struct router *router)
+{
+    for (size_t i = 0; i < ELEMENTSOF(cors_rows); i++) {
+        struct fake_request fake;
+        struct http_response response = { 0 };
+        char buffer[HTTP_ERROR_MAX];
+        const struct http_cors *cors = &fake.request.cors;
+
+        fake_request(&fake, cors_rows[i].method, cors_rows[i].target, NULL, NULL);
+        if (cors_rows[i].origin)
+            fake_field(&fake, "origin", cors_rows[i].origin);
+        if (cors_rows[i].asks)
+            fake_field(&fake, "access-control-request-method", cors_rows[i].asks);
+        (void)router_dispatch(router, &fake.request, &response, buffer);
+        is_int(response.status, cors_rows[i].want, cors_rows[i].what);
+        ok(cors->is_judged == cors_rows[i].is_judged, "and is %sjudged", cors_rows[i].is_judged ? "" : "not ");
+        ok(cors->origin ? cors_rows[i].allowed && strlen(cors_rows[i].allowed) == cors->n_origin &&
+                              memcmp(cors->origin, cors_rows[i].allowed, cors->n_origin) == 0
+                        : !cors_rows[i].allowed,
+           "and %s may read it", cors_rows[i].allowed ? cors_rows[i].allowed : "nobody else");
+        if (response.status == 204)
+            ok(response.n_extra == 3 && strstr(response.extra[0].value, cors_rows[i].asks), "what may be asked is named");
+    }
+}
+
 static void test_details(struct router *router)
 {
     struct fake_request fake;
@@ -289,6 +334,9 @@ int main(void)
     router_set_guard(router, AUTH_TOKEN, key_guard);
     test_dispatch(router);
     test_details(router);
+    router_set_origins(router, "http://localhost:3000 https://a.example");
+    test_origins(router);
+    router_set_origins(router, NULL);
     test_print(router);
     router_free(router);
     router_free(NULL);

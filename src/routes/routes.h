@@ -4,6 +4,7 @@
 #include "router.h"
 
 extern const struct blueprint admin;           /* /admin */
+extern const struct blueprint api_openapi;     /* /api/openapi.json */
 extern const struct blueprint api_whatsapp;    /* /api/whatsapp */
 extern const struct blueprint health;          /* /health */
 extern const struct blueprint twilio_voice;    /* /webhook */

@@ -9,6 +9,7 @@ struct config;
 struct db;
 struct profile;
 struct outbox;
+struct router;
 struct server;
 struct speech;
 struct stt;
@@ -28,6 +29,7 @@ struct services {
     struct tts *tts;
     struct twilio_security *security;
     struct api_gate *api_gate;
+    struct router *router; /* whose rows openapi.json tells of */
     struct server *server; /* its counters */
     uint64_t started_mono_ms;
     _Atomic int draining; /* no new calls */

@@ -9,6 +9,7 @@ import threading
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
 from daemon import Daemon, until
+from oracle import packages
 from specs import vendors
 from standins import clouds
 from standins.clouds import Clouds
@@ -237,6 +238,46 @@ def how_often():
         tap.same(ask(daemon, "GET", "/api/whatsapp/conversations", token=CRM)[0], 200, "and a good token passes meanwhile")
 
 
+def other_pages():
+    """Pages of the listed origins may use the API, webhooks never."""
+    page = "https://crm.example.com"
+    with Twilio() as cloud, new_daemon(cloud, CORS_ORIGINS=f"{page} http://localhost:3000") as daemon:
+        writes(daemon, DANA, "SM" + "1" * 32)
+        got, _, headers = ask(daemon, "OPTIONS", "/api/whatsapp/send", token=None, Origin=page, Access_Control_Request_Method="POST",
+                              Access_Control_Request_Headers="authorization,content-type,idempotency-key")
+        tap.same((got, headers.get("access-control-allow-origin"), headers.get("access-control-allow-methods"), headers.get("vary")),
+                 (204, page, "POST", "origin"), "a preflight is answered")
+        tap.same((headers.get("access-control-allow-headers"), headers.get("access-control-allow-credentials")),
+                 ("authorization, content-type, idempotency-key", "true"), "with the headers that may be sent")
+        got, _, headers = ask(daemon, "OPTIONS", "/api/whatsapp/send", token=None, Origin=page + ".evil", Access_Control_Request_Method="POST")
+        tap.same((got, "access-control-allow-origin" in headers), (403, False), "another's is not")
+        for name, want, request in (("taken", 202, ("POST", "/api/whatsapp/send", {"to": DANA, "text": "x"})), ("read", 200, ("GET", "/api/whatsapp/conversations")),
+                                    ("refused", 422, ("POST", "/api/whatsapp/send", {}))):
+            got, _, headers = ask(daemon, *request, Origin=page)
+            tap.same((got, headers.get("access-control-allow-origin"), headers.get("vary")), (want, page, "origin"), f"what is {name} may be read by the page")
+        got, _, headers = ask(daemon, "GET", "/api/whatsapp/conversations", token="x" * 20, Origin=page)
+        tap.same((got, headers.get("access-control-allow-origin")), (401, page), "and so may an error of the guard")
+        got, _, headers = ask(daemon, "GET", "/api/whatsapp/conversations", Origin="https://b.example")
+        tap.same((got, headers.get("access-control-allow-origin"), headers.get("vary")), (200, None, "origin"), "another page may not")
+        for path in ("/health", "/webhook/whatsapp/incoming"):
+            _, _, headers = ask(daemon, "GET", path, token=None, Origin=page)
+            tap.ok(not any(name.startswith("access-control") for name in headers), f"{path} is nobody's")
+
+
+def described():
+    with Twilio() as cloud, new_daemon(cloud) as daemon:
+        got, document, _ = ask(daemon, "GET", "/api/openapi.json")
+        tap.same((got, document["openapi"]), (200, "3.1.0"), "the API describes itself")
+        tap.same(ask(daemon, "GET", "/api/openapi.json", token=None)[0], 401, "to who has a token")
+        tap.ok({"/api/openapi.json", "/api/whatsapp/send", "/api/whatsapp/status/{id}"} <= set(document["paths"]), "with its routes")
+        problem = packages.install()
+        if problem:
+            tap.skip(f"it is not held to OpenAPI: {problem}")
+            return
+        checked = packages.node("oracle/openapi.js", input=json.dumps(document))
+        tap.same((checked.returncode, checked.stdout), (0, "[]\n"), "it is OpenAPI 3.1, says openapi-schema-validator" + checked.stderr[:300])
+
+
 def held_to_the_document():
     judged = vendors.judge(RECORDS)
     tap.same([row for row in judged if row["problems"]], [], vendors.counted(judged))
@@ -250,6 +291,8 @@ else:
     every_kind()
     once()
     how_often()
+    other_pages()
+    described()
     if vendors.missing():
         tap.skip(f"requests are not held to the vendors' documents: {vendors.missing()}")
     else:
