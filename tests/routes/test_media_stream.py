@@ -134,9 +134,11 @@ with Daemon(MAX_CALLS="4") as daemon:
     same(again.close_code(), 1008, "a second stream of a live call is closed")
     same(faults(daemon)["already_streamed"], 1, "as already_streamed")
 
+    wait_until(lambda: faults(daemon)["start_timeout"] == 1, healthy)
     same(silent.close_code(), 1008, "who never sends start is closed")
     same(faults(daemon)["start_timeout"], 1, "as start_timeout")
     ok(healthy.echo(SILENCE), "the other call did not notice")
+    wait_until(lambda: faults(daemon)["no_media"] == 1, healthy)
     same(dead.close_code(), 1008, "who sends no audio any more is closed")
     same(faults(daemon)["no_media"], 1, "as no_media")
 
