@@ -296,6 +296,10 @@ static int prepare(struct http_client *client, struct http_transfer *transfer)
 #endif
     if (client->ca_file)
         curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
+    if (provider->unix_socket) {
+        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, provider->unix_socket);
+        curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* which could not reach it */
+    }
     if (transfer->call->is_once) /* curl would ask again over another one */
         curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     int r = compose(transfer);
@@ -354,7 +358,7 @@ static void note(struct http_call *call, const struct http_failure *failure, boo
 {
     struct http_provider *provider = call->provider;
 
-    if (http_is_warm_up(call))
+    if (http_is_warm_up(call) || provider->unix_socket) /* to find nobody there costs nothing */
         return;
     if (good || !http_failure_counts(failure))
         failure->r == -ECANCELED || failure->r == -ENOMEM ? http_breaker_unknown(&provider->breaker)

@@ -34,6 +34,7 @@ struct http_provider_options {
     const char *user;        /* with it the key is a password (Basic), else a bearer token; NULL none */
     const char *key;         /* NULL none */
     unsigned connect_ms;
+    const char *unix_socket; /* the path of the socket that is connected to, whatever host base_url names; NULL none */
 };
 
 /* Copies the texts. Errors: -EINVAL the URL, or a key or user that is not one line; -EMSGSIZE; -ENOMEM. */

@@ -55,6 +55,7 @@ static void provider_unref(struct http_provider *provider)
     if (--provider->n_refs > 0)
         return;
     http_wipe(provider->authorization);
+    free(provider->unix_socket);
     free(provider);
 }
 
@@ -88,6 +89,8 @@ int http_provider_new(struct http_client *client, const struct http_provider_opt
     if (key && (!http_is_line(key) || (user && (!http_is_line(user) || strchr(user, ':')))))
         return -EINVAL;
     if (key && !(provider->authorization = credentials(user, key)))
+        return -ENOMEM;
+    if (options->unix_socket && !(provider->unix_socket = strdup(options->unix_socket)))
         return -ENOMEM;
     *ret_provider = steal(&provider);
     return 0;

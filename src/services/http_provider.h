@@ -11,6 +11,7 @@ struct http_provider {
     struct http_breaker breaker; /* the client's thread, as all that is neither atomic nor constant */
     char url[HTTP_URL_MAX];
     char *authorization; /* NULL none */
+    char *unix_socket;   /* NULL none */
     unsigned connect_ms;
     _Atomic unsigned n_refs; /* its owner's, and the warm-up's */
     _Atomic uint64_t n_calls, n_failed, n_retries, n_refused, n_connections, n_warmed;

@@ -11,7 +11,10 @@
 #include <netdb.h>
 #include <semaphore.h>
 
+#include <sys/un.h>
+
 #include "fake_provider.h"
+#include "scratch.h"
 #include "tap.h"
 
 enum { N = 4 };
@@ -481,6 +484,54 @@ static void calls_end(void)
     close(fd);
 }
 
+/* --- sockets that have a path */
+
+static int unix_listen(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    return fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 16) < 0 ? -1 : fd;
+}
+
+static int ask_once(struct http_provider *provider)
+{
+    struct asked asked;
+    sem_t over;
+
+    sem_init(&over, 0, 0);
+    prepare(&asked, provider, &over, 60000);
+    http_start(&asked.call);
+    sem_wait(&over);
+    free(asked.call.body);
+    sem_destroy(&over);
+    return asked.call.r;
+}
+
+static void a_socket_has_a_path(struct http_client *client)
+{
+    enum { TRIES = 8 };
+    static struct fake_provider local = { .serve = serve, .lock = PTHREAD_MUTEX_INITIALIZER };
+    scoped(http_provider_free) struct http_provider *provider = NULL;
+    struct http_provider_options options = { .base_url = "http://nobody.invalid", .path = "ok", .connect_ms = 1000,
+                                             .unix_socket = scratch_file("socket") };
+    unsigned n_refused = 0;
+
+    (void)setenv("http_proxy", "http://127.0.0.1:1", 1);
+    is_int(http_provider_new(client, &options, &provider), 0, "a socket with a path");
+    while (n_refused < TRIES && ask_once(provider) == -ECONNREFUSED)
+        n_refused++;
+    is_int(n_refused, TRIES, "  nobody is there, however often");
+    local.fd = unix_listen(options.unix_socket);
+    if (!ok(local.fd >= 0 && pthread_create(&local.thread, NULL, fake_provider_main, &local) == 0, "  a server"))
+        return;
+    is_int(ask_once(provider), 0, "  it answers at once, whatever host and proxy there are");
+    ok(fake_was_asked(&local, "POST /v1/ok ") && fake_was_asked(&local, "Host: nobody.invalid"), "  and was asked by its name");
+    (void)unsetenv("http_proxy");
+    fake_provider_close(&local);
+}
+
 int main(void)
 {
     scoped(http_client_free) struct http_client *client = NULL;
@@ -495,6 +546,7 @@ int main(void)
         keys_are_one_line(client);
         names_block_nobody(&server);
         connections_are_opened_ahead(client);
+        a_socket_has_a_path(client);
         http_client_free(steal(&client));
         fake_provider_close(&server);
     }
