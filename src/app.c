@@ -11,6 +11,7 @@
 #include "app.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "config.h"
 #include "db.h"
@@ -58,7 +59,6 @@ struct app {
     struct profile *profile;
     struct http_client *client; /* these: not on the echo line */
     struct google_token *google_token; /* NULL: Google is not set up */
-    struct whatsapp *whatsapp; /* NULL none */
     struct router *router;
     struct server *server;
     struct call_sweeper *sweeper;
@@ -206,7 +206,7 @@ static int build_client(struct app *app)
 {
     struct http_client_options options = { .calls_max = CLIENT_CALLS_MAX, .ca_file = app->config->provider_ca_file };
 
-    if (!app->config->twilio_whatsapp_number &&
+    if (!app->config->twilio_whatsapp_number && strcmp(app->config->whatsapp_provider, "baileys") != 0 &&
         (app->profile->mode == PROFILE_ECHO ||
          (!config_stt_url(app->config) && !config_chat_url(app->config) && !config_tts_url(app->config) &&
           !is_google_set(app->config))))
@@ -399,24 +399,28 @@ static int build_outbox(struct app *app)
 {
     const struct config *config = app->config;
     struct outbox_services services = { .db = app->services.db, .chat = app->services.chat, .profile = app->profile };
-    int r = whatsapp_open(config, app->client, &app->whatsapp);
+    int r = whatsapp_open(config, app->client, &app->services.whatsapp);
 
     if (r < 0 && r != -ENOENT)
         return log_err(r, "WhatsApp messages cannot be sent by %s at TWILIO_BASE_URL", config->whatsapp_provider);
-    services.whatsapp = app->services.whatsapp = app->whatsapp;
+    services.whatsapp = app->services.whatsapp;
     r = outbox_new(&services, &app->services.outbox);
-    return r < 0 ? log_err(r, "cannot begin to do what is owed") : 0;
+    if (r < 0)
+        return log_err(r, "cannot begin to do what is owed");
+    r = whatsapp_start(app->services.whatsapp, app->services.db);
+    return r < 0 ? log_err(r, "cannot begin to take what comes by WhatsApp") : 0;
 }
 
 static void stop_outbox(struct app *app)
 {
+    whatsapp_stop(app->services.whatsapp);
     outbox_stop(app->services.outbox);
 }
 
 static void free_outbox(struct app *app)
 {
     outbox_free(app->services.outbox);
-    whatsapp_close(app->whatsapp);
+    whatsapp_close(app->services.whatsapp);
 }
 
 /* --- calls: ended before the loops, so that callers are hung up on and not cut off, and the store knows why */

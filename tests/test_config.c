@@ -164,7 +164,9 @@ static const struct {
       "e.g. +14155238886\n" },
     { DEV "\nTWILIO_BASE_URL=api.twilio.com",
       "TWILIO_BASE_URL: is no URL; write https://HOST/v1, or http:// for a server on this machine\n" },
-    { DEV "\nWHATSAPP_PROVIDER=carrier-pigeon", "WHATSAPP_PROVIDER: 'carrier-pigeon' is not known; choose one of twilio\n" },
+    { DEV "\nWHATSAPP_PROVIDER=carrier-pigeon", "WHATSAPP_PROVIDER: 'carrier-pigeon' is not known; choose one of twilio|baileys\n" },
+    { DEV "\nWHATSAPP_PROVIDER=baileys\nWHATSAPP_SOCKET=/run/x.sock", NULL },
+    { DEV "\nWHATSAPP_SOCKET=x.sock", "WHATSAPP_SOCKET: 'x.sock' is no absolute path; begin it with '/'\n" },
     { DEV "\nMAX_CALLS=many\nSTATE_DIR=.\nTTS_VOICE=kal\nDEFAULT_COUNTRY=00",
       "STATE_DIR: '.' is no absolute path; begin it with '/'\n"
       "MAX_CALLS: 'many' is no whole number; give one from 1 to 100000\n"

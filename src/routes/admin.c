@@ -16,6 +16,7 @@
 #include "services/speech.h"
 #include "services/stt.h"
 #include "services/tts.h"
+#include "services/whatsapp/provider.h"
 #include "utils/clock.h"
 #include "utils/json.h"
 
@@ -231,6 +232,7 @@ static int status_get(struct http_request *request, struct http_response *respon
         json_object_object_add(json, "store", store(request->context));
         json_object_object_add(json, "chat", replies(request->context));
         json_object_object_add(json, "outbox", outgoing(request->context));
+        json_object_object_add(json, "whatsapp", whatsapp_status(((const struct services *)request->context)->whatsapp));
         json_object_object_add(json, "stt", transcription(request->context));
         json_object_object_add(json, "latency", latencies(request->context));
         json_object_object_add(json, "tts", synthesis(request->context));

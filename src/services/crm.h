@@ -108,6 +108,13 @@ int crm_close_lost(struct db_txn *txn, const struct crm_lost *lost);
  */
 int crm_message_add(struct db_txn *txn, struct message *message, const char *country);
 
+/*
+ * The media of a message that came in, which were fetched after it. Takes media in any case.
+ *
+ * Returns: 0; 1 they were known. Errors: -ENOENT; -ENOMEM, also when media is NULL.
+ */
+int crm_message_media(struct db_txn *txn, const char *provider_id, struct json_object *media, uint64_t now_ms);
+
 /* What a provider says of a message of ours. */
 struct message_report {
     const char *provider_id;

@@ -95,6 +95,20 @@ int crm_message_add(struct db_txn *txn, struct message *message, const char *cou
     return r < 0 ? r : store_save_message(txn, message, "message.new", message->created_ms);
 }
 
+int crm_message_media(struct db_txn *txn, const char *provider_id, struct json_object *media, uint64_t now_ms)
+{
+    scoped(json_object_put) struct json_object *taken = media;
+    scoped(message_release) struct message message = { 0 };
+    int r = taken ? crm_message_get(txn, provider_id, &message) : -ENOMEM;
+
+    if (r < 0)
+        return r;
+    json_object_put(message.media);
+    message.media = steal(&taken);
+    message.updated_ms = now_ms;
+    return store_save_message(txn, &message, "message.media", now_ms);
+}
+
 /* --- out */
 
 static void set_job(const struct message *message, struct job *ret_job)

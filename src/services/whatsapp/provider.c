@@ -8,12 +8,15 @@
 #include <string.h>
 
 #include "config.h"
+#include "services/whatsapp/baileys.h"
 #include "services/whatsapp/twilio.h"
+#include "utils/json.h"
 #include "utils/text.h"
 #include "utils/utf8.h"
 
 static const struct whatsapp_ops *const providers[] = {
     &whatsapp_twilio_ops,
+    &whatsapp_baileys_ops,
 };
 
 struct whatsapp {
@@ -89,4 +92,27 @@ void whatsapp_release(struct whatsapp *whatsapp, struct whatsapp_request *reques
     if (request->state)
         whatsapp->ops->release(request);
     request->state = NULL;
+}
+
+int whatsapp_start(struct whatsapp *whatsapp, struct db *db)
+{
+    return whatsapp && whatsapp->ops->start ? whatsapp->ops->start(whatsapp->state, db) : 0;
+}
+
+void whatsapp_stop(struct whatsapp *whatsapp)
+{
+    if (whatsapp && whatsapp->ops->stop)
+        whatsapp->ops->stop(whatsapp->state);
+}
+
+struct json_object *whatsapp_status(struct whatsapp *whatsapp)
+{
+    scoped(json_object_put) struct json_object *json = json_object_new_object();
+    const char *name = whatsapp ? whatsapp->ops->name : "none";
+
+    if (!json || json_add(json, "provider", json_text(name, strlen(name))) < 0)
+        return NULL;
+    if (whatsapp && whatsapp->ops->describe && whatsapp->ops->describe(whatsapp->state, json) < 0)
+        return NULL;
+    return steal(&json);
 }

@@ -10,7 +10,9 @@
 #include "utils/scoped.h"
 
 struct config;
+struct db;
 struct http_client;
+struct json_object;
 struct whatsapp;
 
 /* Errors: -ENOENT nothing is set up for it; -EINVAL the URL; -ENOMEM. */
@@ -24,6 +26,17 @@ struct whatsapp_capabilities {
     bool has_window; /* free words go only to who has written within a day */
 };
 const struct whatsapp_capabilities *whatsapp_capabilities(const struct whatsapp *whatsapp);
+
+/*
+ * What comes in by the provider's own way, where he calls no webhook, goes into the store from now on; until stop().
+ *
+ * Errors: -errno no thread for it.
+ */
+int whatsapp_start(struct whatsapp *whatsapp, struct db *db);
+void whatsapp_stop(struct whatsapp *whatsapp);
+
+/* {"provider":"twilio",...}: for the operator. whatsapp may be NULL. NULL when out of memory. Thread: any. */
+struct json_object *whatsapp_status(struct whatsapp *whatsapp);
 
 enum { WHATSAPP_FOUND_MAX = 8 };
 
@@ -69,4 +82,8 @@ struct whatsapp_ops {
     void (*look)(void *state, struct whatsapp_request *request);
     void (*abort)(struct whatsapp_request *request);
     void (*release)(struct whatsapp_request *request);
+    /* these may be NULL */
+    int (*start)(void *state, struct db *db);
+    void (*stop)(void *state);
+    int (*describe)(void *state, struct json_object *status);
 };

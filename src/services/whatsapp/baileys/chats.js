@@ -51,6 +51,14 @@ export class Chats {
         return isPnUser(jid) ? jidNormalizedUser(jid) : this.#pnOf.get(jidNormalizedUser(jid)) ?? null
     }
 
+    /* Under which id he is answered: that by which he wrote. */
+    reach(jid) {
+        const chat = jidNormalizedUser(jid)
+        if (this.#known.has(chat))
+            return chat
+        return [...this.#pnOf].find(([lid, pn]) => pn === chat && this.#known.has(lid))?.[0] ?? chat
+    }
+
     isKnown(jid) {
         const chat = jidNormalizedUser(jid)
         return this.#known.has(chat) ||

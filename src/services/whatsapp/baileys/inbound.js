@@ -42,7 +42,7 @@ function reaction(m) {
 function media(kind, m) {
     return {
         type: kind === 'audioMessage' && m.ptt ? 'voice' : MEDIA[kind],
-        text: cut(m.caption), mime: cut(m.mimetype), name: cut(m.fileName), bytes: number(m.fileLength),
+        text: cut(m.caption), mime: cut(m.mimetype), file_name: cut(m.fileName), bytes: number(m.fileLength),
         sha256: m.fileSha256 ? Buffer.from(m.fileSha256).toString('hex') : null, secs: number(m.seconds), file: null,
     }
 }

@@ -166,7 +166,7 @@ export class Sender {
     }
 
     async #send(job) {
-        const chat = jidOf(job.request.to)
+        const chat = this.#chats.reach(jidOf(job.request.to))
         await this.#wait(this.#delayFor(chat))
         const sock = this.#sock
         if (!sock)

@@ -1,0 +1,56 @@
+#pragma once
+/* baileys.h - WhatsApp by a linked device of WhatsApp Web, which a program beside us keeps (baileys/) */
+
+#include "services/whatsapp/provider.h"
+
+struct db_txn;
+struct http_call;
+
+extern const struct whatsapp_ops whatsapp_baileys_ops;
+
+enum { BAILEYS_ID_MAX = 33, BAILEYS_STATE_MAX = 24 };
+
+/* What it calls a message of ours: 32 digits, always the same for the same id. Errors: -EIO. */
+int baileys_id(const char *message_id, char ret_id[BAILEYS_ID_MAX]);
+
+/* What its answer to a message says; fills outcome, found and n_found. Asking again does no harm, whatever it says. */
+void baileys_judge(const struct http_call *call, struct whatsapp_request *request);
+
+/* --- what comes in */
+
+/* Up to where its events are in the store; kept there, in the transaction of the last of them. */
+struct baileys_cursor {
+    char outbox[40]; /* whose numbers they are; "" none yet */
+    uint64_t seq;
+};
+
+/* Errors: those of db.h; none when there is no cursor, which is that of the beginning. */
+int baileys_cursor_get(struct db_txn *txn, struct baileys_cursor *ret_cursor);
+int baileys_cursor_put(struct db_txn *txn, const struct baileys_cursor *cursor);
+
+/*
+ * One event into the store. What cannot be understood changes nothing.
+ *
+ * Returns: 0 kept; 1 it changed nothing. Errors: those of the store, for which it is to be tried again.
+ */
+int baileys_apply(struct db_txn *txn, struct json_object *event);
+
+/* A batch: {"outbox":"...","events":[...],"next":n}. Returns: the events, borrowed; NULL it is none. */
+struct json_object *baileys_batch(struct json_object *json, struct baileys_cursor *ret_cursor);
+
+/* --- the thread that fetches them */
+
+struct baileys_feed;
+
+int baileys_feed_new(struct db *db, struct http_client *client, const char *socket, struct baileys_feed **ret_feed);
+void baileys_feed_stop(struct baileys_feed *feed);
+void baileys_feed_free(struct baileys_feed *feed);
+SCOPED_PTR(struct baileys_feed, baileys_feed_free)
+
+struct baileys_stats {
+    char state[BAILEYS_STATE_MAX]; /* of the device; "" nothing is known yet */
+    bool is_there;                 /* it answered when it was asked last */
+    uint64_t n_events, n_failed;   /* failed: batches */
+    uint64_t restricted_until_ms;  /* unix time: nobody new may be written to; 0 no */
+};
+void baileys_feed_stats(struct baileys_feed *feed, struct baileys_stats *ret_stats); /* any thread */

@@ -1,0 +1,260 @@
+/*
+ * baileys_events.c - what the linked device's program tells, into the store
+ *
+ * Its events are numbered, and are told again until they are asked for from a later number on. The last number is kept
+ * in the transaction of what it told, so that each is in the store once, whoever dies when.
+ *
+ * A message is known by its chat and its WhatsApp id, since the second is its sender's choice; one of ours by the id
+ * alone, which that program made. What the owner writes on his own telephone comes as a message out that nobody owed.
+ */
+#include "services/whatsapp/baileys.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "db.h"
+#include "services/crm.h"
+#include "services/crm_contacts.h"
+#include "utils/json.h"
+#include "utils/text.h"
+
+static const char cursor_key[] = "baileys cursor";
+
+enum { CURSOR_TEXT_MAX = 80, NUMBER_MAX = 16 };
+
+/* --- the cursor: "SEQ OUTBOX" */
+
+static struct db_bytes key_bytes(void)
+{
+    return (struct db_bytes){ cursor_key, sizeof(cursor_key) - 1 };
+}
+
+int baileys_cursor_get(struct db_txn *txn, struct baileys_cursor *ret_cursor)
+{
+    struct db_bytes value;
+    char text[CURSOR_TEXT_MAX] = "";
+    int r = db_get(txn, DB_META, key_bytes(), &value);
+
+    *ret_cursor = (struct baileys_cursor){ 0 };
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0 || value.n >= sizeof(text))
+        return r < 0 ? r : -EUCLEAN;
+    memcpy(text, value.data, value.n);
+    return sscanf(text, "%" SCNu64 " %39s", &ret_cursor->seq, ret_cursor->outbox) == 2 ? 0 : -EUCLEAN;
+}
+
+int baileys_cursor_put(struct db_txn *txn, const struct baileys_cursor *cursor)
+{
+    char text[CURSOR_TEXT_MAX];
+    int n = snprintf(text, sizeof(text), "%" PRIu64 " %s", cursor->seq, cursor->outbox);
+
+    return db_put(txn, DB_META, key_bytes(), (struct db_bytes){ text, (size_t)n });
+}
+
+struct json_object *baileys_batch(struct json_object *json, struct baileys_cursor *ret_cursor)
+{
+    const char *outbox = json_get_text(json, "outbox") ?: "";
+    struct json_object *events = NULL;
+    int64_t next = json_get_int(json, "next");
+
+    if (!outbox[0] || strlen(outbox) >= sizeof(ret_cursor->outbox) || strpbrk(outbox, " &?#%") || next < 0 ||
+        !json_object_object_get_ex(json, "events", &events) || !json_object_is_type(events, json_type_array))
+        return NULL;
+    *ret_cursor = (struct baileys_cursor){ .seq = (uint64_t)next };
+    (void)text_set(ret_cursor->outbox, sizeof(ret_cursor->outbox), outbox);
+    return events;
+}
+
+/* --- messages */
+
+/* Errors: -EINVAL the event names none. */
+static int name_message(struct json_object *event, char ret_name[ADDRESS_MAX])
+{
+    const char *chat = json_get_text(event, "chat") ?: "", *wa_id = json_get_text(event, "wa_id") ?: "";
+    bool is_unread = strcmp(json_get_text(event, "type") ?: "", "undecryptable") == 0; /* its text may come yet */
+    char name[2 * ADDRESS_MAX];
+
+    if (!*chat || !*wa_id || strlen(chat) >= ADDRESS_MAX)
+        return -EINVAL;
+    if (snprintf(name, sizeof(name), "%s %s%s", chat, wa_id, is_unread ? "?" : "") < ADDRESS_MAX) {
+        memcpy(ret_name, name, ADDRESS_MAX);
+        return 0;
+    }
+    return baileys_id(wa_id, name) < 0 || snprintf(ret_name, ADDRESS_MAX, "%.30s %s", chat, name) < 0 ? -EINVAL : 0;
+}
+
+/* A telephone number when it is known, else the id that WhatsApp has for him. */
+static void set_address(struct json_object *event, char ret_address[ADDRESS_MAX])
+{
+    const char *number = json_get_text(event, "pn") ?: "";
+
+    if (*number && strlen(number) < NUMBER_MAX && strspn(number, "0123456789") == strlen(number))
+        (void)snprintf(ret_address, ADDRESS_MAX, "+%s", number);
+    else
+        (void)text_set(ret_address, ADDRESS_MAX, json_get_text(event, "chat") ?: "");
+}
+
+/* All but the text, as text, so that what we do not know yet is not lost. */
+static int read_params(struct json_object *event, struct json_object **ret_params)
+{
+    scoped(json_object_put) struct json_object *params = json_object_new_object();
+
+    if (!params)
+        return -ENOMEM;
+    json_object_object_foreach(event, key, value) {
+        const char *text = value ? json_object_get_string(value) : NULL;
+        bool is_name = strcmp(key, "name") == 0;
+
+        if (text && strcmp(key, "text") != 0 && json_add(params, is_name ? "ProfileName" : key, json_text(text, strlen(text))) < 0)
+            return -ENOMEM;
+    }
+    *ret_params = steal(&params);
+    return 0;
+}
+
+static bool has_media(struct json_object *event)
+{
+    static const char *const types[] = { "image", "video", "audio", "voice", "document" };
+    const char *type = json_get_text(event, "type") ?: "";
+
+    for (size_t i = 0; i < ELEMENTSOF(types); i++)
+        if (strcmp(type, types[i]) == 0)
+            return true;
+    return false;
+}
+
+/* [{"type","name","file"}]; file is its name in the spool, and comes later. Errors: -ENOMEM. */
+static int read_media(const char *mime, const char *name, const char *file, struct json_object **ret_media)
+{
+    scoped(json_object_put) struct json_object *media = json_object_new_array();
+    struct json_object *item = json_object_new_object();
+    const struct {
+        const char *key, *value;
+    } members[] = { { "type", mime }, { "name", name }, { "file", file } };
+    int r = media && item ? 0 : -ENOMEM;
+
+    for (size_t i = 0; r == 0 && i < ELEMENTSOF(members); i++)
+        if (members[i].value)
+            r = json_add(item, members[i].key, json_text(members[i].value, strlen(members[i].value)));
+    if (r < 0 || json_append(media, json_object_get(item)) < 0)
+        r = -ENOMEM;
+    json_object_put(item);
+    if (r == 0)
+        *ret_media = steal(&media);
+    return r;
+}
+
+static int apply_message(struct db_txn *txn, struct json_object *event)
+{
+    scoped(message_release) struct message message = { .channel = MESSAGE_WHATSAPP };
+    struct json_object *mine = NULL;
+    bool is_mine = json_object_object_get_ex(event, "from_me", &mine) && json_object_get_boolean(mine);
+    int64_t ts = json_get_int(event, "ts"), t = json_get_int(event, "t");
+
+    message.direction = is_mine ? MESSAGE_OUT : MESSAGE_IN;
+    message.status = is_mine ? MESSAGE_SENT : MESSAGE_RECEIVED;
+    message.created_ms = ts > 0 ? (uint64_t)ts * 1000 : t > 0 ? (uint64_t)t : 1;
+    set_address(event, message.address);
+    int r = name_message(event, message.provider_id);
+    if (r == 0)
+        r = read_params(event, &message.params);
+    if (r == 0 && has_media(event))
+        r = read_media(json_get_text(event, "mime"), json_get_text(event, "file_name"), NULL, &message.media);
+    if (r == 0 && !(message.body = strdup(json_get_text(event, "text") ?: "")))
+        r = -ENOMEM;
+    return r < 0 ? r : crm_message_add(txn, &message, "");
+}
+
+static int apply_media(struct db_txn *txn, struct json_object *event)
+{
+    scoped(message_release) struct message message = { 0 };
+    struct json_object *media = NULL, *item;
+    char name[ADDRESS_MAX];
+    const char *file = json_get_text(event, "file");
+    int r = file ? name_message(event, name) : -EINVAL;
+
+    if (r == 0)
+        r = crm_message_get(txn, name, &message);
+    if (r == 0) {
+        item = message.media ? json_object_array_get_idx(message.media, 0) : NULL;
+        r = read_media(json_get_text(item, "type"), json_get_text(item, "name"), file, &media);
+    }
+    return r < 0 ? r : crm_message_media(txn, name, media, (uint64_t)json_get_int(event, "t"));
+}
+
+/* --- what became of ours */
+
+static void explain(struct json_object *event, char *ret_error, size_t size)
+{
+    struct json_object *code = NULL;
+    const char *text = json_object_object_get_ex(event, "code", &code) && code ? json_object_get_string(code) : "no reason";
+
+    if (strcmp(text, "463") == 0)
+        (void)snprintf(ret_error, size, "463: WhatsApp lets the account write to nobody new for now; he has to write first");
+    else
+        (void)snprintf(ret_error, size, "WhatsApp did not take it: %.128s", text);
+}
+
+static int apply_status(struct db_txn *txn, struct json_object *event)
+{
+    static const struct {
+        const char *name;
+        enum message_status status;
+    } states[] = {
+        { "sent", MESSAGE_SENDING },        { "server", MESSAGE_SENT }, { "failed", MESSAGE_FAILED },
+        { "delivered", MESSAGE_DELIVERED }, { "read", MESSAGE_READ },   { "played", MESSAGE_READ },
+    };
+    const char *state = json_get_text(event, "state") ?: "";
+    char error[MESSAGE_ERROR_MAX] = "";
+
+    for (size_t i = 0; i < ELEMENTSOF(states); i++) {
+        if (strcmp(states[i].name, state) != 0)
+            continue;
+        if (states[i].status == MESSAGE_FAILED)
+            explain(event, error, sizeof(error));
+        return crm_message_status(txn, &(struct message_report){
+                                           .provider_id = json_get_text(event, "wa_id") ?: "",
+                                           .status = states[i].status,
+                                           .error = error,
+                                           .now_ms = (uint64_t)json_get_int(event, "t"),
+                                       });
+    }
+    return 1;
+}
+
+static int apply_idmap(struct db_txn *txn, struct json_object *event)
+{
+    const char *lid = json_get_text(event, "lid") ?: "", *pn = json_get_text(event, "pn") ?: "";
+    char e164[ADDRESS_MAX];
+
+    (void)snprintf(e164, sizeof(e164), "+%.*s", (int)strspn(pn, "0123456789"), pn);
+    return crm_contact_map(txn, lid, e164, (uint64_t)json_get_int(event, "t"));
+}
+
+static const struct {
+    const char *kind;
+    int (*apply)(struct db_txn *txn, struct json_object *event);
+} kinds[] = {
+    { "message", apply_message },
+    { "media", apply_media },
+    { "status", apply_status },
+    { "idmap", apply_idmap },
+};
+
+int baileys_apply(struct db_txn *txn, struct json_object *event)
+{
+    const char *kind = json_object_is_type(event, json_type_object) ? json_get_text(event, "k") ?: "" : "";
+    int r = 1;
+
+    for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+        if (strcmp(kinds[i].kind, kind) == 0)
+            r = kinds[i].apply(txn, event);
+    /* that will be no better the next time, and what comes after it is not to wait */
+    return r == -EINVAL || r == -ENOENT || r == -EMLINK || r == -EUCLEAN ? 1 : r;
+}
