@@ -130,7 +130,7 @@ static int prepare(struct api_write *write, struct api_problem *problem)
 {
     if (write->services->whatsapp)
         return 0;
-    return api_problem(problem, 503, "no_provider", "", "nobody carries WhatsApp messages here; set TWILIO_WHATSAPP_NUMBER");
+    return api_problem(problem, 503, "no_provider", "", "nobody carries WhatsApp messages here; see WHATSAPP_PROVIDER and TWILIO_WHATSAPP_NUMBER");
 }
 
 static int prepare_media(struct api_write *write, struct api_problem *problem)
