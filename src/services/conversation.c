@@ -294,7 +294,10 @@ static void recognised(struct conversation *c, struct errand *errand)
 
     note_recognition(c, errand);
     if (errand->r < 0) {
-        session_count(&c->env->counters.n_stt_failed, 1);
+        session_count(&c->env->counters.n_stt_failed, errand->r != -ECANCELED); /* that is nobody's failure */
+        if (errand->r != -EOPNOTSUPP && errand->r != -ECANCELED)
+            log_limited(LOG_WARNING, c->journal->sid, "an answer could not be recognised: %s",
+                        strerrordesc_np(-errand->r) ?: "unknown error");
         not_recognised(c, errand->number);
     } else {
         conversation_tell(c, &(struct dialogue_event){ .kind = DIALOGUE_TRANSCRIPT, .utterance = errand->number, .text = result->text,

@@ -108,8 +108,12 @@ void conversation_take_audio(struct conversation *c, struct errand *errand)
     }
     if (errand->r == 0 && playout_ready(&c->playout, errand->number, sentence->clip) == 0)
         clip_came(c);
-    else if (playout_wants(&c->playout, errand->number))
+    else if (playout_wants(&c->playout, errand->number)) {
+        if (errand->r < 0)
+            log_limited(LOG_WARNING, c->journal->sid, "a sentence could not be spoken: %s",
+                        strerrordesc_np(-errand->r) ?: "unknown error");
         say_failed(c, errand->number);
+    }
 }
 
 /* Its voice broke within: the next one begins it again. Returns: false when nobody wants it, or nobody can. */

@@ -81,8 +81,6 @@ static void recognise(struct errand *errand, unsigned thread)
     }
     errand->recognise.is_settled = true;
     errand->r = pcm ? stt_recognise(stt, thread, &request, &errand->recognise.result) : -ENOMEM;
-    if (errand->r < 0 && errand->r != -EOPNOTSUPP)
-        log_limited(LOG_WARNING, NULL, "speech could not be recognised: %s", strerrordesc_np(-errand->r) ?: "unknown error");
 }
 
 /* Who answers in the place of whom, and why. */
@@ -186,8 +184,6 @@ static void spoken(struct tts_sentence *sentence, bool is_over)
 
     errand->r = sentence->r;
     errand->speak.is_over = is_over;
-    if (errand->r < 0 && errand->r != -ECANCELED)
-        log_limited(LOG_WARNING, NULL, "a sentence could not be spoken: %s", strerrordesc_np(-errand->r) ?: "unknown error");
     inbox_post(errand->pool->options.inbox, &errand->home);
 }
 

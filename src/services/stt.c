@@ -122,9 +122,6 @@ int stt_settle(struct stt *stt, const struct stt_question *question, const struc
         return 0;
     }
     *(can ? &stt->n_stepped_down : &stt->n_unheard) += 1;
-    log_limited(LOG_WARNING, NULL, "Whisper does not answer: %s%s%.0u; %s", question->why,
-                question->status ? ", HTTP " : "", question->status,
-                can ? "the embedded recogniser is asked" : "the answer is kept as audio");
     return can ? -EAGAIN : -EOPNOTSUPP;
 }
 

@@ -89,7 +89,7 @@ void stt_ask(struct stt_question *question);
 void stt_give_up(struct stt_question *question);
 
 /*
- * How it went. A failure is logged and counted here, once for each question.
+ * How it went. A failure is counted here, once for each question; it is the call's to tell of it (call_step).
  *
  * Returns: 0 and the result; -EAGAIN stt_recognise() can do it; -EOPNOTSUPP nobody can, the audio is what is left;
  *          -ECANCELED given up.

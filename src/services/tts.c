@@ -220,7 +220,8 @@ static void failed(struct tts_sentence *sentence, unsigned i, int r, unsigned st
     if (is_to_rest(voice, r, status))
         atomic_store(&voice->rest_until_ms, clock_mono_ms() + REST_MS);
     add_step(sentence, i, why)->is_rest = r == -EHOSTDOWN;
-    log_limited(LOG_WARNING, NULL, "%s does not speak: %s", engines[i]->name, why);
+    if (sentence->is_patient) /* of no call, which would tell of its steps */
+        log_limited(LOG_WARNING, NULL, "%s does not speak: %s", engines[i]->name, why);
 }
 
 /* When a remote voice has to be heard. 0: there is no time for it. */

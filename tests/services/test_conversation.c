@@ -675,6 +675,23 @@ static void test_ends(void)
     }
 }
 
+/* What is given up since nobody waits for it any more is no failure. */
+static void test_given_up(void)
+{
+    struct scene scene;
+
+    plan.words = "my boiler is broken";
+    if (setup(&scene, "CAgone") < 0)
+        return (void)ok(0, "setup");
+    run_for(&scene, 1000);
+    engines.slow_ms = 8000;
+    plan.leave_at_ms = 9000;
+    ok(run(&scene) && fake_store.n_ends == 1, "the caller leaves while his answer is being recognised");
+    is_int((long long)(scene.env.counters.n_utterances > 0), 1, "which he had begun");
+    is_int((long long)scene.env.counters.n_stt_failed, 0, "that nobody recognised it is no failure");
+    teardown(&scene);
+}
+
 static void test_silent_caller(void)
 {
     struct scene scene;
@@ -845,6 +862,7 @@ int main(void)
     test_false_barge_in();
     test_key();
     test_ends();
+    test_given_up();
     test_silent_caller();
     test_failures();
     test_stuck_loop();
