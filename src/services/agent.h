@@ -79,7 +79,7 @@ struct agent_reply {
     bool end;  /* say it, then hang up */
     int end_as; /* enum call_end; CALL_END_NONE: as the dialogue sees it */
     char whatsapp[AGENT_SENTENCE_MAX]; /* to be sent to the caller; "" nothing */
-    bool is_fixed_text; /* the message is one of the profile's, and may be said in other words */
+    bool may_reword; /* it is one of the profile's messages, and may be said in the caller's way; else it stays as it is */
     char stepped[AGENT_WHY_MAX]; /* why the script answers from now on; "" nothing changed */
 };
 

@@ -26,7 +26,6 @@ enum {
     TOOL_ROUNDS_MAX = 3,
     DONE_MAX = 16, /* calls of tools that are remembered */
     DONE_RESULT_MAX = 128,
-    WHY_MAX = 160,
 };
 
 struct done {
@@ -53,7 +52,7 @@ struct agent_chat {
     struct history_tools called; /* of this round */
     bool is_refused, is_ending;  /* a tool of this round was; one wants the call to end */
     int end_as;
-    char why[WHY_MAX];
+    char why[AGENT_WHY_MAX];
 
     struct done done[DONE_MAX];
     unsigned n_done; /* ever */
@@ -296,6 +295,7 @@ enum agent_chat_outcome agent_chat_take(struct agent_chat *chat, struct agent_re
     reply->digits_min = reply->digits_max = 0;
     reply->end_as = CALL_END_NONE;
     reply->whatsapp[0] = reply->stepped[0] = '\0';
+    reply->may_reword = false;
     reply->more = true;
     while (chat->round) {
         note_times(chat);

@@ -176,7 +176,7 @@ static int send_whatsapp(struct running *running)
     if (strlen(text) >= sizeof(running->reply->whatsapp))
         return refuse(running, "text: too long");
     (void)text_set(running->reply->whatsapp, sizeof(running->reply->whatsapp), text);
-    running->reply->is_fixed_text = id;
+    running->reply->may_reword = id;
     return done(running, "it will be sent to the number the caller calls from");
 }
 

@@ -12,7 +12,7 @@ static void tell_reply(struct conversation *c, const struct agent_reply *reply)
     uint64_t unix_ms = conversation_to_unix(c, c->now_ms);
 
     if (reply->whatsapp[0])
-        journal_whatsapp(c->journal, reply->whatsapp, reply->is_fixed_text ? WORDING_FREE : WORDING_KEPT, unix_ms);
+        journal_whatsapp(c->journal, reply->whatsapp, reply->may_reword ? WORDING_FREE : WORDING_KEPT, unix_ms);
     if (reply->stepped[0]) {
         session_count(&c->env->counters.n_chat_failed, 1);
         journal_step(c->journal, &(struct call_step){ .part = "chat", .from = c->env->config->chat_model, .to = "script",

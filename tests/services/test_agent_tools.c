@@ -82,7 +82,7 @@ static void describe(const struct agent_reply *reply, char *out)
     for (size_t i = 0; i < reply->n_learnt; i++)
         p += sprintf(p, "%s=%s;", reply->learnt[i].field, reply->learnt[i].value);
     if (reply->whatsapp[0])
-        p += sprintf(p, "whatsapp=%s%s;", reply->whatsapp, reply->is_fixed_text ? "(fixed)" : "");
+        p += sprintf(p, "whatsapp=%s%s;", reply->whatsapp, reply->may_reword ? "(fixed)" : "");
     if (reply->end)
         (void)sprintf(p, "end=%s;", reply->end_as == CALL_END_TRANSFER ? "transfer" : "0");
 }
