@@ -68,7 +68,7 @@ struct http_part {
 
 /* Embedded in the caller's own struct; the client's from http_start() until done() is called. */
 struct http_call {
-    struct http_provider *provider;
+    struct http_provider *_Atomic provider; /* read by http_abort(), while done() may begin another attempt elsewhere */
     const struct http_part *parts; /* what is posted: these, */
     size_t n_parts;
     const char *content;        /* or these bytes; lent until done() */
