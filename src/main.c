@@ -28,6 +28,7 @@ static const struct command commands[] = {
     { "routes", cli_routes, "Print what is served" },
     { "serve", cli_serve, "Answer calls" },
     { "version", cli_version, "Print the version" },
+    { "whatsapp", cli_whatsapp, "Link a device to a WhatsApp account, or unlink it" },
 };
 
 static void usage(FILE *out)

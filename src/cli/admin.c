@@ -1,5 +1,5 @@
 /*
- * cli/admin.c - what the command line asks the running daemon to do
+ * cli/admin.c - what the command line asks of those who listen at a unix socket
  */
 #include "cli/admin.h"
 
@@ -17,10 +17,10 @@
 
 enum { PATIENCE_S = 10 };
 
-static int dial(const char *path)
+static int dial(const char *path, unsigned patience_s)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    struct timeval patience = { .tv_sec = PATIENCE_S };
+    struct timeval patience = { .tv_sec = patience_s };
 
     if (strlen(path) >= sizeof(address.sun_path))
         return -ENAMETOOLONG;
@@ -56,11 +56,11 @@ static int read_all(FILE *stream, char **ret_text)
     return 0;
 }
 
-int admin_ask(const struct config *config, const char *method, const char *path, char **ret_body)
+int socket_ask(const struct socket_request *request, char **ret_body)
 {
     scoped(free) char *text = NULL;
     unsigned status;
-    int fd = dial(config->admin_socket);
+    int fd = dial(request->socket, request->patience_s);
 
     if (fd < 0)
         return fd;
@@ -69,7 +69,8 @@ int admin_ask(const struct config *config, const char *method, const char *path,
         close(fd);
         return -ENOMEM;
     }
-    fprintf(stream, "%s %s HTTP/1.1\r\nHost: admin\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", method, path);
+    fprintf(stream, "%s %s HTTP/1.1\r\nHost: admin\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", request->method,
+            request->path, strlen(request->content), request->content);
     int r = fflush(stream) == 0 ? read_all(stream, &text) : -EIO;
     fclose(stream);
     if (r < 0)
@@ -79,4 +80,9 @@ int admin_ask(const struct config *config, const char *method, const char *path,
         return -EPROTO;
     *ret_body = strdup(body + 4);
     return *ret_body ? (int)status : -ENOMEM;
+}
+
+int admin_ask(const struct config *config, const char *method, const char *path, char **ret_body)
+{
+    return socket_ask(&(struct socket_request){ config->admin_socket, method, path, "", PATIENCE_S }, ret_body);
 }

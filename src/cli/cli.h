@@ -10,3 +10,4 @@ int cli_contacts(int argc, char **argv);
 int cli_messages(int argc, char **argv);
 int cli_routes(int argc, char **argv);
 int cli_serve(int argc, char **argv);
+int cli_whatsapp(int argc, char **argv);
