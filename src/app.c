@@ -43,6 +43,7 @@
 static const struct blueprint *const blueprints[] = {
     &admin,
     &api_openapi,
+    &admin_contacts,
     &api_whatsapp,
     &health,
     &twilio_voice,

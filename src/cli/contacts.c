@@ -9,6 +9,7 @@
 
 #include <json-c/json.h>
 
+#include "cli/contacts_verbs.h"
 #include "cli/listing.h"
 #include "cli/table.h"
 #include "config.h"
@@ -17,9 +18,21 @@
 
 static const char usage[] =
     "Usage: agentlocator contacts [ID | NUMBER] [OPTIONS]\n"
+    "       agentlocator contacts VERB ... [OPTIONS]\n"
     "\n"
     "Lists the latest contacts; with an id or a telephone number shows one of them with calls and "
     "messages.\n"
+    "\n"
+    "  search TEXT      who has these words in name, fields or notes, or these digits in a number\n"
+    "  tasks            what is to be done, by date\n"
+    "  overdue          what should have been done by now\n"
+    "Through the running daemon (ADMIN_SOCKET):\n"
+    "  merge INTO FROM  these two are one person; nothing is lost\n"
+    "  unmerge ID       they are not: this one gets back what is his\n"
+    "  stage ID STAGE   new, qualified, scheduled, won or lost\n"
+    "  tag ID TAG       set a tag\n"
+    "  untag ID TAG     take it away\n"
+    "  done TASK        a task is done\n"
     "\n"
     "  --last N         list so many (50)\n"
     "  --json           print JSON; times are milliseconds of unix time\n"
@@ -36,7 +49,7 @@ static const char *first_address(struct json_object *contact)
     return json_object_get_string(json_object_array_get_idx(addresses, 0)) ?: "";
 }
 
-static void print_page(struct json_object *array)
+void contacts_print(struct json_object *array)
 {
     static const char *const headings[] = { "ID", "NAME", "ADDRESS", "STAGE", ">CALLS", "LAST SEEN" };
     scoped(table_free) struct table *table = table_new(headings, ELEMENTSOF(headings));
@@ -44,7 +57,7 @@ static void print_page(struct json_object *array)
     char text[WHEN_MAX];
 
     if (n == 0) {
-        puts("No contacts yet.");
+        puts("No contacts.");
         return;
     }
     for (size_t i = 0; table && i < n; i++) {
@@ -78,6 +91,26 @@ static void print_calls(struct json_object *calls)
         table_print(table, stdout);
 }
 
+/* What else is known of one who was merged of several, and of whom. */
+static void print_others(struct json_object *contact)
+{
+    struct json_object *others, *members;
+
+    if (json_object_object_get_ex(contact, "others", &others)) {
+        json_object_object_foreach(others, field, values)
+        {
+            for (size_t i = 0; i < json_object_array_length(values); i++) {
+                char label[CONTACT_FIELD_MAX + 8];
+                (void)snprintf(label, sizeof(label), "also %.*s", CONTACT_FIELD_MAX, field);
+                print_fact(label, json_object_get_string(json_object_array_get_idx(values, i)));
+            }
+        }
+    }
+    if (json_object_object_get_ex(contact, "members", &members))
+        for (size_t i = 0; i < json_object_array_length(members); i++)
+            print_fact("merged", json_object_get_string(json_object_array_get_idx(members, i)));
+}
+
 static void print_whole(struct json_object *contact)
 {
     struct json_object *part;
@@ -89,6 +122,10 @@ static void print_whole(struct json_object *contact)
     if (json_object_object_get_ex(contact, "addresses", &part))
         for (size_t i = 0; i < json_object_array_length(part); i++)
             print_fact("address", json_object_get_string(json_object_array_get_idx(part, i)));
+    if (json_object_object_get_ex(contact, "tags", &part))
+        for (size_t i = 0; i < json_object_array_length(part); i++)
+            print_fact("tag", json_object_get_string(json_object_array_get_idx(part, i)));
+    print_others(contact);
     print_fact("first seen", when((uint64_t)json_get_int(contact, "created_ms"), 0, text));
     print_fact("last seen", when((uint64_t)json_get_int(contact, "updated_ms"), 0, text));
     if (json_object_object_get_ex(contact, "fields", &part)) {
@@ -123,7 +160,8 @@ static int whole(struct db_txn *txn, const struct config *config, const char *wh
 int cli_contacts(int argc, char **argv)
 {
     static const struct listing listing = { usage,      "contact", crm_contacts_page,
-                                            print_page, whole,     print_whole };
+                                            contacts_print, whole,     print_whole };
 
-    return listing_run(&listing, argc, argv);
+    int status = contacts_verb(argc, argv);
+    return status >= 0 ? status : listing_run(&listing, argc, argv);
 }

@@ -14,6 +14,9 @@ int crm_contact_get(struct db_txn *txn, const char *id, struct contact *ret_cont
 /* address in any form that address_normalise() takes without a country. Errors: -ENOENT. */
 int crm_contact_by_address(struct db_txn *txn, const char *address, struct contact *ret_contact);
 
+/* A contact as it is shown, less what is of no use outside. NULL when out of memory. */
+struct json_object *crm_contact_shown(const struct contact *contact);
+
 /* Changes by hand. What is NULL, or -1, stays. */
 struct contact_edit {
     const char *name;            /* "": none any more */

@@ -20,7 +20,6 @@ int crm_save_contact(struct db_txn *txn, struct contact *contact, const char *ca
 
 /* Less what is nobody's business, or of no use. */
 void crm_hide(struct json_object *json);
-struct json_object *crm_shown_contact(const struct contact *contact); /* NULL when out of memory */
 void crm_number_of(const struct contact *contact, char ret_address[ADDRESS_MAX]); /* his first; as it was when he has none */
 
 /* Returns: 0; 1 it was known, or value is empty. */

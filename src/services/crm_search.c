@@ -66,7 +66,7 @@ static int add_person(const char *id, void *arg)
     if (r < 0 || !passes(page->filter, &contact))
         return r;
     page->room--;
-    return json_append(page->array, crm_shown_contact(&contact));
+    return json_append(page->array, crm_contact_shown(&contact));
 }
 
 static int add_row(struct db_bytes key, struct db_bytes value, void *arg)

@@ -24,7 +24,7 @@ void crm_hide(struct json_object *json)
     json_object_object_del(json, "set_ms");
 }
 
-struct json_object *crm_shown_contact(const struct contact *contact)
+struct json_object *crm_contact_shown(const struct contact *contact)
 {
     struct json_object *json = contact_to_json(contact);
 
@@ -98,7 +98,7 @@ static int add_contact_to_page(struct json_object *json, void *arg)
 
     if (r < 0 || strcmp(contact.id, id) != 0)
         return r;
-    whole = crm_shown_contact(&contact);
+    whole = crm_contact_shown(&contact);
     return whole ? add_to_page(whole, page) : -ENOMEM;
 }
 
@@ -255,7 +255,7 @@ int crm_call_whole(struct db_txn *txn, const char *sid, struct json_object **ret
     if (r == 0 && call.contact_id[0])
         r = crm_contact_get(txn, call.contact_id, &contact);
     if (r == 0 && call.contact_id[0])
-        r = json_add(whole, "contact", crm_shown_contact(&contact));
+        r = json_add(whole, "contact", crm_contact_shown(&contact));
     if (r < 0)
         return r;
     *ret_object = steal(&whole);
@@ -270,7 +270,7 @@ int crm_contact_whole(struct db_txn *txn, const char *id, struct json_object **r
 
     if (r < 0)
         return r;
-    whole = crm_shown_contact(&contact);
+    whole = crm_contact_shown(&contact);
     if (!whole)
         return -ENOMEM;
     r = add_list(txn, whole, "calls", contact.id, store_each_call_of);
