@@ -42,8 +42,10 @@
 /* The one list: nothing else registers a route. */
 static const struct blueprint *const blueprints[] = {
     &admin,
-    &api_openapi,
     &admin_contacts,
+    &api_crm,
+    &api_crm_tasks,
+    &api_openapi,
     &api_whatsapp,
     &health,
     &twilio_voice,

@@ -1,5 +1,6 @@
 """daemon.py - the real daemon for a test: started on ports of the kernel's choice, asked, signed to, called, ended"""
 
+import http.client
 import json
 import os
 import re
@@ -144,6 +145,23 @@ class Warm:
 
     def cache(self):
         return shutil.copytree(self.path, tempfile.mkdtemp(dir=self.scratch.name), dirs_exist_ok=True)
+
+
+def ask(daemon, method, path, body=None, token=None, **headers):
+    """(status, answer, headers) of the API"""
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=60)
+    try:
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        fields.update({"Authorization": "Bearer " + token} if token else {})
+        if body is not None:
+            fields.setdefault("Content-Type", "application/json")
+        text = json.dumps(body) if isinstance(body, (dict, list)) else body
+        connection.request(method, path, text, fields)
+        answer = connection.getresponse()
+        data = answer.read()
+        return answer.status, json.loads(data) if data else None, dict(answer.getheaders())
+    finally:
+        connection.close()
 
 
 def finish_call(process):

@@ -44,11 +44,6 @@ int task_kind_parse(const char *name)
     return json_name_index(kinds, TASK_N_KINDS, name, strlen(name));
 }
 
-bool task_is_overdue(const struct task *task, uint64_t now_ms)
-{
-    return task->state == TASK_OPEN && task->due_ms && task->due_ms < now_ms;
-}
-
 struct json_object *task_to_json(const struct task *task)
 {
     return json_write(fields, ELEMENTSOF(fields), task);

@@ -33,7 +33,6 @@ static inline void scoped_task_done(struct task *task)
 
 int task_state_parse(const char *name); /* or -EINVAL */
 int task_kind_parse(const char *name);  /* or -EINVAL */
-bool task_is_overdue(const struct task *task, uint64_t now_ms);
 
 struct json_object *task_to_json(const struct task *task);
 /* As call_from_json(). */

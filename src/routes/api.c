@@ -261,7 +261,7 @@ static int run(struct db_txn *txn, struct db_op *op)
         return r;
     const char *text = json ? json_print(json, &write->answer.n) : NULL;
     write->answer.text = text ? strndup(text, write->answer.n) : NULL;
-    write->answer.status = 202;
+    write->answer.status = write->kind->status ?: 202;
     return write->answer.text ? idempotency_keep(txn, &write->idempotency, &write->answer, write->now_ms) : -ENOMEM;
 }
 

@@ -29,7 +29,7 @@ struct api_field {
 struct api_shape {
     const struct api_field *body, *query;
     size_t n_body, n_query;
-    bool is_write; /* takes an Idempotency-Key, and answers 202 */
+    bool is_write; /* takes an Idempotency-Key */
 };
 
 struct api_problem {
@@ -71,6 +71,7 @@ struct api_write_kind {
     /* In the writer's transaction; may run more than once. *ret_answer: what 202 says. */
     int (*keep)(struct db_txn *txn, struct api_write *write, struct json_object **ret_answer);
     const struct api_refusal *refusals; /* the last has r 0 */
+    int status;                         /* of the answer; 0: 202 */
 };
 
 struct api_write {

@@ -234,13 +234,6 @@ int index_person(struct db_txn *txn, const char *id, const struct contact *perso
     return finish(txn, &terms, PART_PERSON, id, id);
 }
 
-int index_drop_contact(struct db_txn *txn, const char *id)
-{
-    int r = put_terms(txn, &(struct terms){ 0 }, PART_ROW, id, "");
-
-    return r ?: put_terms(txn, &(struct terms){ 0 }, PART_PERSON, id, "");
-}
-
 /* --- finding */
 
 struct each {

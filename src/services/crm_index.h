@@ -18,7 +18,6 @@ int index_drop_note(struct db_txn *txn, const char *id);
 
 /* What holds for the person: stage and tags. NULL for a contact that has become part of another person: id is not found. */
 int index_person(struct db_txn *txn, const char *id, const struct contact *person);
-int index_drop_contact(struct db_txn *txn, const char *id); /* all of it */
 
 /*
  * Everything found by a term of that kind (or, is_prefix, by one that begins so), newest first within a term. from: ""

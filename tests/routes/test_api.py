@@ -1,12 +1,13 @@
 """test_api.py - the real daemon's /api against a Twilio-shaped service: what is refused and why, once and only once, how often"""
 
+import functools
 import http.client
-import json
 import os
 import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import daemon as real
 import tap
 from daemon import Daemon, until
 from oracle import packages
@@ -19,22 +20,7 @@ CONSOLE, CRM = "console-0123456789", "crm-0123456789abcd"
 SID = "HX" + "0123456789abcdef" * 2
 RECORDS = []
 
-
-def ask(daemon, method, path, body=None, token=CONSOLE, **headers):
-    """(status, answer, headers)"""
-    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=60)
-    try:
-        fields = {name.replace("_", "-"): value for name, value in headers.items()}
-        fields.update({"Authorization": "Bearer " + token} if token else {})
-        if body is not None:
-            fields.setdefault("Content-Type", "application/json")
-        text = json.dumps(body) if isinstance(body, (dict, list)) else body
-        connection.request(method, path, text, fields)
-        answer = connection.getresponse()
-        data = answer.read()
-        return answer.status, json.loads(data) if data else None, dict(answer.getheaders())
-    finally:
-        connection.close()
+ask = functools.partial(real.ask, token=CONSOLE)
 
 
 def new_daemon(cloud, **env):
