@@ -297,27 +297,66 @@ int contact_take(struct contact *contact, const struct contact *other)
 
 enum { ID_TIME_DIGITS = 9, ID_RANDOM_DIGITS = 8 }; /* 45 bits of ms reach the year 3084 */
 
+static const char base32[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; /* Crockford's: in ASCII order, no I L O U */
+
 static char *write_base32(char *out, uint64_t n, int n_digits)
 {
-    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; /* Crockford's: in ASCII order, no I L O U */
-
     for (int i = n_digits - 1; i >= 0; i--, n >>= 5)
-        out[i] = digits[n & 31];
+        out[i] = base32[n & 31];
     return out + n_digits;
+}
+
+/* What is no digit counts as 0. */
+static uint64_t read_base32(const char *in, int n_digits)
+{
+    uint64_t n = 0;
+
+    for (int i = 0; i < n_digits && in[i]; i++) {
+        const char *digit = strchr(base32, in[i]);
+        n = n << 5 | (uint64_t)(digit ? digit - base32 : 0);
+    }
+    return n;
+}
+
+static uint64_t random_bits(const uint8_t random[ID_RANDOM])
+{
+    uint64_t bits = 0;
+
+    for (int i = 0; i < ID_RANDOM; i++)
+        bits = bits << 8 | random[i];
+    return bits;
+}
+
+static void write_id(char prefix, uint64_t ms, uint64_t bits, char ret_id[CONTACT_ID_MAX])
+{
+    char *end = ret_id;
+
+    *end++ = prefix;
+    end = write_base32(end, ms, ID_TIME_DIGITS);
+    end = write_base32(end, bits, ID_RANDOM_DIGITS);
+    *end = '\0';
 }
 
 void id_make(char prefix, uint64_t now_ms, const uint8_t random[ID_RANDOM],
              char ret_id[CONTACT_ID_MAX])
 {
-    uint64_t bits = 0;
-    char *end = ret_id;
+    write_id(prefix, now_ms, random_bits(random), ret_id);
+}
 
-    for (int i = 0; i < ID_RANDOM; i++)
-        bits = bits << 8 | random[i];
-    *end++ = prefix;
-    end = write_base32(end, now_ms, ID_TIME_DIGITS);
-    end = write_base32(end, bits, ID_RANDOM_DIGITS);
-    *end = '\0';
+/* After one of the same moment or a later one it is further by chance, 2^31 steps at most, so that it cannot be guessed
+ * and a moment has room for hundreds. */
+void id_make_after(char prefix, uint64_t now_ms, const uint8_t random[ID_RANDOM], const char *last,
+                   char ret_id[CONTACT_ID_MAX])
+{
+    const int n_bits = 5 * ID_RANDOM_DIGITS;
+    size_t n = strlen(last);
+
+    id_make(prefix, now_ms, random, ret_id);
+    if (n != strlen(ret_id) || strcmp(ret_id, last) > 0)
+        return;
+    uint64_t ms = read_base32(last + 1, ID_TIME_DIGITS), bits = read_base32(last + 1 + ID_TIME_DIGITS, ID_RANDOM_DIGITS);
+    bits += 1 + (random_bits(random) >> 9);
+    write_id(prefix, ms + (bits >> n_bits), bits & ((UINT64_C(1) << n_bits) - 1), ret_id);
 }
 
 /* --- telephone numbers */

@@ -48,6 +48,8 @@ static inline void scoped_contact_done(struct contact *contact)
 /* prefix, the time, 40 random bits: sorts by age, cannot be guessed. 18 characters. */
 enum { ID_RANDOM = 5 };
 void id_make(char prefix, uint64_t now_ms, const uint8_t random[ID_RANDOM], char ret_id[CONTACT_ID_MAX]);
+/* The same, but greater than last, whatever the clock says. */
+void id_make_after(char prefix, uint64_t now_ms, const uint8_t random[ID_RANDOM], const char *last, char ret_id[CONTACT_ID_MAX]);
 
 struct json_object *contact_to_json(const struct contact *contact);
 /* As call_from_json(). */

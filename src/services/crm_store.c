@@ -504,13 +504,39 @@ int store_last_turn(struct db_txn *txn, const char *sid, struct turn *ret_turn)
     return r < 0 ? r : r == 0 ? -ENOENT : 0;
 }
 
+static void draw(uint8_t ret_random[ID_RANDOM])
+{
+    if (getrandom(ret_random, ID_RANDOM, 0) != ID_RANDOM)
+        abort(); /* cannot happen for so few bytes once the machine is up */
+}
+
 void store_make_id(char prefix, uint64_t now_ms, char ret_id[CONTACT_ID_MAX])
 {
     uint8_t random[ID_RANDOM];
 
-    if (getrandom(random, sizeof(random), 0) != sizeof(random))
-        abort(); /* cannot happen for so few bytes once the machine is up */
+    draw(random);
     id_make(prefix, now_ms, random, ret_id);
+}
+
+static int take_key(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    if (key.n >= CONTACT_ID_MAX)
+        return -EUCLEAN;
+    memcpy(arg, key.data, key.n);
+    return 1;
+}
+
+int store_make_message_id(struct db_txn *txn, uint64_t now_ms, char ret_id[CONTACT_ID_MAX])
+{
+    uint8_t random[ID_RANDOM];
+    char last[CONTACT_ID_MAX] = "";
+    int r = db_each(txn, DB_MESSAGES, nothing, nothing, DB_DOWN, take_key, last);
+
+    if (r < 0)
+        return r;
+    draw(random);
+    id_make_after('M', now_ms, random, last, ret_id);
+    return 0;
 }
 
 /* --- the change feed */

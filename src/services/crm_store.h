@@ -75,5 +75,9 @@ int store_event(struct db_txn *txn, const struct store_event *event);
 /* Put it, and tell the feed. Returns: 0 written; 1 nothing had changed. */
 int store_save_message(struct db_txn *txn, const struct message *message, const char *kind, uint64_t now_ms);
 
+/* That of a new message, behind all others: those of one conversation are in the order in which they were written down,
+ * also within a millisecond. Errors: of the store. */
+int store_make_message_id(struct db_txn *txn, uint64_t now_ms, char ret_id[CONTACT_ID_MAX]);
+
 /* A new id that sorts by age. */
 void store_make_id(char prefix, uint64_t now_ms, char ret_id[CONTACT_ID_MAX]);

@@ -118,6 +118,14 @@ static void test_ids(void)
     ok(strcmp(b, a) < 0, "those of one moment differ by chance alone");
     id_make('C', 1790000000001, low, c);
     ok(strcmp(a, c) < 0, "a later one sorts behind");
+    id_make_after('C', 1790000000001, low, a, b);
+    is_str(b, c, "behind an earlier one an id is as it would be");
+    id_make_after('C', 1790000000001, low, c, b);
+    ok(strcmp(b, c) > 0 && memcmp(b, c, 10) == 0, "behind one of the same moment it is greater, and of that moment");
+    id_make_after('C', 1789999999999, high, a, b);
+    ok(strcmp(b, a) > 0 && strlen(b) == 18, "behind the last of a later moment it is of the next one");
+    id_make_after('C', 1790000000000, low, "", b);
+    ok(strcmp(b, a) < 0, "behind none it is any");
     ok(strspn(a + 1, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") == 17, "no letter looks like a digit");
 }
 
