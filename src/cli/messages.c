@@ -14,8 +14,12 @@
 #include "cli/listing.h"
 #include "cli/table.h"
 #include "config.h"
+#include "models/message.h"
 #include "services/crm.h"
 #include "utils/json.h"
+#include "utils/text.h"
+
+enum { TEXT_MAX = 4096 }; /* more than a message has room for */
 
 static const char usage[] =
     "Usage: agentlocator messages [OPTIONS]\n"
@@ -30,30 +34,57 @@ static const char usage[] =
     "  --env-file FILE  read settings from FILE too; DATABASE_URL says where the store is\n"
     "  --help           print this\n";
 
+/* Plain words of his own need no name. */
+static void add_kind(struct table *table, const struct message *message, const char *kind)
+{
+    const struct {
+        bool is_so;
+        const char *name;
+    } marks[] = {
+        { message->kind != MESSAGE_TEXT, kind },
+        { message->reply_to[0], "reply" },
+        { message->forwarded, "forwarded" },
+        { message->referral, "from an advertisement" },
+    };
+    char text[128] = "";
+    size_t n = 0;
+
+    for (size_t i = 0; i < ELEMENTSOF(marks); i++) {
+        if (!marks[i].is_so)
+            continue;
+        text_add(text, sizeof(text), &n, ", ", n ? 2 : 0);
+        text_add(text, sizeof(text), &n, marks[i].name, strlen(marks[i].name));
+    }
+    table_add(table, "%s", text);
+}
+
+static void add_message(struct table *table, const struct message *message, struct json_object *json)
+{
+    char text[WHEN_MAX], line[TEXT_MAX];
+
+    message_line(message, line, sizeof(line));
+    table_add(table, "%s", when(message->created_ms, 0, text));
+    table_add(table, "%s", json_get_text(json, "direction") ?: "");
+    table_add(table, "%s", json_get_text(json, "channel") ?: "");
+    table_add(table, "%s", message->address);
+    table_add(table, "%s", json_get_text(json, "status") ?: "");
+    add_kind(table, message, json_get_text(json, "kind") ?: "");
+    table_add(table, "%s", line);
+    table_add(table, "%s", message->error);
+    table_add(table, "%s", message->again);
+    table_add(table, "%s", message->direction == MESSAGE_OUT ? message->id : "");
+}
+
 void messages_print(struct json_object *array)
 {
-    static const char *const headings[] = { "TIME", "WAY", "CHANNEL", "ADDRESS", "STATUS", "MEDIA", "TEXT", "TROUBLE", "AGAIN", "ID" };
+    static const char *const headings[] = { "TIME", "WAY", "CHANNEL", "ADDRESS", "STATUS", "KIND", "TEXT", "TROUBLE", "AGAIN", "ID" };
     scoped(table_free) struct table *table = table_new(headings, ELEMENTSOF(headings));
-    char text[WHEN_MAX];
 
     for (size_t i = 0; table && i < json_object_array_length(array); i++) {
-        struct json_object *message = json_object_array_get_idx(array, i), *media = NULL;
-        bool has_media =
-            json_object_object_get_ex(message, "media", &media) && json_object_array_length(media);
-        bool is_out = strcmp(json_get_text(message, "direction") ?: "", "out") == 0;
-
-        table_add(table, "%s", when((uint64_t)json_get_int(message, "created_ms"), 0, text));
-        table_add(table, "%s", json_get_text(message, "direction") ?: "");
-        table_add(table, "%s", json_get_text(message, "channel") ?: "");
-        table_add(table, "%s", json_get_text(message, "address") ?: "");
-        table_add(table, "%s", json_get_text(message, "status") ?: "");
-        table_add(table, "%s",
-                  has_media ? json_get_text(json_object_array_get_idx(media, 0), "type") ?: "yes"
-                            : "");
-        table_add(table, "%s", json_get_text(message, "body") ?: "");
-        table_add(table, "%s", json_get_text(message, "error") ?: "");
-        table_add(table, "%s", json_get_text(message, "again") ?: "");
-        table_add(table, "%s", is_out ? json_get_text(message, "id") ?: "" : "");
+        scoped(message_release) struct message message = { 0 };
+        struct json_object *json = json_object_array_get_idx(array, i);
+        if (message_from_json(json, &message) == 0)
+            add_message(table, &message, json);
     }
     if (table)
         table_print(table, stdout);

@@ -468,10 +468,23 @@ int phone_normalise(const char *number, const char *country, char ret_e164[ADDRE
 static const char lid_server[] = "@lid";
 enum { JID_USER_MAX = 32 };
 
+static const char whatsapp_prefix[] = "whatsapp:";
+
+/* "IL.1234", whom WhatsApp calls so to a business. */
+static bool is_scoped_id(const char *text)
+{
+    size_t n = strlen(text);
+
+    return n > 3 && n + strlen(whatsapp_prefix) < ADDRESS_MAX && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 2 && text[2] == '.' &&
+           strspn(text + 3, "0123456789") == n - 3;
+}
+
 bool address_is_lid(const char *address)
 {
-    size_t n = strlen(address), n_server = strlen(lid_server);
+    size_t n = strlen(address), n_server = strlen(lid_server), n_prefix = strlen(whatsapp_prefix);
 
+    if (strncmp(address, whatsapp_prefix, n_prefix) == 0)
+        return is_scoped_id(address + n_prefix);
     return n > n_server && strcmp(address + n - n_server, lid_server) == 0;
 }
 
@@ -491,13 +504,15 @@ static int jid_user(const char *jid, size_t n, char ret_user[JID_USER_MAX])
 
 int address_normalise(const char *text, const char *country, char ret_address[ADDRESS_MAX])
 {
-    static const char prefix[] = "whatsapp:";
     static const char *const number_servers[] = { "@s.whatsapp.net", "@c.us", "@hosted" };
     static const char *const lid_servers[] = { lid_server, "@hosted.lid" };
     char user[1 + JID_USER_MAX];
 
-    if (strncmp(text, prefix, strlen(prefix)) == 0)
-        text += strlen(prefix);
+    if (strncmp(text, whatsapp_prefix, strlen(whatsapp_prefix)) == 0) {
+        text += strlen(whatsapp_prefix);
+        if (is_scoped_id(text))
+            return (void)memmove(ret_address, text - strlen(whatsapp_prefix), strlen(whatsapp_prefix) + strlen(text) + 1), 0;
+    }
     const char *server = strchr(text, '@');
     if (!server)
         return phone_normalise(text, country, ret_address);

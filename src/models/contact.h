@@ -71,7 +71,8 @@ size_t phone_digits(const char *text, char ret_digits[PHONE_DIGITS_MAX]);
 
 /*
  * The one form of an address, whichever channel it came by: "whatsapp:+972...", "972...@s.whatsapp.net",
- * "972...:3@c.us" and the number as people write it are the E.164 number; "123:3@lid" is "123@lid".
+ * "972...:3@c.us" and the number as people write it are the E.164 number; "123:3@lid" is "123@lid",
+ * and "whatsapp:IL.123" (an id that WhatsApp has for a person, to this business) is that.
  *
  * Errors: -EINVAL none of these: withheld, a group, a client, a SIP address.
  */

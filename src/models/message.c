@@ -5,7 +5,10 @@
 
 #include <errno.h>
 
+#include <stdio.h>
+
 #include "utils/json.h"
+#include "utils/text.h"
 
 static const char *const directions[MESSAGE_N_DIRECTIONS] = {
     [MESSAGE_IN] = "in", [MESSAGE_OUT] = "out"
@@ -35,15 +38,25 @@ static const char *const wordings[MESSAGE_N_WORDINGS] = {
     [WORDING_KEPT] = "kept", [WORDING_FREE] = "free"
 };
 
+static const char *const kinds[MESSAGE_N_KINDS] = {
+    [MESSAGE_TEXT] = "text",         [MESSAGE_IMAGE] = "image",       [MESSAGE_STICKER] = "sticker",
+    [MESSAGE_AUDIO] = "audio",       [MESSAGE_VIDEO] = "video",       [MESSAGE_CARD] = "card",
+    [MESSAGE_DOCUMENT] = "document", [MESSAGE_LOCATION] = "location", [MESSAGE_BUTTON] = "button",
+    [MESSAGE_LIST] = "list",         [MESSAGE_REACTION] = "reaction",
+};
+
 static const struct json_field fields[] = {
     JSON_FIELD(struct message, id, JSON_CHARS),
     JSON_FIELD(struct message, provider_id, JSON_CHARS),
     JSON_FIELD(struct message, contact_id, JSON_CHARS),
     JSON_FIELD(struct message, address, JSON_CHARS),
+    JSON_FIELD(struct message, alias, JSON_CHARS),
     JSON_FIELD_ENUM(struct message, direction, directions),
     JSON_FIELD_ENUM(struct message, channel, channels),
     JSON_FIELD_ENUM(struct message, status, statuses),
     JSON_FIELD_ENUM(struct message, wording, wordings),
+    JSON_FIELD_ENUM(struct message, kind, kinds),
+    JSON_FIELD(struct message, forwarded, JSON_BOOL),
     JSON_FIELD(struct message, call_sid, JSON_CHARS),
     JSON_FIELD(struct message, job_id, JSON_U64),
     JSON_FIELD(struct message, error, JSON_CHARS),
@@ -55,6 +68,9 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct message, body, JSON_STRING),
     JSON_FIELD(struct message, media, JSON_ARRAY),
     JSON_FIELD(struct message, variables, JSON_OBJECT),
+    JSON_FIELD(struct message, location, JSON_OBJECT),
+    JSON_FIELD(struct message, choice, JSON_OBJECT),
+    JSON_FIELD(struct message, referral, JSON_OBJECT),
     JSON_FIELD(struct message, params, JSON_OBJECT),
     JSON_FIELD(struct message, param_order, JSON_OBJECT),
 };
@@ -69,6 +85,30 @@ int message_status_parse(const char *name, size_t n)
     int status = json_name_index(statuses, ELEMENTSOF(statuses), name, n);
 
     return status == MESSAGE_UNCERTAIN ? -EINVAL : status;
+}
+
+static void write_place(struct json_object *location, char *ret_line, size_t size)
+{
+    const char *label = json_get_text(location, "label") ?: "", *address = json_get_text(location, "address") ?: "";
+
+    (void)snprintf(ret_line, size, "%.5f, %.5f%s%s%s%s", json_get_double(location, "latitude", 0),
+                   json_get_double(location, "longitude", 0), label[0] ? ", " : "", label, address[0] ? ", " : "", address);
+}
+
+void message_line(const struct message *message, char *ret_line, size_t size)
+{
+    const char *body = message->body ?: "";
+    char place[512];
+
+    if (!body[0] && message->location) {
+        write_place(message->location, place, sizeof(place));
+        body = place;
+    } else if (!body[0] && message->choice) {
+        body = json_get_text(message->choice, "title") ?: "";
+    } else if (!body[0] && message->kind == MESSAGE_REACTION) {
+        body = "(taken back)";
+    }
+    (void)text_set(ret_line, size, body);
 }
 
 bool message_has_failed(const struct message *message)

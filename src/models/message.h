@@ -31,6 +31,22 @@ enum message_status {
 /* Whether the words are to be sent as they are, or said in the way and language of whom they are for. */
 enum message_wording { WORDING_KEPT, WORDING_FREE, MESSAGE_N_WORDINGS };
 
+/* What it is besides its words. */
+enum message_kind {
+    MESSAGE_TEXT,
+    MESSAGE_IMAGE,
+    MESSAGE_STICKER,
+    MESSAGE_AUDIO,
+    MESSAGE_VIDEO,
+    MESSAGE_CARD, /* of a person, text/vcard */
+    MESSAGE_DOCUMENT,
+    MESSAGE_LOCATION,
+    MESSAGE_BUTTON, /* one of the buttons that were offered was chosen */
+    MESSAGE_LIST,   /* or a row of a list */
+    MESSAGE_REACTION, /* body is the sign; "" it is taken back */
+    MESSAGE_N_KINDS
+};
+
 enum { MESSAGE_ERROR_MAX = 256 };
 
 struct message {
@@ -38,10 +54,13 @@ struct message {
     char provider_id[ADDRESS_MAX]; /* MessageSid and the like; unique */
     char contact_id[CONTACT_ID_MAX];
     char address[ADDRESS_MAX]; /* of the other side: E.164, or what the provider calls him */
+    char alias[ADDRESS_MAX];   /* what else the provider calls him, that stays when he hides his number; "" nothing */
     enum message_direction direction;
     enum message_channel channel;
     enum message_status status;
     enum message_wording wording;
+    enum message_kind kind;
+    bool forwarded;                /* not the sender's own words */
     char call_sid[SID_MAX];        /* the call it came of; "" none */
     uint64_t job_id;               /* by which it is sent; 0 not by us, or it is done */
     char error[MESSAGE_ERROR_MAX]; /* why it was not sent, or not yet; "" nothing is wrong */
@@ -52,6 +71,9 @@ struct message {
     char *body;                 /* owned; NULL none */
     struct json_object *media;  /* array of {"url","type"}; owned; may be NULL */
     struct json_object *variables; /* object: of the template; owned; may be NULL */
+    struct json_object *location; /* {"latitude","longitude","label","address"}; owned; NULL it is no place */
+    struct json_object *choice;   /* {"id","title","description"} of a button or a row; owned; NULL none */
+    struct json_object *referral; /* the advertisement he came by, {"headline","body","url",...}; owned; NULL none */
     struct json_object *params; /* every field of the webhooks, known or not; owned; may be NULL */
     struct json_object *param_order; /* object: param -> order of the callback that brought it; owned; may be NULL */
 };
@@ -63,6 +85,8 @@ static inline void scoped_message_release(struct message *message)
 }
 
 int message_status_parse(const char *name, size_t n); /* as Twilio writes it; or -EINVAL */
+/* What the message is in one line for people: its words, else the place, the choice or the sign. */
+void message_line(const struct message *message, char *ret_line, size_t size);
 bool message_has_failed(const struct message *message); /* ours, and somebody should look at it */
 
 struct json_object *message_to_json(const struct message *message);

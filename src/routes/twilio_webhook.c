@@ -21,6 +21,7 @@
 
 #include "utils/clock.h"
 #include "utils/form.h"
+#include "utils/json.h"
 #include "utils/log.h"
 #include "utils/utf8.h"
 
@@ -98,13 +99,7 @@ static int read_params(const struct http_request *request, struct json_object **
 
 const char *webhook_field(const struct webhook *webhook, const char *name)
 {
-    struct json_object *value;
-
-    if (!json_object_object_get_ex(webhook->params, name, &value))
-        return "";
-    if (json_object_is_type(value, json_type_array))
-        value = json_object_array_get_idx(value, 0);
-    return json_object_get_string(value);
+    return json_get_first_text(webhook->params, name);
 }
 
 /* --- the answer */

@@ -24,74 +24,9 @@
 #include "routes/twilio_webhook.h"
 #include "services/crm.h"
 #include "services/whatsapp/twilio.h"
+#include "services/whatsapp/twilio_incoming.h"
 #include "utils/form.h"
 #include "utils/text.h"
-
-enum { MEDIA_MAX = 10 };
-
-/* Array of {"url","type"}, or NULL when the message has none. Errors: -ENOMEM. */
-static int read_media(const struct webhook *webhook, struct json_object **ret_media)
-{
-    struct json_object *media = NULL;
-
-    for (int i = 0; i < MEDIA_MAX; i++) {
-        char url_name[24], type_name[32];
-        (void)snprintf(url_name, sizeof(url_name), "MediaUrl%d", i);
-        (void)snprintf(type_name, sizeof(type_name), "MediaContentType%d", i);
-        if (!*webhook_field(webhook, url_name))
-            break;
-
-        struct json_object *item = json_object_new_object();
-        media = media ? media : json_object_new_array();
-        if (!item || !media || json_object_array_add(media, item) < 0) {
-            json_object_put(item);
-            json_object_put(media);
-            return -ENOMEM;
-        }
-        json_object_object_add(item, "url",
-                               json_object_new_string(webhook_field(webhook, url_name)));
-        json_object_object_add(item, "type",
-                               json_object_new_string(webhook_field(webhook, type_name)));
-    }
-    *ret_media = media;
-    return 0;
-}
-
-static int keep_incoming(struct db_txn *txn, struct webhook *webhook)
-{
-    const char *from = webhook_field(webhook, "From");
-    scoped(message_release) struct message message = {
-        .direction = MESSAGE_IN,
-        .channel = strncmp(from, "whatsapp:", 9) == 0 ? MESSAGE_WHATSAPP : MESSAGE_SMS,
-        .status = MESSAGE_RECEIVED,
-        .created_ms = webhook->now_ms,
-    };
-
-    text_set(message.provider_id, sizeof(message.provider_id),
-             webhook_field(webhook, "MessageSid"));
-    text_set(message.address, sizeof(message.address), from);
-    message.body = strdup(webhook_field(webhook, "Body"));
-    message.params = json_object_get(webhook->params);
-    int r = message.body ? read_media(webhook, &message.media) : -ENOMEM;
-    return r < 0 ? r : crm_message_add(txn, &message, webhook->services->config->default_country);
-}
-
-static void answer_incoming(struct webhook *webhook, struct http_response *response)
-{
-    webhook_twiml(response, TWIML_EMPTY);
-}
-
-static const struct webhook_kind incoming_kind = {
-    .what = "a message",
-    .needed = { "MessageSid", "From" },
-    .keep = keep_incoming,
-    .answer = answer_incoming,
-};
-
-static int incoming(struct http_request *request, struct http_response *response)
-{
-    return webhook_take(request, &incoming_kind);
-}
 
 /* Which message it is, as we told Twilio when it was sent. */
 static int prepare_status(struct webhook *webhook, const struct http_request *request)
@@ -119,7 +54,7 @@ static void explain(const struct webhook *webhook, char *ret_error, size_t size)
         (void)snprintf(ret_error, size, "%s: %s%s", code, text ?: "see https://www.twilio.com/docs/errors/", text ? "" : code);
 }
 
-/* A state we do not know moves nothing: accepted is the first of all. */
+/* A state we do not know, or that ours cannot have, moves nothing: accepted is the first of all. */
 static int keep_status(struct db_txn *txn, struct webhook *webhook)
 {
     const char *name = webhook_field(webhook, "MessageStatus");
@@ -130,11 +65,57 @@ static int keep_status(struct db_txn *txn, struct webhook *webhook)
     return crm_message_status(txn, &(struct message_report){
                                        .provider_id = webhook_field(webhook, "MessageSid"),
                                        .id = webhook->message_id,
-                                       .status = status < 0 ? MESSAGE_ACCEPTED : (enum message_status)status,
+                                       .status = status < 0 || status >= MESSAGE_RECEIVING ? MESSAGE_ACCEPTED : (enum message_status)status,
                                        .error = error,
                                        .params = webhook->params,
                                        .now_ms = webhook->now_ms,
                                    });
+}
+
+/* Ours, of the one that is answered; a message that we do not know is none. */
+static int set_reply_to(struct db_txn *txn, const struct webhook *webhook, struct message *message)
+{
+    scoped(message_release) struct message original = { 0 };
+    const char *sid = webhook_field(webhook, "OriginalRepliedMessageSid");
+    int r = *sid && strlen(sid) < ADDRESS_MAX ? crm_message_get(txn, sid, &original) : -ENOENT;
+
+    if (r == 0)
+        memcpy(message->reply_to, original.id, sizeof(message->reply_to));
+    return r == -ENOENT ? 0 : r;
+}
+
+/* A status that was sent to the wrong URL is known by its MessageStatus. */
+static int keep_incoming(struct db_txn *txn, struct webhook *webhook)
+{
+    if (*webhook_field(webhook, "MessageStatus"))
+        return keep_status(txn, webhook);
+
+    scoped(message_release) struct message message = {
+        .created_ms = webhook->now_ms,
+        .params = json_object_get(webhook->params),
+    };
+    int r = whatsapp_twilio_incoming(webhook->params, &message);
+
+    if (r == 0)
+        r = set_reply_to(txn, webhook, &message);
+    return r < 0 ? r : crm_message_add(txn, &message, webhook->services->config->default_country);
+}
+
+static void answer_incoming(struct webhook *webhook, struct http_response *response)
+{
+    webhook_twiml(response, TWIML_EMPTY);
+}
+
+static const struct webhook_kind incoming_kind = {
+    .what = "a message",
+    .needed = { "MessageSid", "From" },
+    .keep = keep_incoming,
+    .answer = answer_incoming,
+};
+
+static int incoming(struct http_request *request, struct http_response *response)
+{
+    return webhook_take(request, &incoming_kind);
 }
 
 static void answer_status(struct webhook *webhook, struct http_response *response)

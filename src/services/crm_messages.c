@@ -8,6 +8,12 @@
  * It has no provider_id until the provider gives it one. What he says of it may be here before that: then it names our
  * own id, as we asked him to, or a row of its own is made, of which the message takes what is in it once it knows.
  *
+ * Those of one conversation are in the order in which they came to be written down: by the millisecond of their
+ * arrival, and within it by their ids. The provider gives no time to go by.
+ *
+ * The id that the provider has for a person stays when he hides his number, so both are his. A number that comes with
+ * another such id than the one it had has passed to another person, and goes with him.
+ *
  * A message of ours that failed has a job that is over, so that all that somebody should look at is one walk.
  */
 #include "services/crm.h"
@@ -38,11 +44,60 @@ int crm_message_get(struct db_txn *txn, const char *provider_id, struct message 
     return r < 0 ? r : store_get_message(txn, id, ret_message);
 }
 
+static bool is_whatsapp(const char *address)
+{
+    return strncmp(address, "whatsapp:", strlen("whatsapp:")) == 0;
+}
+
+/* Ids of one provider are of one form: either both are "whatsapp:...", or neither. */
+static bool has_another_id(const struct contact *contact, const char *id)
+{
+    size_t n = contact->addresses ? json_object_array_length(contact->addresses) : 0;
+    bool has_another = false;
+
+    for (size_t i = 0; i < n; i++) {
+        const char *address = json_object_get_string(json_object_array_get_idx(contact->addresses, i)) ?: "";
+        if (strcmp(address, id) == 0)
+            return false;
+        has_another = has_another || (address_is_lid(address) && is_whatsapp(address) == is_whatsapp(id));
+    }
+    return has_another;
+}
+
+static int make_known(struct db_txn *txn, const char *address, uint64_t now_ms)
+{
+    scoped(contact_done) struct contact contact = { 0 };
+    int r = crm_find_or_make_contact(txn, address, now_ms, &contact);
+
+    return r < 0 ? r : crm_save_contact(txn, &contact, "", now_ms);
+}
+
+/* The sender's id and his number are one person's, and nobody else's any more. What is no such pair is left alone. */
+static int learn_alias(struct db_txn *txn, const struct message *message)
+{
+    scoped(contact_done) struct contact person = { 0 };
+    bool has_number = message->address[0] == '+';
+    const char *id = has_number ? message->alias : message->address, *number = has_number ? message->address : message->alias;
+
+    if (!message->alias[0] || number[0] != '+' || !address_is_lid(id))
+        return 0;
+    int r = crm_contact_by_address(txn, number, &person);
+    if (r == 0 && has_another_id(&person, id))
+        r = crm_contact_drop_address(txn, person.id, number, "", message->created_ms);
+    if (r == -ENOENT) /* or nobody would have the id, and the next one could not be told from it */
+        r = make_known(txn, id, message->created_ms);
+    if (r == 0)
+        r = crm_contact_map(txn, id, number, message->created_ms);
+    return r == -EINVAL || r == -EMLINK || r > 0 ? 0 : r;
+}
+
 static int assign_message_contact(struct db_txn *txn, struct message *message)
 {
     scoped(contact_done) struct contact contact = { 0 };
-    int r = crm_find_or_make_contact(txn, message->address, message->created_ms, &contact);
+    int r = learn_alias(txn, message);
 
+    if (r == 0)
+        r = crm_find_or_make_contact(txn, message->address, message->created_ms, &contact);
     if (r < 0)
         return r;
     memcpy(message->contact_id, contact.id, sizeof(message->contact_id));
@@ -54,6 +109,13 @@ static int assign_message_contact(struct db_txn *txn, struct message *message)
 static int complete_message(struct message *stored, struct message *message)
 {
     memcpy(stored->address, message->address, sizeof(stored->address));
+    memcpy(stored->alias, message->alias, sizeof(stored->alias));
+    memcpy(stored->reply_to, message->reply_to, sizeof(stored->reply_to));
+    stored->kind = message->kind;
+    stored->forwarded = message->forwarded;
+    stored->location = steal(&message->location);
+    stored->choice = steal(&message->choice);
+    stored->referral = steal(&message->referral);
     stored->direction = message->direction;
     stored->channel = message->channel;
     if (message->status > stored->status)
@@ -73,14 +135,14 @@ int crm_message_add(struct db_txn *txn, struct message *message, const char *cou
         !crm_is_id(message->address, sizeof(message->address)))
         return -EINVAL;
     (void)address_normalise(message->address, country, message->address); /* what is no address stays as it is */
+    (void)address_normalise(message->alias, country, message->alias);
 
     r = crm_message_get(txn, message->provider_id, &stored);
     was_added = r == 0 && stored.contact_id[0];
     if (r == -ENOENT) {
-        store_make_id('M', message->created_ms, message->id);
+        r = store_make_message_id(txn, message->created_ms, message->id);
         message->updated_ms = message->created_ms;
         message->contact_id[0] = '\0';
-        r = 0;
     } else if (r == 0) {
         if (!was_added)
             r = complete_message(&stored, message);
@@ -178,9 +240,10 @@ int crm_message_send(struct db_txn *txn, struct message *message)
 {
     int r = set_owner(txn, message);
 
+    if (r == 0)
+        r = store_make_message_id(txn, message->created_ms, message->id);
     if (r < 0)
         return r;
-    store_make_id('M', message->created_ms, message->id);
     message->updated_ms = message->created_ms;
     message->direction = MESSAGE_OUT;
     message->status = message->address[0] ? MESSAGE_QUEUED : MESSAGE_FAILED;
@@ -328,11 +391,11 @@ static int find_reported(struct db_txn *txn, const struct message_report *report
     return 0;
 }
 
-static void make_stub(const struct message_report *report, struct message *ret_message)
+static int make_stub(struct db_txn *txn, const struct message_report *report, struct message *ret_message)
 {
     *ret_message = (struct message){ .direction = MESSAGE_OUT, .created_ms = report->now_ms };
-    store_make_id('M', report->now_ms, ret_message->id);
     (void)text_set(ret_message->provider_id, sizeof(ret_message->provider_id), report->provider_id);
+    return store_make_message_id(txn, report->now_ms, ret_message->id);
 }
 
 int crm_message_status(struct db_txn *txn, const struct message_report *report)
@@ -340,10 +403,8 @@ int crm_message_status(struct db_txn *txn, const struct message_report *report)
     scoped(message_release) struct message message = { 0 };
     int r = crm_is_id(report->provider_id, sizeof(message.provider_id)) ? find_reported(txn, report, &message) : -EINVAL;
 
-    if (r == -ENOENT) {
-        make_stub(report, &message);
-        r = 0;
-    }
+    if (r == -ENOENT)
+        r = make_stub(txn, report, &message);
     if (r == 0)
         r = crm_merge_params(&message.params, &message.param_order, report->params, report->status);
     if (r < 0)

@@ -102,6 +102,17 @@ const char *json_get_text(struct json_object *object, const char *key)
     return json_object_get_string(value);
 }
 
+const char *json_get_first_text(struct json_object *object, const char *key)
+{
+    struct json_object *value;
+
+    if (!object || !json_object_object_get_ex(object, key, &value))
+        return "";
+    if (json_object_is_type(value, json_type_array))
+        value = json_object_array_get_idx(value, 0);
+    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+}
+
 int64_t json_get_int(struct json_object *object, const char *key)
 {
     struct json_object *value;

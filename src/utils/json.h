@@ -34,6 +34,8 @@ int json_append(struct json_object *array, struct json_object *value);
 
 /* The member when it is a string, else NULL. object may be NULL. */
 const char *json_get_text(struct json_object *object, const char *key);
+/* That of the first of them when it is an array of strings. "" without. */
+const char *json_get_first_text(struct json_object *object, const char *key);
 int64_t json_get_int(struct json_object *object, const char *key);                   /* 0 without */
 double json_get_double(struct json_object *object, const char *key, double without);
 

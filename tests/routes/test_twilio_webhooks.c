@@ -150,6 +150,18 @@ static const struct {
       204, "" },
     { "an unknown status of a message", "/webhook/whatsapp/status",
       "MessageSid=SM9&MessageStatus=pondered", 204, "" },
+    { "a place", "/webhook/whatsapp/incoming",
+      "MessageSid=SM20&From=whatsapp%3A%2B972501234567&Body=&Latitude=32.07&Longitude=34.78&Label=Office", 200, EMPTY },
+    { "an answer to a message", "/webhook/whatsapp/incoming",
+      "MessageSid=SM21&From=whatsapp%3A%2B972501234567&Body=yes&OriginalRepliedMessageSid=SM20", 200, EMPTY },
+    { "an answer to one that we do not know", "/webhook/whatsapp/incoming",
+      "MessageSid=SM22&From=whatsapp%3A%2B972501234567&Body=no&OriginalRepliedMessageSid=SM404", 200, EMPTY },
+    { "a message with a long sid", "/webhook/whatsapp/incoming",
+      "MessageSid=SM0123456789012345678901234567890123456789012345678901234567890123456789&From=whatsapp%3A%2B1", 400,
+      "MessageSid" },
+    { "a status at the URL of messages", "/webhook/whatsapp/incoming",
+      "MessageSid=SM9&MessageStatus=read&From=whatsapp%3A%2B97231234567", 200, EMPTY },
+    { "a state that ours cannot have", "/webhook/whatsapp/status", "MessageSid=SM9&MessageStatus=received", 204, "" },
     { "a status of no message", "/webhook/whatsapp/status", "MessageStatus=sent", 400,
       "MessageSid is missing" },
 };
@@ -452,7 +464,8 @@ static void keeps_callbacks(void)
 static void keeps_messages(void)
 {
     scoped(db_read_end) struct db_txn *txn = NULL;
-    scoped(message_release) struct message spoken = { 0 }, media = { 0 }, sent = { 0 };
+    scoped(message_release) struct message spoken = { 0 }, media = { 0 }, sent = { 0 }, place = { 0 },
+                                         reply = { 0 }, stray = { 0 };
 
     db_read_begin(db, &txn);
     is_int(crm_message_get(txn, "SM1", &spoken), 0, "a message is in the store");
@@ -464,7 +477,14 @@ static void keeps_messages(void)
     is_str(param(json_object_array_get_idx(media.media, 0), "type"), "audio/ogg",
            "with what it is");
     is_int(crm_message_get(txn, "SM9", &sent), 0, "one of ours, of which only the status is known");
-    is_int(sent.status, MESSAGE_DELIVERED, "the highest one");
+    is_int(sent.status, MESSAGE_READ, "the highest one");
+    ok(!sent.contact_id[0] && sent.direction == MESSAGE_OUT, "and it is nobody's message to us");
+    is_int(crm_message_get(txn, "SM20", &place), 0, "a place");
+    ok(place.kind == MESSAGE_LOCATION && strcmp(param(place.location, "label"), "Office") == 0, "is one");
+    is_int(crm_message_get(txn, "SM21", &reply), 0, "an answer");
+    is_str(reply.reply_to, place.id, "knows what it answers");
+    is_int(crm_message_get(txn, "SM22", &stray), 0, "an answer to nothing");
+    is_str(stray.reply_to, "", "is kept without");
 }
 
 /* --- what cannot be kept */

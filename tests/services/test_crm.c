@@ -664,6 +664,62 @@ static void test_messages(void)
        "has his messages and his calls, the latest first");
 }
 
+static void hide_number(struct message_op *m, const char *provider_id, const char *address, const char *alias)
+{
+    *m = (struct message_op){ .op.run = run_message, .status = -1,
+                              .message = { .created_ms = NOW, .status = MESSAGE_RECEIVED, .body = strdup("x") } };
+    set(m->message.provider_id, provider_id);
+    set(m->message.address, address);
+    set(m->message.alias, alias);
+}
+
+/* Rows in this order: who writes, by which names, and whether he is the one of an earlier row. */
+static const struct {
+    const char *what, *address, *alias;
+    int same_as; /* -1: somebody new */
+} persons[] = {
+    { "a number", "whatsapp:+972545550001", "", -1 },
+    { "the number with a name", "whatsapp:+972545550001", "whatsapp:IL.1", 0 },
+    { "the name alone, once he hides his number", "whatsapp:IL.1", "", 0 },
+    { "and both again", "whatsapp:+972545550001", "whatsapp:IL.1", 0 },
+    { "somebody who hides his number", "whatsapp:IL.2", "", -1 },
+    { "two who hide theirs are two", "whatsapp:IL.3", "", -1 },
+    { "the number with another name has passed on", "whatsapp:+972545550001", "whatsapp:IL.4", -1 },
+    { "and goes with him", "whatsapp:+972545550001", "", 6 },
+    { "whoever had it is known by his name", "whatsapp:IL.1", "", 0 },
+    { "also with a number of his own", "whatsapp:+972545550009", "whatsapp:IL.1", 0 },
+    { "which is his now", "whatsapp:+972545550009", "", 0 },
+    { "a name of another form is not another name", "+972545550009", "777@lid", 0 },
+    { "and finds him, too", "777@lid", "", 0 },
+    { "a name beside the number, the other way round", "778@lid", "+972545550010", -1 },
+    { "whom the number finds", "whatsapp:+972545550010", "", 13 },
+    { "both names at first", "whatsapp:+972545550011", "whatsapp:IL.5", -1 },
+    { "and another one with the number", "whatsapp:+972545550011", "whatsapp:IL.6", -1 },
+    { "the first one again", "whatsapp:IL.5", "", 15 },
+};
+
+static void test_persons(void)
+{
+    char contacts[ELEMENTSOF(persons)][CONTACT_ID_MAX], last[CONTACT_ID_MAX] = "";
+
+    for (size_t i = 0; i < ELEMENTSOF(persons); i++) {
+        struct message_op m;
+        char sid[SID_MAX];
+        bool is_known = false;
+
+        snprintf(sid, sizeof(sid), "SMperson%zu", i);
+        hide_number(&m, sid, persons[i].address, persons[i].alias);
+        is_int(db_write(db, &m.op), 0, persons[i].what);
+        set(contacts[i], m.message.contact_id);
+        for (size_t k = 0; k < i; k++)
+            is_known = is_known || strcmp(contacts[k], contacts[i]) == 0;
+        ok(persons[i].same_as < 0 ? !is_known : strcmp(contacts[persons[i].same_as], contacts[i]) == 0, "  is whom it should be");
+        ok(strcmp(last, m.message.id) < 0, "  and his message is behind those before it");
+        set(last, m.message.id);
+        message_release(&m.message);
+    }
+}
+
 static void test_message_orders(void)
 {
     static const int statuses[] = { MESSAGE_QUEUED, MESSAGE_SENT, MESSAGE_DELIVERED, MESSAGE_READ };
@@ -763,6 +819,7 @@ int main(void)
     test_lost();
     test_events();
     test_messages();
+    test_persons();
     test_message_orders();
     test_pages();
     test_known();
