@@ -24,6 +24,7 @@ struct status {
     uint64_t uptime_s, connections, websockets, accepted, requests, messages_in, messages_out,
         pauses;
     uint64_t calls_live, calls, frames_in, frames_out, dropped_in, dropped_out;
+    uint64_t utterances, barge_ins, stt_failed, tts_failed, chat_failed;
     bool draining;
 };
 
@@ -43,6 +44,11 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct status, frames_out, JSON_U64),
     JSON_FIELD(struct status, dropped_in, JSON_U64),
     JSON_FIELD(struct status, dropped_out, JSON_U64),
+    JSON_FIELD(struct status, utterances, JSON_U64),
+    JSON_FIELD(struct status, barge_ins, JSON_U64),
+    JSON_FIELD(struct status, stt_failed, JSON_U64),
+    JSON_FIELD(struct status, tts_failed, JSON_U64),
+    JSON_FIELD(struct status, chat_failed, JSON_U64),
 };
 
 /* Without their n_: "commits", "ops"... */
@@ -123,6 +129,11 @@ static void fill(const struct services *services, struct status *status)
         .frames_out = speech.n_frames_out,
         .dropped_in = speech.n_dropped_in,
         .dropped_out = speech.n_dropped_out,
+        .utterances = speech.n_utterances,
+        .barge_ins = speech.n_barge_ins,
+        .stt_failed = speech.n_stt_failed,
+        .tts_failed = speech.n_tts_failed,
+        .chat_failed = speech.n_chat_failed,
     };
 }
 

@@ -284,14 +284,15 @@ def embedded():
     with Daemon(**PROFILE, STT_BASE_URL="http://127.0.0.1:1/v1", CACHE_DIR=warm.cache()) as daemon:
         process = daemon.call(*CALLER, "--wav", HUM, "--wav", HUM, "--wav", yes, "--seconds", "40")
         _, result, _ = finish_call(process)
-        return said(daemon.kept("calls", result["each"][0]["call_sid"])), daemon.status()["stt"], daemon.log
+        return said(daemon.kept("calls", result["each"][0]["call_sid"])), daemon.status(), daemon.log
 
 
 def look_at_embedded(turns, status, log):
     answers = [turn["text"] for turn in turns if turn["expected"] == "yesno"]
     tap.ok([turn["audio"] != "" for turn in turns[:2]] == [True, True], "nobody there: free answers are kept as audio")
     tap.ok(answers and answers[0] in ("yes", "yeah", "yes please"), f"yes is understood by the embedded engine: {answers}")
-    tap.ok(status["stepped_down"] >= 1 and status["unheard"] >= 2, "both are counted")
+    tap.ok(status["stt"]["stepped_down"] >= 1 and status["stt"]["unheard"] >= 2, "both are counted")
+    tap.ok(status["stt_failed"] >= 2 and status["utterances"] >= 3, "as are the answers that nobody understood")
     tap.ok(re.search("stt: whisper -> embedded: nobody takes the connection", log), "the log says why")
 
 
