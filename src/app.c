@@ -61,7 +61,6 @@ struct app {
     size_t n_listeners;
     struct profile *profile;
     struct http_client *client; /* these: not on the echo line */
-    struct google_token *google_token; /* NULL: Google is not set up */
     struct router *router;
     struct server *server;
     struct call_sweeper *sweeper;
@@ -229,12 +228,12 @@ static int build_google_token(struct app *app)
 {
     if (!app->client || !is_google_set(app->config))
         return 0;
-    return google_token_open(app->config, app->client, &app->google_token);
+    return google_token_open(app->config, app->client, &app->services.google_token);
 }
 
 static void free_google_token(struct app *app)
 {
-    google_token_close(app->google_token);
+    google_token_close(app->services.google_token);
 }
 
 /* --- the chat model, where one is configured */
@@ -280,7 +279,7 @@ static int build_tts(struct app *app)
         .config = app->config,
         .profile = app->profile->name,
         .client = app->client,
-        .token = app->google_token,
+        .token = app->services.google_token,
     };
 
     if (app->profile->mode == PROFILE_ECHO)

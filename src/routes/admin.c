@@ -11,6 +11,7 @@
 #include "server.h"
 #include "services/chat.h"
 #include "services/crm.h"
+#include "services/google_token.h"
 #include "services/outbox.h"
 #include "services/services.h"
 #include "services/speech.h"
@@ -103,6 +104,12 @@ static const struct json_field tts_fields[] = {
     { "stepped_down", JSON_U64, offsetof(struct tts_stats, n_stepped_down), 0, NULL },
     { "broken", JSON_U64, offsetof(struct tts_stats, n_broken), 0, NULL },
     { "unspoken", JSON_U64, offsetof(struct tts_stats, n_unspoken), 0, NULL },
+};
+
+static const struct json_field token_fields[] = {
+    { "asked", JSON_U64, offsetof(struct google_token_stats, n_asked), 0, NULL },
+    { "failed", JSON_U64, offsetof(struct google_token_stats, n_failed), 0, NULL },
+    { "self_signed", JSON_BOOL, offsetof(struct google_token_stats, is_self_signed), 0, NULL },
 };
 
 static void fill(const struct services *services, struct status *status)
@@ -231,6 +238,17 @@ static struct json_object *synthesis(const struct services *services)
     return json;
 }
 
+/* NULL: Google is not set up. */
+static struct json_object *token(const struct services *services)
+{
+    struct google_token_stats stats;
+
+    if (!services->google_token)
+        return NULL;
+    google_token_stats(services->google_token, &stats);
+    return json_write(token_fields, ELEMENTSOF(token_fields), &stats);
+}
+
 static int status_get(struct http_request *request, struct http_response *response)
 {
     scoped(json_object_put) struct json_object *json = NULL;
@@ -247,6 +265,7 @@ static int status_get(struct http_request *request, struct http_response *respon
         json_object_object_add(json, "stt", transcription(request->context));
         json_object_object_add(json, "latency", latencies(request->context));
         json_object_object_add(json, "tts", synthesis(request->context));
+        json_object_object_add(json, "google_token", token(request->context));
     }
     struct http_ticket *ticket = json ? request->later(request) : NULL;
     if (!ticket)

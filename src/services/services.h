@@ -7,6 +7,7 @@ struct api_gate;
 struct chat;
 struct config;
 struct db;
+struct google_token;
 struct profile;
 struct outbox;
 struct router;
@@ -27,6 +28,7 @@ struct services {
     struct chat *chat; /* NULL: none is configured */
     struct stt *stt; /* these two: NULL on the echo line */
     struct tts *tts;
+    struct google_token *google_token; /* NULL: Google is not set up */
     struct twilio_security *security;
     struct api_gate *api_gate;
     struct router *router; /* whose rows openapi.json tells of */
