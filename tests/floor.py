@@ -17,12 +17,15 @@ LSAN_OPTIONS = f"suppressions={TOP}/tests/lsan.supp:print_suppressions=0"
 PATIENCE = 20  # seconds until something that has to happen counts as missing
 
 
-def make_certificate(folder, name):
-    """Returns: the files of a certificate and its key, self-signed."""
-    cert, key = os.path.join(folder, f"{name}.crt"), os.path.join(folder, f"{name}.key")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                    "-keyout", key, "-out", cert, "-days", "2", "-subj", f"/CN={name}"], check=True,
-                   capture_output=True)
+def make_certificate(folder, name, days=2):
+    """Returns: the files of a certificate and its key, self-signed; days: -1, then it has expired."""
+    cert, key, asked, more = (os.path.join(folder, f"{name}.{end}") for end in ("crt", "key", "csr", "ext"))
+    with open(more, "w", encoding="ascii") as file:
+        file.write("basicConstraints=critical,CA:TRUE\n")
+    for command in (["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key,
+                     "-out", asked, "-subj", f"/CN={name}"],  # which can sign it too, but none that has expired
+                    ["x509", "-req", "-in", asked, "-signkey", key, "-days", str(days), "-extfile", more, "-out", cert]):
+        subprocess.run(["openssl", *command], check=True, capture_output=True)
     return cert, key
 
 

@@ -25,6 +25,7 @@ PROBE = os.path.join(tap.BUILD, "tests", "services", "http_probe")
 warnings.simplefilter("ignore", DeprecationWarning)  # of the TLS that nobody shall speak
 SCRATCH = tempfile.TemporaryDirectory()
 LOCAL = floor.make_certificate(SCRATCH.name, "localhost")
+EXPIRED = floor.make_certificate(tempfile.mkdtemp(dir=SCRATCH.name), "localhost", days=-1)
 OTHER = floor.make_certificate(SCRATCH.name, "other.example")
 
 
@@ -187,6 +188,9 @@ with Server(certificate=LOCAL) as s:
     tap.same((calls, s.seen), ([(-errno.EPROTO, 0, "the certificate does not verify")], []), "nobody vouches for the certificate")
     calls, _ = probe(f"https://localhost:{s.port}", ca="/nonexistent/ca.pem")
     tap.same((calls, s.seen), ([(-errno.EPROTO, 0, "the file of authorities cannot be read")], []), "no file of authorities")
+with Server(certificate=EXPIRED) as s:
+    calls, _ = probe(f"https://localhost:{s.port}", ca=EXPIRED[0])
+    tap.same((calls, s.seen), ([(-errno.EPROTO, 0, "the certificate does not verify")], []), "the certificate has expired")
 with Server(certificate=OTHER) as s:
     calls, _ = probe(f"https://localhost:{s.port}", ca=OTHER[0])
     tap.same((calls, s.seen), ([(-errno.EPROTO, 0, "the certificate does not verify")], []), "the certificate is another one's")

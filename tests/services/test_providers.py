@@ -67,10 +67,10 @@ def whole():
             Daemon(**PROFILE, **clouds.env()) as daemon:
         visit = Visit(daemon, *CALLER).finish()
         until(lambda: SUMMARY in str(contact(daemon)))
-        return visit, contact(daemon), daemon.log, clouds.requests(n=1)
+        return visit, contact(daemon), daemon.status(), daemon.log, clouds.requests(n=1)
 
 
-def look_at_whole(visit, known, log, seen):
+def look_at_whole(visit, known, status, log, seen):
     tap.same(visit.said("caller"), list(CALLER), "all that was said is kept as it was transcribed")
     tap.ok(any("next week is fine" in text for text in visit.said("agent")), "the model's words were heard")
     tap.same(visit.call["end"], "agent finished", "the model ends the call")
@@ -80,6 +80,8 @@ def look_at_whole(visit, known, log, seen):
     tap.ok(SUMMARY in str(known), "so is the summary")
     tap.ok({record["http"] for record in seen} == {"2.0"}, "all over HTTP/2")
     tap.ok(sum(record["path"].startswith("/token") for record in seen) == 1, "one token served all of it")
+    tap.same((status["chat_failed"], status["stt_failed"], status["tts_failed"], status["google_token"]),
+             (0, 0, 0, {"asked": 1, "failed": 0, "self_signed": False}), "and nothing was counted as failed")
     tap.ok(any(record["path"] == "/v1/text:synthesize" for record in seen), "Google spoke")
     tap.ok(KEY not in log and "ya29" not in log, "no key and no token is in the log")
     print(visit)
@@ -180,41 +182,47 @@ def look_at_killed(row, visit, log, seen):
 
 # --- each fails in every way, from the first request on
 
-ANY = ["malformed", "half", "html", "empty", "unauthorised", "busy", "spent", "broken", "drop", "reset", "stall", "silent"]
+ANY = ["malformed", "half", "html", "empty", "unauthorised", "busy", "spent", "broken", "drop", "reset", "stall", "silent", "slow", "oversized"]
+STREAMED = ["reset", "reset_stream", "stall"]  # over HTTP/2
 MODEL = ["talkative", "bad_arguments", "broken_arguments", "unknown_tool", "error_event", "no_done"]
 NO_STEP = {"talkative", "bad_arguments", "broken_arguments", "unknown_tool", "no_done"}  # the model goes on
 PARTS = [
-    # what, vendor, path, part of the step, faults
-    ("transcription", "openai", "/audio/transcriptions", "stt", ANY),
-    ("model", "openai", "/chat/completions", "chat", ANY + MODEL),
-    ("Google's voice", "google", "/v1/text:synthesize", "tts", ANY),
-    ("OpenAI's voice", "openai", "/audio/speech", "tts", ANY),
-    ("Google's token", "google", "/token", None, ["unauthorised", "broken", "silent", "html"]),  # we sign one ourselves
+    # what, vendor, path, part of the step, faults, those over TLS and HTTP/2
+    ("transcription", "openai", "/audio/transcriptions", "stt", ANY, STREAMED),
+    ("model", "openai", "/chat/completions", "chat", ANY + MODEL, STREAMED),
+    ("Google's voice", "google", "/v1/text:synthesize", "tts", ANY, STREAMED),
+    ("OpenAI's voice", "openai", "/audio/speech", "tts", ANY, STREAMED),
+    ("Google's token", "google", "/token", None, ["unauthorised", "broken", "silent", "html", "slow", "oversized"], STREAMED),  # we sign one ourselves
 ]
 
 
 def failed(row):
-    what, vendor, path, _, fault = row
-    with Clouds(openai=heard_as(*CALLER)) as clouds:
+    _, vendor, path, _, fault, is_streamed = row
+    with Clouds(openai=heard_as(*CALLER), tls=certificate if is_streamed else None) as clouds:
         clouds.fail(**{vendor: [{"fault": fault, "path": path, "n": 0}]})
         env = clouds.env()
         if path == "/audio/speech":
             env = {name: value for name, value in env.items() if not name.startswith("GOOGLE")}
         with Daemon(**PROFILE, **env, CACHE_DIR=warm.cache()) as daemon:
             visit = Visit(daemon, CALLER[0], seconds=30).finish()
-            return visit, daemon.log, clouds.requests()
+            return visit, daemon.status(), daemon.log, clouds.requests(ended=False)  # who gives up over HTTP/2 may say so with the next request only
 
 
-FAULTS = [(*row[:4], fault) for row in PARTS for fault in row[4]]
+FAULTS = [(*row[:4], fault, is_streamed) for row in PARTS for is_streamed in (False, True) for fault in row[4 + is_streamed]]
 
 
-def look_at_failed(row, visit, log, seen):
-    what, _, _, part, fault = row
-    goes_on(visit, f"{what}, {fault}")
-    tap.ok(any(record["fault"] == fault for record in seen), f"{what}, {fault}: it was met")
+def look_at_failed(row, visit, status, log, seen):
+    what, _, _, part, fault, is_streamed = row
+    what = f"{what}, {fault}" + (" over HTTP/2" if is_streamed else "")
+    goes_on(visit, what)
+    tap.ok(any(record["fault"] == fault and record["http"] == ("2.0" if is_streamed else "1.1") for record in seen), f"{what}: it was met")
     steps = {step["part"] for step in visit.call.get("steps", [])}
-    tap.ok(part in steps if part and fault not in NO_STEP else not steps - {part}, f"{what}, {fault}: the step is on the call")
-    tap.ok(KEY not in log and "ya29" not in log, f"{what}, {fault}: no key in the log")
+    tap.ok(part in steps if part and fault not in NO_STEP else not steps - {part}, f"{what}: the step is on the call")
+    if part == "chat":
+        tap.same(status["chat_failed"] > 0, "chat" in steps, f"{what}: it is counted")
+    if not part and fault != "slow":  # nobody waits for it, so it may be late
+        tap.ok(status["google_token"]["failed"] > 0 and status["google_token"]["self_signed"], f"{what}: it is counted")
+    tap.ok(KEY not in log and "ya29" not in log, f"{what}: no key in the log")
 
 
 # --- certificates that do not verify: nothing is sent, and the call goes on

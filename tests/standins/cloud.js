@@ -50,14 +50,20 @@ class Reply {
     this.json(status, body, { ...headers, ...(this.fault ? this.fault.headers : {}) });
   }
 
+  /* HTTP/2: this answer dies, and the connection goes on. */
+  cutStream() {
+    this.res.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+  }
+
   /* The connection dies under the answer, with a reset where there is no TLS. */
   cut() {
-    const socket = this.res.stream ? this.res.stream.session.socket : this.res.socket;
+    const session = this.res.stream && this.res.stream.session; /* none when another answer took it along */
+    const socket = this.res.stream ? session && session.socket : this.res.socket;
     if (!socket) return;
     try {
       socket.resetAndDestroy();
     } catch (error) {
-      (this.res.stream ? this.res.stream.session : socket).destroy();
+      (session || socket).destroy();
     }
   }
 }
@@ -190,6 +196,7 @@ class Cloud {
     const route = found.find((row) => row.method === request.method);
     if (!route) return reply.refuse(found.length ? "method" : "path", request);
     if (fault && fault.act) return fault.act(reply);
+    if (fault && fault.wait_ms) return setTimeout(() => route.answer(request, reply), fault.wait_ms);
     return route.answer(request, reply);
   }
 }

@@ -6,7 +6,8 @@
  * vendor, or lets the vendor answer and spoils what he says on its way: then the first piece of an answer is what got through,
  * half of it when there is but one.
  */
-const SILENCE_MS = 30000;
+const SILENCE_MS = 30000, SLOW_MS = 6000; /* longer than anybody waits */
+const TYPES = { "/audio/speech": "audio/pcm", "/chat/completions": "text/event-stream" }; /* else JSON */
 
 /* What spoils an answer on its way is made from the class of the true one, which is not known here. */
 function spoiled(how) {
@@ -67,6 +68,10 @@ function cut(reply) {
 const SPOILED = {
   stall: spoiled(onlyFirst((reply) => setTimeout(() => cut(reply), SILENCE_MS).unref())),
   reset: spoiled(onlyFirst(cut)),
+  reset_stream: spoiled(onlyFirst((reply) => {
+    reply.isCut = true;
+    reply.cutStream();
+  })),
   half: spoiled(onlyFirst((reply) => reply.finish())),
   /* All is done as it should be, but nobody hears of it. */
   lost: spoiled({ piece() {}, end: cut }),
@@ -93,7 +98,8 @@ const ACTS = {
   silent: (reply) => setTimeout(() => cut(reply), SILENCE_MS).unref(),
   oversized(reply) {
     const much = Buffer.alloc(1 << 20, " ");
-    reply.begin(200, { "content-type": "application/json" });
+    const path = Object.keys(TYPES).find((end) => reply.request.path.endsWith(end));
+    reply.begin(200, { "content-type": TYPES[path] || "application/json" });
     const more = () => {
       for (; !reply.isGone && !reply.res.destroyed;) if (!reply.res.write(much)) break;
     };
@@ -103,7 +109,7 @@ const ACTS = {
 };
 
 /* What only the vendor himself can do, looked at by his handler as reply.fault. */
-const OWN = new Set(["talkative", "bad_arguments", "unknown_tool", "broken_arguments", "error_event", "no_done", "slow"]);
+const OWN = new Set(["talkative", "bad_arguments", "unknown_tool", "broken_arguments", "error_event", "no_done"]);
 
 /* The fault that this request meets, or null. */
 function faultFor(orders, request) {
@@ -111,12 +117,13 @@ function faultFor(orders, request) {
   if (!order || order.skipped-- > 0) return null;
   order.left--;
   const { Reply } = require("./cloud");
-  return { ...order, Reply: SPOILED[order.fault] ? SPOILED[order.fault]() : Reply, act: ACTS[order.fault] };
+  const wait_ms = order.fault === "slow" ? order.ms || SLOW_MS : 0;
+  return { ...order, wait_ms, Reply: SPOILED[order.fault] ? SPOILED[order.fault]() : Reply, act: ACTS[order.fault] };
 }
 
 /* Throws when nobody knows the fault. */
 function order(row) {
-  if (!SPOILED[row.fault] && !ACTS[row.fault] && !OWN.has(row.fault)) throw new Error(`no such fault: ${row.fault}`);
+  if (!SPOILED[row.fault] && !ACTS[row.fault] && !OWN.has(row.fault) && row.fault !== "slow") throw new Error(`no such fault: ${row.fault}`);
   return { ...row, left: row.n === undefined ? 1 : row.n || -1, skipped: row.skip || 0 };
 }
 

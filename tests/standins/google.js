@@ -102,7 +102,7 @@ function borne(handler) {
     const bearer = (request.headers.authorization || "").replace(/^Bearer /, "");
     const isGiven = settings.tokens[bearer] > Date.now();
     if (!isGiven && wrong(bearer, settings.account, (claims) => claims.aud === SERVICE || hasScope(claims))) return reply.refuse("unauthorised");
-    const wait = (reply.fault && reply.fault.fault === "slow" ? reply.fault.ms : 0) + settings.synthesize_ms;
+    const wait = settings.synthesize_ms;
     return wait ? setTimeout(() => handler(request, reply, settings), wait) : handler(request, reply, settings);
   };
 }

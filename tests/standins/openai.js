@@ -59,8 +59,7 @@ function keyed(handler) {
     reply.res.setHeader("x-request-id", `req_${reply.cloud.recorder.count}`);
     reply.res.setHeader("openai-processing-ms", "1");
     if (settings.key && request.headers.authorization !== `Bearer ${settings.key}`) return reply.refuse("unauthorised");
-    const wait = reply.fault && reply.fault.fault === "slow" ? reply.fault.ms : 0;
-    return wait ? setTimeout(() => handler(request, reply, settings), wait) : handler(request, reply, settings);
+    return handler(request, reply, settings);
   };
 }
 

@@ -51,8 +51,7 @@ function known(handler) {
     if (!request.path.includes(`/Accounts/${settings.account_sid}/`)) return reply.refuse("path");
     if (request.method === "POST" && !/^application\/x-www-form-urlencoded/.test(request.headers["content-type"] || ""))
       return reply.json(415, refuseAs(415, 20007, "Unsupported Media Type").body);
-    const run = () => handler(request, reply, settings, new URLSearchParams(request.body.toString("utf8")));
-    return reply.fault && reply.fault.fault === "slow" ? setTimeout(run, reply.fault.ms) : run();
+    return handler(request, reply, settings, new URLSearchParams(request.body.toString("utf8")));
   };
 }
 
