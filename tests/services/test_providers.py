@@ -87,6 +87,45 @@ def look_at_whole(visit, known, status, log, seen):
     print(visit)
 
 
+# --- the same in Hebrew, whose letters are cut in two on their way
+
+HEBREW = ("אני רוצה לקבוע תור לשבוע הבא.", "שמי דנה כהן.", "לא, זה הכול. תודה רבה.")
+HEBREW_NAME = "דנה כהן"
+HEBREW_RULES = [
+    {"json": True, "say": '{"summary": "דנה כהן רוצה תור לשבוע הבא."}'},
+    {"role": "tool", "say": "תודה, דנה, רשמתי. יש עוד משהו?"},
+    {"if": "תור", "say": "בשמחה, שבוע הבא מתאים. מה שמך, בבקשה?"},
+    {"if": "שמי", "say": "רק רגע, בבקשה.", "tools": [{"name": "save_contact", "arguments": {"name": HEBREW_NAME}}]},
+    {"if": "תודה רבה", "say": "בבקשה. להתראות.", "tools": [{"name": "end_call", "arguments": {}}]},
+    {"say": "שלום, איך אפשר לעזור?"},
+]
+
+
+def hebrew():
+    with Clouds(openai={"transcripts": list(HEBREW), "rules": HEBREW_RULES, "split": 3}) as clouds, \
+            Daemon(**{**PROFILE, "AGENT_PROFILE": "receptionist-he"}, **clouds.env()) as daemon:
+        visit = Visit(daemon, *CALLER).finish()
+        until(lambda: "שבוע הבא" in str(contact(daemon)))
+        return visit, contact(daemon), clouds.requests(n=1)
+
+
+def look_at_hebrew(visit, known, seen):
+    bodies = lambda path: [json.loads(base64.b64decode(record["body"])) for record in seen if record["path"] == path]
+    spoken = bodies("/v1/text:synthesize")
+    tap.same(visit.said("caller"), list(HEBREW), "in Hebrew: all that was said is kept as it was transcribed")
+    told = visit.said("agent")
+    tap.ok(all(any(rule["say"] in text for text in told) for rule in HEBREW_RULES[1:5]), "in Hebrew: the model's words were heard, whole")
+    tap.ok(spoken and all(body["voice"] == {"languageCode": "he-IL", "name": "he-IL-Wavenet-A"} for body in spoken), "in Hebrew: a voice that speaks it")
+    texts = [body["input"]["text"] for body in spoken if "text" in body["input"]]
+    tap.ok(any(text.startswith("בשמחה") and "שמך" not in text for text in texts), "in Hebrew: sentence by sentence")
+    tap.ok(any(HEBREW[0] in str(body["messages"]) for body in bodies("/v1/chat/completions")), "in Hebrew: the model is told what was said")
+    tap.ok(all(b'name="language"\r\n\r\nhe\r\n' in base64.b64decode(record["body"]) for record in seen if record["path"].endswith("/transcriptions")),
+           "in Hebrew: which Whisper is told to expect")
+    tap.same((known["name"], visit.call["end"], visit.call.get("steps", [])), (HEBREW_NAME, "agent finished", []), "in Hebrew: the work is done")
+    in_time(visit, "in Hebrew")
+    print(visit)
+
+
 # --- who interrupts is listened to at once, and what he did not hear was not said to him
 
 LONG = "Of course. We are open on Monday from nine to five. We are open on Tuesday from nine to one. On Wednesday we are " \
@@ -248,6 +287,7 @@ def look_at_unverified(visit, log, seen):
 GROUPS = [
     # the calls, how one is held, how what came of it is looked at
     ([()], whole, look_at_whole),
+    ([()], hebrew, look_at_hebrew),
     ([()], barged, look_at_barged),
     ([(row,) for row in SENT], sent, look_at_sent),
     ([(row,) for row in KILLED], killed, look_at_killed),
