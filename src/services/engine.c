@@ -94,10 +94,9 @@ int engine_submit(struct engine *engine, struct engine_job *job)
         *engine->last = job;
         engine->last = &job->next;
         engine->n_queued++;
+        pthread_cond_signal(&engine->work); /* locked: once the job is done, the engine may be freed */
     }
     pthread_mutex_unlock(&engine->mutex);
-    if (r == 0)
-        pthread_cond_signal(&engine->work);
     return r;
 }
 
