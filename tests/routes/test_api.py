@@ -2,6 +2,7 @@
 
 import functools
 import http.client
+import json
 import os
 import sys
 import threading

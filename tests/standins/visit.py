@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import tempfile
+import threading
 
 import ears
 from daemon import finish_call
@@ -27,13 +28,15 @@ RULES = [
 ]
 
 _scratch = tempfile.TemporaryDirectory()
+_flite = threading.Lock()
 
 
 def recorded(words):
-    """The file in which flite says it."""
+    """The file in which flite says it; many may ask at the same time."""
     path = os.path.join(_scratch.name, re.sub(r"\W+", "_", words)[:60] + ".wav")
-    if not os.path.exists(path):
-        subprocess.run(["flite", "-voice", "slt", "-t", words, "-o", path], check=True)
+    with _flite:
+        if not os.path.exists(path):
+            subprocess.run(["flite", "-voice", "slt", "-t", words, "-o", path], check=True)
     return path
 
 
