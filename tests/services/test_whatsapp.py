@@ -35,8 +35,8 @@ def new_daemon(cloud, chat=False, **env):
 
 
 def start(daemon, cloud, tell=True):
-    """Who is told of states is known only then, so what is owed waits until it is."""
-    cloud.set(twilio={"callbacks_to": ""})
+    """Who is told of states is known only when it listens, and then it sends already."""
+    cloud.set(twilio={"callbacks_to": None if tell else ""})
     daemon.start()
     cloud.set(twilio={"callbacks_to": f"http://127.0.0.1:{daemon.port}" if tell else ""})
 

@@ -7,13 +7,13 @@
 const crypto = require("crypto");
 const http = require("http");
 
-const MESSAGE_MAX = 1600;
+const MESSAGE_MAX = 1600, ASK_AGAIN_MS = 20;
 const STATES = ["sent", "delivered"]; /* nobody is told of queued */
 
 const defaults = {
   account_sid: "AC00000000000000000000000000000001",
   auth_token: "0123456789abcdef0123456789abcdef",
-  callbacks_to: "", /* http://127.0.0.1:PORT; "": nobody is told */
+  callbacks_to: "", /* http://127.0.0.1:PORT; "": nobody is told; null: told as soon as it is known whom */
   messages: [],
   calls: {}, /* sid: what it was told last */
   states: STATES,
@@ -102,6 +102,10 @@ function sign(token, url, form) {
 
 /* Tells of the message's state, then of the next. */
 function tell(message, settings, states) {
+  if (settings.callbacks_to === null) {
+    setTimeout(() => tell(message, settings, states), ASK_AGAIN_MS);
+    return;
+  }
   if (!message.callback || !settings.callbacks_to || !states.length) return;
   const [state, ...rest] = settings.window ? states : ["failed"];
   message.status = state;
