@@ -20,6 +20,7 @@ TESTS = os.path.join(TOP, "tests")
 SOURCE = os.path.join(TOP, "src", "services", "whatsapp", "baileys")
 PLACE = os.path.join(BUILD, "tests", "baileys")
 PATIENCE = 30
+NODE_MIN = 20  # as package.json says
 DANA, DANA_LID = "972501234567@s.whatsapp.net", "8881112223334@lid"
 
 
@@ -157,9 +158,17 @@ def job(n, to="972501234567", **fields):
     return {"id": f"{n:032x}", "to": to, "type": "text", "text": "hello", **fields}
 
 
+def node_too_low():
+    """The library below the sidecar does not run on Debian 12's own Node. What is missing altogether, install() says."""
+    if not shutil.which("node"):
+        return None
+    version = subprocess.run(["node", "--version"], text=True, capture_output=True, check=True).stdout.strip()
+    return f"it needs Node {NODE_MIN}, and this is {version}" if int(version.lstrip("v").split(".")[0]) < NODE_MIN else None
+
+
 def prepare():
     """Returns what went wrong, or None."""
-    problem = install(SOURCE, PLACE)
+    problem = node_too_low() or install(SOURCE, PLACE)
     if not problem:
         for file in glob.glob(os.path.join(SOURCE, "*.js")) + [os.path.join(TESTS, "services", "whatsapp", "library.js")]:
             part = os.path.join(PLACE, f"{os.path.basename(file)}.{os.getpid()}")
