@@ -350,6 +350,9 @@ def test_second_sidecar():
         got = subprocess.run(["node", "index.js"], cwd=PLACE, env={**s.env, "STUB_SOCKET": s.stub + "2"}, text=True, capture_output=True,
                              check=False, timeout=PATIENCE)
         ok(got.returncode == 1 and "listens there already" in got.stderr, "two would throw each other out: the second does not start")
+        got = subprocess.run(["node", "index.js"], cwd=PLACE, env={**s.env, "STUB_SOCKET": s.stub + "2", "BAILEYS_SOCKET": s.path + "2"}, text=True,
+                             capture_output=True, check=False, timeout=PATIENCE)
+        ok(got.returncode == 1 and "uses this device already" in got.stderr, "nor one that listens elsewhere")
         same(s.ask("GET", "/v1/health")[0], 200, "the first goes on")
 
 

@@ -9,6 +9,7 @@
  *   BAILEYS_PACE_MS        least time between two messages, 1500; within one chat twice that
  *   BAILEYS_LIBRARY        a module with a makeSocket() in place of the library's, for tests
  */
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import net from 'node:net'
@@ -25,6 +26,7 @@ import { Outbox } from './outbox.js'
 import { Sender } from './sender.js'
 import { Session } from './session.js'
 import { Spool } from './spool.js'
+import { tellReady } from './systemd.js'
 
 const LISTEN_FD = 3
 
@@ -46,7 +48,17 @@ function settings() {
     return { folder: STATE_DIRECTORY, socket: isActivated ? null : BAILEYS_SOCKET, paceMs: Number(BAILEYS_PACE_MS), module: BAILEYS_LIBRARY }
 }
 
-/* Two that share a device throw each other out for ever. */
+/* Two that share a device throw each other out for ever. Node has no locks; flock takes one on what we hold open. */
+function lock(folder) {
+    const fd = fs.openSync(path.join(folder, 'lock'), 'w', 0o600)
+    const { error, status } = spawnSync('flock', ['-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] })
+    if (error)
+        throw new Error(`flock cannot be run, it is part of util-linux: ${error.message}`)
+    if (status)
+        throw new Error(`${folder}: another sidecar uses this device already`)
+}
+
+/* What an ended one left there is in the way. */
 function refuseSecond(socket) {
     return new Promise((resolve, reject) => {
         const other = net.connect(socket, () => {
@@ -66,6 +78,7 @@ async function main() {
     if (socket)
         await refuseSecond(socket)
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+    lock(folder)
     const makeSocket = module ? (await import(pathToFileURL(path.resolve(module)))).makeSocket : makeWASocket
     const outbox = new Outbox(folder), jobs = new Jobs(folder), chats = new Chats(folder)
     const spool = new Spool(path.join(folder, 'spool'))
@@ -73,17 +86,23 @@ async function main() {
     const session = new Session({ folder, makeSocket, outbox, sender, chats, spool })
     const server = makeApi({ session, outbox, jobs, sender, spool, library })
 
+    let stopping = async () => {}
     async function stop() {
+        const told = stopping()
         server.close()
         await session.stop()
         jobs.close()
         outbox.close()
+        await told
         process.exit(0)
     }
     for (const signal of ['SIGTERM', 'SIGINT'])
         process.once(signal, stop)
 
-    server.listen(socket ?? { fd: LISTEN_FD }, () => log.info(`ready on ${socket ?? 'the socket of systemd'}`))
+    server.listen(socket ?? { fd: LISTEN_FD }, () => {
+        stopping = tellReady()
+        log.info(`ready on ${socket ?? 'the socket of systemd'}`)
+    })
     session.start()
 }
 
