@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "models/call.h"
 
@@ -46,6 +47,15 @@ struct job {
     char contact_id[CONTACT_ID_MAX];
     char error[JOB_ERROR_MAX]; /* of the last attempt */
 };
+
+/*
+ * The lane of what a person wrote to us: fetched, then transcribed, then answered, each when what was begun before it
+ * is over. person: as links_person() says.
+ */
+static inline void job_lane_in(const char *person, char ret_lane[JOB_LANE_MAX])
+{
+    (void)snprintf(ret_lane, JOB_LANE_MAX, "in:%s", person);
+}
 
 bool job_is_over(const struct job *job); /* nothing is tried any more unless somebody asks for it */
 const char *job_kind_name(enum job_kind kind);

@@ -66,6 +66,7 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct message, created_ms, JSON_U64),
     JSON_FIELD(struct message, updated_ms, JSON_U64),
     JSON_FIELD(struct message, body, JSON_STRING),
+    JSON_FIELD(struct message, transcript, JSON_STRING),
     JSON_FIELD(struct message, media, JSON_ARRAY),
     JSON_FIELD(struct message, variables, JSON_OBJECT),
     JSON_FIELD(struct message, location, JSON_OBJECT),

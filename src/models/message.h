@@ -69,6 +69,7 @@ struct message {
     char content_sid[SID_MAX];     /* the template it is made of; "" none */
     uint64_t created_ms, updated_ms;
     char *body;                 /* owned; NULL none */
+    char *transcript;           /* what is said in its recording; owned; NULL it has none, or nobody could tell */
     struct json_object *media;  /* array of {"url","type"}; owned; may be NULL */
     struct json_object *variables; /* object: of the template; owned; may be NULL */
     struct json_object *location; /* {"latitude","longitude","label","address"}; owned; NULL it is no place */
