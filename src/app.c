@@ -23,9 +23,11 @@
 #include "services/chat.h"
 #include "services/crm.h"
 #include "services/crm_schema.h"
+#include "services/crm_store.h"
 #include "services/google_token.h"
 #include "services/http_client.h"
 #include "services/logging.h"
+#include "services/media_store.h"
 #include "services/outbox.h"
 #include "services/profile.h"
 #include "services/services.h"
@@ -148,6 +150,38 @@ static int build_store(struct app *app)
 static void stop_store(struct app *app)
 {
     db_close(steal(&app->services.db));
+}
+
+/* --- media: the files of messages; what belongs to none, since its daemon died over it, is taken away */
+
+static int is_message(void *user, const char *id)
+{
+    scoped(message_release) struct message message = { 0 };
+    int r = store_get_message(user, id, &message);
+
+    return r == 0 || r == -EUCLEAN ? 1 : r == -ENOENT ? 0 : r;
+}
+
+static int build_media(struct app *app)
+{
+    const struct media_limits limits = { .bytes_max = app->config->media_max_mib * MIB, .free_bytes_min = app->config->media_free_mib * MIB };
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    int r = media_store_open(app->config->state_dir, &limits, &app->services.media);
+
+    if (r == 0)
+        r = db_read_begin(app->services.db, &txn);
+    if (r == 0)
+        r = media_store_sweep(app->services.media, is_message, txn);
+    if (r < 0)
+        return log_err(r, "the media of messages cannot be kept below STATE_DIR %s", app->config->state_dir);
+    if (r > 0)
+        log_info("media of %d messages that were never kept were left over, and are gone", r);
+    return 0;
+}
+
+static void free_media(struct app *app)
+{
+    media_store_close(app->services.media);
 }
 
 /* --- security */
@@ -445,6 +479,7 @@ static const struct part {
     { "state",     build_state,     NULL,        NULL },
     { "clock",     build_clock,     NULL,        NULL },
     { "store",     build_store,     stop_store,  NULL },
+    { "media",     build_media,     NULL,        free_media },
     { "security",  build_security,  NULL,        free_security },
     { "api",       build_api,       NULL,        free_api },
     { "profile",   build_profile,   NULL,        free_profile },

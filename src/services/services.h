@@ -8,6 +8,7 @@ struct chat;
 struct config;
 struct db;
 struct google_token;
+struct media_store;
 struct profile;
 struct outbox;
 struct router;
@@ -21,6 +22,7 @@ struct whatsapp;
 struct services {
     const struct config *config;
     struct db *db;
+    struct media_store *media; /* the files of messages */
     const struct profile *profile;
     struct speech *speech;
     struct outbox *outbox;
