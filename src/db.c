@@ -97,6 +97,11 @@ struct reader {
     _Alignas(64) struct db_txn txn;
 };
 
+struct watcher {
+    void (*fn)(void *arg); /* NULL none */
+    void *arg;
+};
+
 struct db {
     MDB_env *env;
     MDB_dbi tables[DB_N_TABLES];
@@ -115,11 +120,9 @@ struct db {
     atomic_bool stopping;
     sem_t wake;
     pthread_t thread;
-    struct db_op *first, *last; /* taken from the stack, in order; the writer's, as are the next four */
+    struct db_op *first, *last; /* taken from the stack, in order; the writer's, as are the next two */
     bool is_changed[DB_N_TABLES]; /* by the group that runs */
-    enum db_table watched;
-    void (*watcher)(void *arg);
-    void *watcher_arg;
+    struct watcher watchers[DB_N_TABLES];
 
     _Atomic uint64_t n_commits, n_ops, n_failed, n_grown, n_slow, n_stuck;
 };
@@ -386,8 +389,9 @@ static void write_group(struct db *db, struct db_op **ops, size_t n)
         n_failed += ops[i]->result < 0;
     atomic_fetch_add_explicit(&db->n_ops, n, memory_order_relaxed);
     atomic_fetch_add_explicit(&db->n_failed, n_failed, memory_order_relaxed);
-    if (db->watcher && db->is_changed[db->watched])
-        db->watcher(db->watcher_arg);
+    for (size_t i = 0; i < DB_N_TABLES; i++)
+        if (db->watchers[i].fn && db->is_changed[i])
+            db->watchers[i].fn(db->watchers[i].arg);
 
     for (size_t i = 0; i < n; i++) {
         atomic_fetch_sub(&db->n_waiting, 1);
@@ -782,23 +786,20 @@ int db_write(struct db *db, struct db_op *op)
 struct watch_op {
     struct db_op op; /* first */
     enum db_table table;
-    void (*fn)(void *arg);
-    void *arg;
+    struct watcher watcher;
 };
 
 static int run_watch(struct db_txn *txn, struct db_op *op)
 {
     const struct watch_op *watch = (const struct watch_op *)op;
 
-    txn->db->watched = watch->table;
-    txn->db->watcher = watch->fn;
-    txn->db->watcher_arg = watch->arg;
+    txn->db->watchers[watch->table] = watch->watcher;
     return 0;
 }
 
 int db_watch(struct db *db, enum db_table table, void (*fn)(void *arg), void *arg)
 {
-    struct watch_op watch = { { .run = run_watch, .what = "a watcher" }, table, fn, arg };
+    struct watch_op watch = { { .run = run_watch, .what = "a watcher" }, table, { fn, arg } };
 
     return db_write(db, &watch.op);
 }

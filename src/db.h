@@ -111,7 +111,7 @@ int db_write(struct db *db, struct db_op *op);
 /*
  * Have fn called after each commit that may have changed that table; NULL: not any more, from the return on.
  *
- * One watcher at a time. fn: on the writer thread, quick, may not write. Blocks as db_write() does. Errors: those of it.
+ * One watcher of each table. fn: on the writer thread, quick, may not write. Blocks as db_write() does. Errors: those of it.
  */
 int db_watch(struct db *db, enum db_table table, void (*fn)(void *arg), void *arg);
 

@@ -551,7 +551,7 @@ static void on_change(void *arg)
 static void test_watcher(void)
 {
     scoped(db_close) struct db *db = open_store("watcher", 16);
-    struct watcher watcher = { .db = db };
+    struct watcher watcher = { .db = db }, other = { .db = db };
 
     is_int(db_watch(db, DB_JOBS, on_change, &watcher), 0, "a table is watched");
     (void)write_text(db, DB_SEEN, "a", "1");
@@ -560,6 +560,10 @@ static void test_watcher(void)
     ok(watcher.n_called == 1 && watcher.n_there == 1, "it changes, and that is on disk when it is told");
     (void)write_text(db, DB_SEEN, "b", "1");
     is_int(watcher.n_called, 1, "once");
+    is_int(db_watch(db, DB_SEEN, on_change, &other), 0, "another table is watched, too");
+    (void)write_text(db, DB_SEEN, "c", "1");
+    ok(watcher.n_called == 1 && other.n_called == 1, "each is told of its own");
+    (void)db_watch(db, DB_SEEN, NULL, NULL);
     is_int(db_watch(db, DB_JOBS, NULL, NULL), 0, "and not any more");
     (void)write_text(db, DB_JOBS, "b", "1");
     is_int(watcher.n_called, 1, "nobody is told");
