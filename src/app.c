@@ -47,6 +47,7 @@ static const struct blueprint *const blueprints[] = {
     &admin_contacts,
     &api_crm,
     &api_crm_tasks,
+    &api_events,
     &api_openapi,
     &api_whatsapp,
     &health,

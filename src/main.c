@@ -24,6 +24,7 @@ static const struct command commands[] = {
     { "calls", cli_calls, "List calls, or show one with what was said" },
     { "config", cli_config, "Show, check or explain the settings" },
     { "contacts", cli_contacts, "List contacts, or show one with calls and messages" },
+    { "events", cli_events, "List what happened, or print it as it happens" },
     { "messages", cli_messages, "List messages" },
     { "routes", cli_routes, "Print what is served" },
     { "serve", cli_serve, "Answer calls" },

@@ -7,6 +7,7 @@ extern const struct blueprint admin;           /* /admin */
 extern const struct blueprint admin_contacts;  /* /admin/contacts */
 extern const struct blueprint api_crm;         /* /api/crm */
 extern const struct blueprint api_crm_tasks;   /* /api/crm */
+extern const struct blueprint api_events;      /* /api/events */
 extern const struct blueprint api_openapi;     /* /api/openapi.json */
 extern const struct blueprint api_whatsapp;    /* /api/whatsapp */
 extern const struct blueprint health;          /* /health */

@@ -139,7 +139,7 @@ static int assign_contact(struct db_txn *txn, struct call *call, const char *cou
 }
 
 /* Returns: 0 written; 1 nothing had changed. */
-static int save_call(struct db_txn *txn, const struct call *call, const char *kind, uint64_t now_ms)
+static int save_call(struct db_txn *txn, const struct call *call, enum event_kind kind, uint64_t now_ms)
 {
     int r = store_put_call(txn, call);
 
@@ -193,7 +193,7 @@ int crm_call_open(struct db_txn *txn, struct call *call, const char *country)
     }
     if (r)
         return r;
-    return save_call(txn, call, "call.new", call->started_ms);
+    return save_call(txn, call, EVENT_CALL_NEW, call->started_ms);
 }
 
 /* A call as a callback describes it, for when it comes before the webhook. */
@@ -246,7 +246,7 @@ int crm_call_status(struct db_txn *txn, const char *sid, enum call_status status
     move_status(&call, status, now_ms);
     if (sequence > call.sequence)
         call.sequence = sequence;
-    return save_call(txn, &call, "call.status", now_ms);
+    return save_call(txn, &call, EVENT_CALL_STATUS, now_ms);
 }
 
 static int compare_recordings(const void *a, const void *b)
@@ -293,7 +293,7 @@ int crm_call_recording(struct db_txn *txn, const char *sid, struct json_object *
 
     if (r == 0)
         r = add_recording(&call, params);
-    return r ? r : save_call(txn, &call, "call.recording", now_ms);
+    return r ? r : save_call(txn, &call, EVENT_CALL_RECORDING, now_ms);
 }
 
 int crm_call_stream(struct db_txn *txn, const char *sid, const char *stream_sid, uint64_t now_ms)
@@ -313,7 +313,7 @@ int crm_call_stream(struct db_txn *txn, const char *sid, const char *stream_sid,
     }
     (void)text_set(call.stream_sid, sizeof(call.stream_sid), stream_sid);
     move_status(&call, CALL_IN_PROGRESS, now_ms);
-    return save_call(txn, &call, "call.stream", now_ms);
+    return save_call(txn, &call, EVENT_CALL_STREAM, now_ms);
 }
 
 int crm_call_end(struct db_txn *txn, const char *sid, enum call_end end, uint64_t now_ms)
@@ -327,7 +327,7 @@ int crm_call_end(struct db_txn *txn, const char *sid, enum call_end end, uint64_
         return 1;
     call.end = end;
     move_status(&call, CALL_COMPLETED, now_ms);
-    return save_call(txn, &call, "call.end", now_ms);
+    return save_call(txn, &call, EVENT_CALL_END, now_ms);
 }
 
 int crm_call_after(struct db_txn *txn, const char *sid, enum call_after *after, bool forwarded, uint64_t now_ms)
@@ -343,7 +343,7 @@ int crm_call_after(struct db_txn *txn, const char *sid, enum call_after *after, 
     }
     call.after = *after;
     call.forwarded = forwarded;
-    r = save_call(txn, &call, "call.after", now_ms);
+    r = save_call(txn, &call, EVENT_CALL_AFTER, now_ms);
     return r < 0 ? r : 0;
 }
 
@@ -360,7 +360,7 @@ int crm_call_dial(struct db_txn *txn, const char *sid, struct json_object *param
         const char *text = json_get_text(params, kept[i]);
         r = text ? json_add(call.dial, kept[i], json_text(text, strlen(text))) : 0;
     }
-    return r < 0 ? r : save_call(txn, &call, "call.dial", now_ms);
+    return r < 0 ? r : save_call(txn, &call, EVENT_CALL_DIAL, now_ms);
 }
 
 int crm_turn_add(struct db_txn *txn, const char *sid, const struct turn *turn)
@@ -373,7 +373,7 @@ int crm_turn_add(struct db_txn *txn, const char *sid, const struct turn *turn)
     if (r < 0)
         return r;
     call.n_turns++;
-    return save_call(txn, &call, "call.turn", turn->end_ms);
+    return save_call(txn, &call, EVENT_CALL_TURN, turn->end_ms);
 }
 
 int crm_call_step(struct db_txn *txn, const char *sid, const struct call_step *step)
@@ -390,7 +390,7 @@ int crm_call_step(struct db_txn *txn, const char *sid, const struct call_step *s
     if (!call.steps)
         call.steps = json_object_new_array();
     r = call.steps ? json_append(call.steps, call_step_to_json(step)) : -ENOMEM;
-    return r < 0 ? r : save_call(txn, &call, "call.step", step->at_ms);
+    return r < 0 ? r : save_call(txn, &call, EVENT_CALL_STEP, step->at_ms);
 }
 
 /* A caller who hid his number becomes a contact when he tells something. */
@@ -425,7 +425,7 @@ int crm_call_learn(struct db_txn *txn, const char *sid, const char *field, const
     if (r == 0 && strncmp(field, "callback", strlen("callback")) == 0)
         r = crm_task_of_call(txn, &call, now_ms);
     if (r >= 0)
-        r = save_call(txn, &call, "call.learnt", now_ms);
+        r = save_call(txn, &call, EVENT_CALL_LEARNT, now_ms);
     if (r == 0)
         r = crm_learn_and_save(txn, call.contact_id, sid, field, value, now_ms);
     return r < 0 ? r : 0;
@@ -464,7 +464,7 @@ static int close_lost(struct db_txn *txn, const char *sid, const struct crm_lost
         call.status = CALL_LOST;
     if (call.end == CALL_END_NONE)
         call.end = CALL_END_LOST;
-    r = save_call(txn, &call, "call.end", lost->now_ms);
+    r = save_call(txn, &call, EVENT_CALL_END, lost->now_ms);
     return r < 0 ? r : 1;
 }
 

@@ -76,7 +76,7 @@ int crm_contact_by_address(struct db_txn *txn, const char *address, struct conta
 
 /* --- rows */
 
-static int tell(struct db_txn *txn, const char *kind, const char *contact, const char *from, uint64_t now_ms)
+static int tell(struct db_txn *txn, enum event_kind kind, const char *contact, const char *from, uint64_t now_ms)
 {
     return store_event(txn, &(struct store_event){ .kind = kind, .at_ms = now_ms, .contact = contact, .from = from });
 }
@@ -115,7 +115,7 @@ int crm_make_contact(struct db_txn *txn, const char *address, uint64_t now_ms, s
     if (r == 0)
         r = append_address(&contact, same);
     if (r == 0)
-        r = tell(txn, "contact.new", contact.id, NULL, now_ms);
+        r = tell(txn, EVENT_CONTACT_NEW, contact.id, NULL, now_ms);
     if (r < 0)
         return r;
     *ret_contact = contact;
@@ -165,7 +165,7 @@ int crm_save_contact(struct db_txn *txn, struct contact *contact, const char *ca
     if (r)
         return r < 0 ? r : 0;
     return store_event(txn, &(struct store_event){
-                                .kind = "contact.changed", .at_ms = now_ms, .call = call_sid, .contact = contact->id });
+                                .kind = EVENT_CONTACT_CHANGED, .at_ms = now_ms, .call = call_sid, .contact = contact->id });
 }
 
 /* --- what a call tells */
@@ -391,7 +391,7 @@ int crm_contact_merge(struct db_txn *txn, const char *into, const char *from, co
     r = links_merge(txn, left, right, why, now_ms);
     if (r == 0)
         r = crm_index_person(txn, right);
-    return r < 0 ? r : tell(txn, "contact.merged", left, right, now_ms);
+    return r < 0 ? r : tell(txn, EVENT_CONTACT_MERGED, left, right, now_ms);
 }
 
 int crm_contact_unmerge(struct db_txn *txn, const char *from, uint64_t now_ms)
@@ -408,7 +408,7 @@ int crm_contact_unmerge(struct db_txn *txn, const char *from, uint64_t now_ms)
         r = crm_index_person(txn, from);
     if (r == 0)
         r = crm_index_person(txn, person);
-    return r < 0 ? r : tell(txn, "contact.parted", person, from, now_ms);
+    return r < 0 ? r : tell(txn, EVENT_CONTACT_PARTED, person, from, now_ms);
 }
 
 /* --- addresses */

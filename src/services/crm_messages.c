@@ -154,7 +154,7 @@ int crm_message_add(struct db_txn *txn, struct message *message, const char *cou
         return r < 0 ? r : 1;
 
     r = assign_message_contact(txn, message);
-    return r < 0 ? r : store_save_message(txn, message, "message.new", message->created_ms);
+    return r < 0 ? r : store_save_message(txn, message, EVENT_MESSAGE_NEW, message->created_ms);
 }
 
 int crm_message_media(struct db_txn *txn, const char *provider_id, struct json_object *media, uint64_t now_ms)
@@ -168,7 +168,7 @@ int crm_message_media(struct db_txn *txn, const char *provider_id, struct json_o
     json_object_put(message.media);
     message.media = steal(&taken);
     message.updated_ms = now_ms;
-    return store_save_message(txn, &message, "message.media", now_ms);
+    return store_save_message(txn, &message, EVENT_MESSAGE_MEDIA, now_ms);
 }
 
 /* --- out */
@@ -249,7 +249,7 @@ int crm_message_send(struct db_txn *txn, struct message *message)
     message->status = message->address[0] ? MESSAGE_QUEUED : MESSAGE_FAILED;
     (void)text_set(message->error, sizeof(message->error), message->address[0] ? "" : no_number);
     r = message->address[0] ? add_job(txn, message) : hold_dead_letter(txn, message);
-    return r < 0 ? r : store_save_message(txn, message, "message.new", message->created_ms);
+    return r < 0 ? r : store_save_message(txn, message, EVENT_MESSAGE_NEW, message->created_ms);
 }
 
 /* --- to the caller of a call */
@@ -415,7 +415,7 @@ int crm_message_status(struct db_txn *txn, const struct message_report *report)
         (void)text_set(message.error, sizeof(message.error), report->error ?: "");
     }
     r = hold_dead_letter(txn, &message);
-    return r < 0 ? r : store_save_message(txn, &message, "message.status", report->now_ms);
+    return r < 0 ? r : store_save_message(txn, &message, EVENT_MESSAGE_STATUS, report->now_ms);
 }
 
 int crm_message_owed(struct db_txn *txn, const char *id, struct message *ret_message)
@@ -453,7 +453,7 @@ int crm_message_sent(struct db_txn *txn, const char *id, const char *provider_id
     message.job_id = 0;
     message.updated_ms = now_ms;
     r = hold_dead_letter(txn, &message);
-    return r < 0 ? r : store_save_message(txn, &message, "message.status", now_ms);
+    return r < 0 ? r : store_save_message(txn, &message, EVENT_MESSAGE_STATUS, now_ms);
 }
 
 int crm_message_unsent(struct db_txn *txn, const char *id, enum message_status status, const char *error, uint64_t now_ms)
@@ -466,7 +466,7 @@ int crm_message_unsent(struct db_txn *txn, const char *id, enum message_status s
     message.status = status;
     message.updated_ms = now_ms;
     (void)text_set(message.error, sizeof(message.error), error);
-    r = store_save_message(txn, &message, status == MESSAGE_QUEUED ? "message.delayed" : "message.failed", now_ms);
+    r = store_save_message(txn, &message, status == MESSAGE_QUEUED ? EVENT_MESSAGE_DELAYED : EVENT_MESSAGE_FAILED, now_ms);
     return r < 0 ? r : 0;
 }
 
@@ -491,7 +491,7 @@ int crm_message_reworded(struct db_txn *txn, const char *id, const char *text, u
     free(message.body);
     message.body = body;
     message.wording = WORDING_KEPT;
-    r = store_save_message(txn, &message, "message.reworded", now_ms);
+    r = store_save_message(txn, &message, EVENT_MESSAGE_REWORDED, now_ms);
     return r < 0 ? r : 0;
 }
 
@@ -521,5 +521,5 @@ int crm_message_again(struct db_txn *txn, const char *id, uint64_t now_ms, char 
     memcpy(old.again, message.id, sizeof(old.again));
     memcpy(ret_id, message.id, sizeof(message.id));
     r = hold_dead_letter(txn, &old);
-    return r < 0 ? r : store_save_message(txn, &old, "message.again", now_ms);
+    return r < 0 ? r : store_save_message(txn, &old, EVENT_MESSAGE_AGAIN, now_ms);
 }

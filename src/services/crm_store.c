@@ -550,7 +550,7 @@ int store_event(struct db_txn *txn, const struct store_event *event)
 {
     scoped(json_object_put) struct json_object *json = json_object_new_object();
     const char *text;
-    int r = json ? json_add(json, "kind", json_object_new_string(event->kind)) : -ENOMEM;
+    int r = json ? json_add(json, "kind", json_object_new_string(event_kind(event->kind)->name)) : -ENOMEM;
 
     if (r == 0)
         r = json_add(json, "at_ms", json_object_new_uint64(event->at_ms));
@@ -572,7 +572,7 @@ int store_event(struct db_txn *txn, const struct store_event *event)
     return text ? db_event(txn, text) : -ENOMEM;
 }
 
-int store_save_message(struct db_txn *txn, const struct message *message, const char *kind, uint64_t now_ms)
+int store_save_message(struct db_txn *txn, const struct message *message, enum event_kind kind, uint64_t now_ms)
 {
     int r = store_put_message(txn, message);
 

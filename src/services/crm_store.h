@@ -8,6 +8,7 @@
 #include "db.h"
 #include "models/call.h"
 #include "models/contact.h"
+#include "models/event.h"
 #include "models/message.h"
 #include "models/note.h"
 #include "models/task.h"
@@ -64,7 +65,7 @@ int store_last_turn(struct db_txn *txn, const char *sid, struct turn *ret_turn);
 
 /* One row of the change feed: {"kind","at_ms"} and those of the ids that are neither NULL nor "". */
 struct store_event {
-    const char *kind;
+    enum event_kind kind;
     uint64_t at_ms;
     const char *call, *contact, *message;
     const char *from; /* the contact that was merged, or parted */
@@ -73,7 +74,7 @@ struct store_event {
 int store_event(struct db_txn *txn, const struct store_event *event);
 
 /* Put it, and tell the feed. Returns: 0 written; 1 nothing had changed. */
-int store_save_message(struct db_txn *txn, const struct message *message, const char *kind, uint64_t now_ms);
+int store_save_message(struct db_txn *txn, const struct message *message, enum event_kind kind, uint64_t now_ms);
 
 /* That of a new message, behind all others: those of one conversation are in the order in which they were written down,
  * also within a millisecond. Errors: of the store. */

@@ -256,7 +256,7 @@ static int keep_note(struct db_txn *txn, const char *sid, const struct summary *
     if (r >= 0 && call.contact_id[0])
         r = crm_learn_and_save(txn, call.contact_id, sid, LAST_CALL, summary->text, now_ms);
     if (r >= 0)
-        r = store_event(txn, &(struct store_event){ .kind = "call.summary", .at_ms = now_ms, .call = sid, .contact = call.contact_id });
+        r = store_event(txn, &(struct store_event){ .kind = EVENT_CALL_SUMMARY, .at_ms = now_ms, .call = sid, .contact = call.contact_id });
     return r < 0 ? r : 0;
 }
 
@@ -285,6 +285,6 @@ int crm_summary_fail(struct db_txn *txn, const char *sid, const char *why, uint6
     call.summary_error = strdup(why);
     r = call.summary_error ? store_put_call(txn, &call) : -ENOMEM;
     if (r == 0)
-        r = store_event(txn, &(struct store_event){ .kind = "call.summary", .at_ms = now_ms, .call = sid, .contact = call.contact_id });
+        r = store_event(txn, &(struct store_event){ .kind = EVENT_CALL_SUMMARY, .at_ms = now_ms, .call = sid, .contact = call.contact_id });
     return r < 0 ? r : 0;
 }

@@ -39,7 +39,7 @@ static int set_person(struct db_txn *txn, char id[CONTACT_ID_MAX])
 
 /* --- notes */
 
-static int tell_note(struct db_txn *txn, const char *kind, const struct note *note, uint64_t now_ms)
+static int tell_note(struct db_txn *txn, enum event_kind kind, const struct note *note, uint64_t now_ms)
 {
     return store_event(
         txn, &(struct store_event){ .kind = kind, .at_ms = now_ms, .contact = note->contact_id, .note = note->id });
@@ -59,7 +59,7 @@ int crm_note_add(struct db_txn *txn, struct note *note, uint64_t now_ms)
     store_make_id('N', now_ms, note->id);
     note->created_ms = note->updated_ms = now_ms;
     r = store_put_note(txn, note);
-    return r < 0 ? r : tell_note(txn, "note.new", note, now_ms);
+    return r < 0 ? r : tell_note(txn, EVENT_NOTE_NEW, note, now_ms);
 }
 
 int crm_note_get(struct db_txn *txn, const char *id, struct note *ret_note)
@@ -80,7 +80,7 @@ int crm_note_edit(struct db_txn *txn, const char *id, const char *text, uint64_t
         return -ENOMEM;
     note.updated_ms = now_ms;
     r = store_put_note(txn, &note);
-    return r < 0 ? r : tell_note(txn, "note.changed", &note, now_ms);
+    return r < 0 ? r : tell_note(txn, EVENT_NOTE_CHANGED, &note, now_ms);
 }
 
 int crm_note_delete(struct db_txn *txn, const char *id, uint64_t now_ms)
@@ -90,12 +90,12 @@ int crm_note_delete(struct db_txn *txn, const char *id, uint64_t now_ms)
 
     if (r == 0)
         r = store_delete_note(txn, &note);
-    return r < 0 ? r : tell_note(txn, "note.deleted", &note, now_ms);
+    return r < 0 ? r : tell_note(txn, EVENT_NOTE_DELETED, &note, now_ms);
 }
 
 /* --- tasks */
 
-static int tell_task(struct db_txn *txn, const char *kind, const struct task *task, uint64_t now_ms)
+static int tell_task(struct db_txn *txn, enum event_kind kind, const struct task *task, uint64_t now_ms)
 {
     return store_event(txn, &(struct store_event){ .kind = kind,
                                                    .at_ms = now_ms,
@@ -111,7 +111,7 @@ static int add_task(struct db_txn *txn, struct task *task, uint64_t now_ms)
     task->created_ms = task->updated_ms = now_ms;
     task->ended_ms = task->state == TASK_OPEN ? 0 : now_ms;
     int r = store_put_task(txn, task);
-    return r < 0 ? r : tell_task(txn, "task.new", task, now_ms);
+    return r < 0 ? r : tell_task(txn, EVENT_TASK_NEW, task, now_ms);
 }
 
 int crm_task_add(struct db_txn *txn, struct task *task, uint64_t now_ms)
@@ -168,7 +168,7 @@ static int save_task(struct db_txn *txn, struct task *task, uint64_t now_ms)
 {
     task->updated_ms = now_ms > task->updated_ms ? now_ms : task->updated_ms + 1;
     int r = store_put_task(txn, task);
-    return r < 0 ? r : tell_task(txn, task->state == TASK_DONE ? "task.done" : "task.changed", task, now_ms);
+    return r < 0 ? r : tell_task(txn, task->state == TASK_DONE ? EVENT_TASK_DONE : EVENT_TASK_CHANGED, task, now_ms);
 }
 
 int crm_task_edit(struct db_txn *txn, const char *id, const struct task_edit *edit, uint64_t now_ms)
@@ -190,7 +190,7 @@ int crm_task_delete(struct db_txn *txn, const char *id, uint64_t now_ms)
 
     if (r == 0)
         r = store_delete_task(txn, &task);
-    return r < 0 ? r : tell_task(txn, "task.deleted", &task, now_ms);
+    return r < 0 ? r : tell_task(txn, EVENT_TASK_DELETED, &task, now_ms);
 }
 
 /* --- of a call */

@@ -14,7 +14,7 @@ def stale(*paths):
     return 1 if paths else 0, "".join(f"STALE: {path}: run `make update-docs`\n" for path in paths)
 
 
-same(guard("find_stale", BINARY, TOP), stale(), "settings and routes are documented as they are")
+same(guard("find_stale", BINARY, TOP), stale(), "settings, routes and kinds of events are documented as they are")
 
 with tempfile.TemporaryDirectory() as tree:
     readme = os.path.join(tree, README)
@@ -39,7 +39,8 @@ with tempfile.TemporaryDirectory() as tree:
     with open(readme, "w", encoding="utf-8") as out:
         out.write(text.replace("<!-- end -->", ""))
     same(guard("find_stale", BINARY, tree),
-         (1, f"STALE: {README}: the lines are gone between which `agentlocator routes` belongs\n"),
-         "a README without its table is found")
+         (1, "".join(f"STALE: {README}: the lines are gone between which `agentlocator {command}` belongs\n"
+                     for command in ("routes", "events --kinds"))),
+         "a README without its tables is found")
 
 done()
