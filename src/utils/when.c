@@ -138,6 +138,29 @@ void when_print_date(uint64_t unix_ms, char ret_text[WHEN_MAX])
     (void)strftime(ret_text, WHEN_MAX, "%A, %Y-%m-%d", &tm);
 }
 
+void when_local(uint64_t unix_ms, struct when_local *ret_local)
+{
+    struct tm tm;
+
+    to_local(unix_ms, &tm);
+    *ret_local = (struct when_local){
+        .year = tm.tm_year + 1900,
+        .month = tm.tm_mon + 1,
+        .day = tm.tm_mday,
+        .weekday = tm.tm_wday,
+        .minute = 60 * tm.tm_hour + tm.tm_min,
+    };
+}
+
+uint64_t when_unix_ms(int year, int month, int day, int minute)
+{
+    struct tm tm = { .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day, .tm_hour = minute / 60, .tm_min = minute % 60,
+                     .tm_isdst = -1 };
+    time_t seconds = mktime(&tm);
+
+    return seconds < 0 ? 0 : (uint64_t)seconds * 1000;
+}
+
 int when_zone(const char *zone)
 {
     char path[256];
