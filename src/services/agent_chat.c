@@ -114,7 +114,7 @@ static int ask(struct agent_chat *chat)
         chat_give_up(round);
         return r;
     }
-    chat_tools(round, agent_tools_json(chat->tools));
+    chat_tools(round, agent_tools_json(chat->tools, chat->unix_ms));
     chat->round = round;
     chat_ask(round, on_part, chat);
     return 0;

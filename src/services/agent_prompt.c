@@ -92,6 +92,16 @@ static void write_known(FILE *out, const struct agent_caller *caller)
     fprintf(out, "%s</caller>\n", known);
 }
 
+static void write_hours(FILE *out, const struct profile *profile, uint64_t unix_ms)
+{
+    char text[HOURS_TEXT_MAX];
+
+    if (!profile->hours.is_set)
+        return;
+    hours_print(&profile->hours, unix_ms, text);
+    fprintf(out, "%s\n", text);
+}
+
 static void write_prompt(FILE *out, const struct profile *profile, const struct agent_caller *caller)
 {
     char date[WHEN_MAX], time[WHEN_MAX];
@@ -102,6 +112,7 @@ static void write_prompt(FILE *out, const struct profile *profile, const struct 
         when_print_date(caller->unix_ms, date);
         when_print(caller->unix_ms, time);
         fprintf(out, "The call began on %s, at %s by the office's clock.\n", date, time);
+        write_hours(out, profile, caller->unix_ms);
     }
     write_wanted(out, profile);
     write_known(out, caller);

@@ -1,5 +1,5 @@
 /*
- * agent_tools.c - what a chat model may do in a call, besides talking
+ * agent_tools.c - what a chat model may do, besides talking
  *
  * A tool is a row: what the model is told, its parameters, and what it does. The JSON schema in the request and the
  * check of the arguments are both made from the parameters. Those of save_contact are the profile's fields.
@@ -44,19 +44,22 @@ struct parameter {
 
 struct running;
 
+enum where { EVERYWHERE, ON_THE_PHONE, IN_WRITING };
+
 struct tool {
     const char *name, *about;
     int (*run)(struct running *running);
     struct parameter parameters[PARAMETERS_MAX];
     size_t n_parameters;
+    enum where where;
 };
 
 struct agent_tools {
     struct agent_tools_options options;
     struct tool tools[TOOLS_MAX];
     size_t n_tools;
-    struct json_object *json;
-    const char *text; /* of it */
+    struct json_object *json[2]; /* while somebody is in the office; while nobody is, NULL when that makes no difference */
+    const char *texts[2];        /* of them */
 };
 
 /* A call that is being checked and done. */
@@ -180,12 +183,30 @@ static int send_whatsapp(struct running *running)
     return done(running, "it will be sent to the number the caller calls from");
 }
 
+/* Nobody answers the telephone then; what is written somebody reads when he comes. */
+static bool has_hours(const struct agent_tools_options *options)
+{
+    return options->profile->hours.is_set && !options->is_written;
+}
+
+static bool is_closed(const struct agent_tools *tools, uint64_t unix_ms)
+{
+    struct hours_state state = { .is_open = true };
+
+    if (has_hours(&tools->options) && unix_ms)
+        hours_at(&tools->options.profile->hours, unix_ms, &state);
+    return !state.is_open;
+}
+
 static int transfer_to_human(struct running *running)
 {
+    if (is_closed(running->tools, running->call->unix_ms))
+        return refuse(running, "nobody is in the office now; offer to note when he is to be called back");
     learn(running, "transfer_reason", running->values[0]);
     running->reply->end = true;
     running->reply->end_as = CALL_END_TRANSFER;
-    return done(running, "the caller is being put through");
+    return done(running, running->tools->options.is_written ? "a human is told, and goes on from here; say so to the customer"
+                                                            : "the caller is being put through");
 }
 
 static int end_call(struct running *running)
@@ -215,6 +236,7 @@ static const struct tool standing[] = {
             [WHATSAPP_MESSAGE] = { "message", VALUE_MESSAGE, false, 0, "or one of our messages" },
         },
         2,
+        ON_THE_PHONE,
     },
     {
         "transfer_to_human",
@@ -222,8 +244,18 @@ static const struct tool standing[] = {
         transfer_to_human,
         { { "reason", VALUE_TEXT, true, TEXT_CHARACTERS, "why, in a few words" } },
         1,
+        ON_THE_PHONE,
     },
-    { "end_call", "Hang up. Say goodbye first, in the same reply.", end_call, { { NULL, 0, false, 0, NULL } }, 0 },
+    {
+        "transfer_to_human",
+        "Leave the conversation to a human: when the customer asks for one, in an emergency, or when you cannot help. You "
+        "write nothing more to him after this reply.",
+        transfer_to_human,
+        { { "reason", VALUE_TEXT, true, TEXT_CHARACTERS, "why, in a few words" } },
+        1,
+        IN_WRITING,
+    },
+    { "end_call", "Hang up. Say goodbye first, in the same reply.", end_call, { { NULL, 0, false, 0, NULL } }, 0, ON_THE_PHONE },
 };
 
 /* --- the check */
@@ -389,16 +421,17 @@ static struct json_object *tool_json(const struct agent_tools *tools, const stru
     return steal(&json);
 }
 
-static int make_json(struct agent_tools *tools)
+static int make_json(struct agent_tools *tools, bool is_closed)
 {
-    tools->json = json_object_new_array();
-    for (size_t i = 0; tools->json && i < tools->n_tools; i++)
-        if (json_append(tools->json, tool_json(tools, &tools->tools[i])) < 0)
+    struct json_object *json = tools->json[is_closed] = json_object_new_array();
+
+    for (size_t i = 0; json && i < tools->n_tools; i++)
+        if (!(is_closed && tools->tools[i].run == transfer_to_human) && json_append(json, tool_json(tools, &tools->tools[i])) < 0)
             return -ENOMEM;
-    tools->text = tools->json ? json_print(tools->json, NULL) : NULL;
-    if (!tools->text)
+    tools->texts[is_closed] = json ? json_print(json, NULL) : NULL;
+    if (!tools->texts[is_closed])
         return -ENOMEM;
-    return strlen(tools->text) <= CHAT_TOOLS_BODY_MAX ? 0 : -EMSGSIZE;
+    return strlen(tools->texts[is_closed]) <= CHAT_TOOLS_BODY_MAX ? 0 : -EMSGSIZE;
 }
 
 /* --- which there are */
@@ -442,6 +475,8 @@ static void add_save_contact(struct agent_tools *tools)
 
 static bool is_offered(const struct agent_tools_options *options, const struct tool *tool)
 {
+    if (tool->where != EVERYWHERE && (tool->where == IN_WRITING) != options->is_written)
+        return false;
     return tool->run == transfer_to_human ? options->can_transfer
            : tool->run == send_whatsapp   ? options->can_message
                                           : true;
@@ -468,7 +503,9 @@ int agent_tools_new(const struct agent_tools_options *options, struct agent_tool
     for (size_t i = 0; i < ELEMENTSOF(standing); i++)
         if (is_offered(options, &standing[i]))
             add_standing(tools, &standing[i]);
-    int r = make_json(tools);
+    int r = make_json(tools, false);
+    if (r == 0 && has_hours(options))
+        r = make_json(tools, true);
     if (r < 0)
         return r;
     *ret_tools = steal(&tools);
@@ -479,11 +516,12 @@ void agent_tools_free(struct agent_tools *tools)
 {
     if (!tools)
         return;
-    json_object_put(tools->json);
+    json_object_put(tools->json[0]);
+    json_object_put(tools->json[1]);
     free(tools);
 }
 
-const char *agent_tools_json(const struct agent_tools *tools)
+const char *agent_tools_json(const struct agent_tools *tools, uint64_t unix_ms)
 {
-    return tools->text;
+    return tools->texts[is_closed(tools, unix_ms)];
 }

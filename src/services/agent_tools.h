@@ -1,6 +1,6 @@
 #pragma once
 /*
- * agent_tools.h - what a chat model may do in a call, besides talking
+ * agent_tools.h - what a chat model may do in a call or a written conversation, besides talking
  *
  * One table says what the model is told of each tool and what is checked before anything is done: what it may not
  * or cannot do it is told, with the reason, and nothing happens. Immutable once made; shared by all threads.
@@ -16,6 +16,7 @@ struct agent_tools_options {
     const struct profile *profile; /* its fields and messages; must outlive the tools */
     const char *country;           /* DEFAULT_COUNTRY */
     bool can_transfer, can_message;
+    bool is_written; /* for conversations in writing; the tools of a call otherwise */
 };
 
 /* Errors: -EMSGSIZE the profile has more than a request may say; -ENOMEM. */
@@ -23,7 +24,11 @@ int agent_tools_new(const struct agent_tools_options *options, struct agent_tool
 void agent_tools_free(struct agent_tools *tools);
 SCOPED_PTR(struct agent_tools, agent_tools_free)
 
-const char *agent_tools_json(const struct agent_tools *tools); /* an array, for the request */
+/*
+ * An array, for the request. Where the profile says when somebody is in the office, nobody is put through while nobody is:
+ * the tool is not offered, and refused.
+ */
+const char *agent_tools_json(const struct agent_tools *tools, uint64_t unix_ms);
 
 struct agent_tools_call {
     const char *name, *arguments; /* as the model wrote them */

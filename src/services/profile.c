@@ -359,9 +359,9 @@ static void check_references(struct loading *loading)
     bool reached[PROFILE_QUESTIONS_MAX] = { false };
 
     if (profile->mode == PROFILE_ECHO) {
-        if (profile->n_prompts || profile->n_questions || profile->has_chat)
+        if (profile->n_prompts || profile->n_questions || profile->has_chat || profile->hours.is_set)
             loading_problem(loading, "profile: an echo says nothing; \"prompts\" and \"questions\" must be empty, and "
-                                     "there is no \"chat\"");
+                                     "there are no \"chat\" and \"hours\"");
         return;
     }
     for (size_t i = 0; i < ELEMENTSOF(standing_prompts); i++)
@@ -390,8 +390,9 @@ static void load_root(struct loading *loading, struct json_object *root)
         { "name", json_type_string, true },      { "language", json_type_string, true },
         { "mode", json_type_string, true },      { "prompts", json_type_object, true },
         { "questions", json_type_array, true },  { "chat", json_type_object, false },
+        { "hours", json_type_object, false },
     };
-    struct json_object *prompts = NULL, *questions = NULL, *chat = NULL;
+    struct json_object *prompts = NULL, *questions = NULL, *chat = NULL, *hours = NULL;
 
     if (strpbrk(loading->business, "{}"))
         loading_problem(loading, "the name of the business holds a brace");
@@ -405,6 +406,8 @@ static void load_root(struct loading *loading, struct json_object *root)
         load_questions(loading, questions);
     if (json_object_object_get_ex(root, "chat", &chat) && json_object_is_type(chat, json_type_object))
         loading_chat(loading, chat);
+    if (json_object_object_get_ex(root, "hours", &hours) && json_object_is_type(hours, json_type_object))
+        loading_hours(loading, hours);
     check_references(loading);
 }
 

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "models/turn.h"
+#include "utils/hours.h"
 #include "utils/scoped.h"
 
 enum {
@@ -63,6 +64,7 @@ struct profile {
     size_t n_questions;
     bool has_chat; /* else the script answers in any case */
     struct profile_chat chat;
+    struct hours hours; /* of the office */
     void *storage; /* what the strings live in */
 };
 

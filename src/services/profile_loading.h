@@ -52,4 +52,5 @@ const char *loading_plain_text(struct loading *loading, struct json_object *valu
 const char *loading_string(struct loading *loading, struct json_object *object, const char *key, const char *where);
 const char *loading_id(struct loading *loading, struct json_object *value, const char *where, const char *key, size_t max);
 
-void loading_chat(struct loading *loading, struct json_object *object); /* profile_chat.c */
+void loading_chat(struct loading *loading, struct json_object *object);  /* profile_chat.c */
+void loading_hours(struct loading *loading, struct json_object *object); /* profile_hours.c */

@@ -463,7 +463,7 @@ static void test_system(const struct agent_tools *tools)
     for (size_t i = 0; i < ELEMENTSOF(wants); i++)
         if (!ok(strstr(fake_chat.body, wants[i]) != NULL, "it is told %s", wants[i]))
             printf("# %s\n", fake_chat.body);
-    ok(fake_chat.asked && fake_chat.asked->tools == agent_tools_json(tools), "and of its tools");
+    ok(fake_chat.asked && fake_chat.asked->tools == agent_tools_json(tools, 0), "and of its tools");
     agent_cancel(agent);
     is_int(fake_chat.n_given_up, 1, "who cancels gives the question up");
 }

@@ -122,8 +122,8 @@ static void test_schema(const struct profile *profile, const struct agent_tools 
     scoped(agent_tools_free) struct agent_tools *few = NULL;
     scoped(json_object_put) struct json_object *json = NULL, *few_json = NULL;
 
-    if (!ok(json_parse(agent_tools_json(tools), strlen(agent_tools_json(tools)), &json) == 0 &&
-                strlen(agent_tools_json(tools)) <= CHAT_TOOLS_BODY_MAX, "the schema is JSON and fits a request"))
+    if (!ok(json_parse(agent_tools_json(tools, 0), strlen(agent_tools_json(tools, 0)), &json) == 0 &&
+                strlen(agent_tools_json(tools, 0)) <= CHAT_TOOLS_BODY_MAX, "the schema is JSON and fits a request"))
         return;
     is_int((long long)json_object_array_length(json), 5, "of five tools");
     struct json_object *save = json_object_object_get(function_of(json, "save_contact"), "parameters");
@@ -136,7 +136,7 @@ static void test_schema(const struct profile *profile, const struct agent_tools 
                                                       "properties"), "message"), "enum");
     is_str(json_object_get_string(json_object_array_get_idx(ids, 1)), "write_to_us", "the profile's messages are an enum");
 
-    if (agent_tools_new(&fewer, &few) < 0 || json_parse(agent_tools_json(few), strlen(agent_tools_json(few)), &few_json) < 0)
+    if (agent_tools_new(&fewer, &few) < 0 || json_parse(agent_tools_json(few, 0), strlen(agent_tools_json(few, 0)), &few_json) < 0)
         return (void)ok(0, "fewer tools");
     ok(!function_of(few_json, "transfer_to_human"), "without a human nobody is put through");
     ok(!function_of(few_json, "send_whatsapp") && function_of(few_json, "end_call"), "without WhatsApp nothing is sent");
@@ -144,6 +144,42 @@ static void test_schema(const struct profile *profile, const struct agent_tools 
     char result[AGENT_RESULT_MAX];
     struct agent_tools_call call = { "transfer_to_human", "{\"reason\":\"x\"}", "", now_ms };
     is_int(agent_tools_run(few, &call, &reply, result), -EINVAL, "though the model tries");
+}
+
+/* Two profiles' tools, as they are when somebody is there and when nobody is. */
+static void test_hours(struct profile *profile)
+{
+    struct agent_tools_options options = { .profile = profile, .country = "972", .can_transfer = true };
+    scoped(agent_tools_free) struct agent_tools *spoken = NULL, *written = NULL;
+    uint64_t open_ms = 0, closed_ms = 0;
+    static struct agent_reply reply;
+    char result[AGENT_RESULT_MAX];
+
+    (void)when_parse("2026-11-29T10:00", &open_ms); /* a Sunday */
+    (void)when_parse("2026-11-29T20:00", &closed_ms);
+    profile->hours.is_set = true;
+    profile->hours.n_ranges[0] = 1;
+    (void)hours_parse_range("09:00-17:00", &profile->hours.days[0][0]);
+    int r = agent_tools_new(&options, &spoken);
+    options.is_written = true;
+    if (!ok(r == 0 && agent_tools_new(&options, &written) == 0, "tools for an office with hours"))
+        return;
+    struct agent_tools_call call = { "transfer_to_human", "{\"reason\":\"x\"}", "", open_ms };
+    ok(strstr(agent_tools_json(spoken, open_ms), "transfer_to_human") != NULL, "a caller is put through while somebody is there");
+    ok(!strstr(agent_tools_json(spoken, closed_ms), "transfer_to_human"), "it is not offered while nobody is");
+    is_int(agent_tools_run(spoken, &call, &reply, result), 0, "he is");
+    reply = (struct agent_reply){ 0 };
+    call.unix_ms = closed_ms;
+    is_int(agent_tools_run(spoken, &call, &reply, result), -EINVAL, "nor done");
+    is_str(result, "refused: nobody is in the office now; offer to note when he is to be called back", "with the reason");
+    ok(!reply.end && !reply.n_learnt, "and nothing happens");
+
+    ok(strstr(agent_tools_json(written, closed_ms), "Leave the conversation to a human") != NULL, "what is written waits for somebody");
+    ok(!strstr(agent_tools_json(written, open_ms), "end_call") && !strstr(agent_tools_json(written, open_ms), "Put the caller"),
+       "there is nothing of calls in it");
+    is_int(agent_tools_run(written, &call, &reply, result), 0, "at any hour");
+    ok(reply.end && reply.end_as == CALL_END_TRANSFER, "that is how it is known");
+    profile->hours = (struct hours){ 0 };
 }
 
 int main(void)
@@ -164,5 +200,6 @@ int main(void)
         return 1;
     test_cases(tools);
     test_schema(profile, tools);
+    test_hours(profile);
     return done_testing();
 }

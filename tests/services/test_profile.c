@@ -18,6 +18,8 @@ static char long_text[LONG + 1], longer_text[LONGER + 1];
 #define FOUR_MESSAGES(n) "\"a" n "\":\"x\",\"b" n "\":\"x\",\"c" n "\":\"x\",\"d" n "\":\"x\","
 #define MANY_MESSAGES FOUR_MESSAGES("1") FOUR_MESSAGES("2") FOUR_MESSAGES("3") FOUR_MESSAGES("4")
 
+#define HOURS(text) "\"questions\": [", "\"hours\": {" text "}, \"questions\": ["
+
 static const struct {
     const char *find, *put;
     const char *want; /* in the problems */
@@ -82,6 +84,20 @@ static const struct {
     { "Thank you for calling", long_text, "chat: message \"thanks\" has 6" },
     { "\"messages\": {", "\"messages\": { " MANY_MESSAGES, "chat: more than 16 messages" },
     { "\"messages\": {", "\"texts\": {", "chat: unknown key \"texts\"" },
+    { HOURS("\"sunday\": \"09:00-17:00\""), NULL },
+    { HOURS("\"sunday\": [\"09:00-13:00\", \"16:00-19:00\"], \"closed\": \"2026-12-25\""), NULL },
+    { HOURS("\"sunday\": \"09:00-17:00\", \"closed\": [\"2026-12-25\", \"2026-12-26\"]"), NULL },
+    { HOURS("\"closed\": \"2026-12-25\""), "hours: no day has a range" },
+    { HOURS("\"Sunday\": \"09:00-17:00\""), "hours: unknown key \"Sunday\"" },
+    { HOURS("\"sunday\": \"9-17\""), "hours: \"sunday\": \"9-17\" is no range" },
+    { HOURS("\"sunday\": \"17:00-09:00\""), "hours: \"sunday\": \"17:00-09:00\" is no range" },
+    { HOURS("\"sunday\": [\"09:00-13:00\", \"12:00-19:00\"]"), "hours: \"sunday\": 12:00-19:00 must begin after" },
+    { HOURS("\"sunday\": [\"01:00-02:00\", \"03:00-04:00\", \"05:00-06:00\", \"07:00-08:00\", \"09:00-10:00\"]"),
+      "hours: \"sunday\" has more than 4 ranges" },
+    { HOURS("\"sunday\": 9"), "hours: \"sunday\" must be of type string or array" },
+    { HOURS("\"sunday\": [9]"), "hours: \"sunday\" must hold strings" },
+    { HOURS("\"monday\": \"09:00-17:00\", \"closed\": \"2026-02-29\""), "hours: \"closed\": \"2026-02-29\" is no date" },
+    { "\"questions\": [", "\"hours\": [], \"questions\": [", "profile: \"hours\" must be of type object, not array" },
     { "\"questions\": [", "\"questions\": [ 7,", "question 1 must be of type object" },
     { "\"prompts\": {", "\"prompts\": {,", "line 5: " },
     { "\"prompts\": {", "\"prompts\": { \"a\": {\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}},", "line 5: nesting too deep" },
