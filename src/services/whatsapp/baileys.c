@@ -243,6 +243,7 @@ static void stop(void *state)
 static const struct json_field stats_fields[] = {
     JSON_FIELD(struct baileys_stats, state, JSON_CHARS),
     { "there", JSON_BOOL, offsetof(struct baileys_stats, is_there), 0, NULL },
+    JSON_FIELD(struct baileys_stats, error, JSON_CHARS),
     { "events", JSON_U64, offsetof(struct baileys_stats, n_events), 0, NULL },
     { "failed", JSON_U64, offsetof(struct baileys_stats, n_failed), 0, NULL },
     JSON_FIELD(struct baileys_stats, restricted_until_ms, JSON_U64),

@@ -8,7 +8,7 @@ struct http_call;
 
 extern const struct whatsapp_ops whatsapp_baileys_ops;
 
-enum { BAILEYS_ID_MAX = 33, BAILEYS_STATE_MAX = 24 };
+enum { BAILEYS_ID_MAX = 33, BAILEYS_STATE_MAX = 24, BAILEYS_ERROR_MAX = 160 };
 
 /* What it calls a message of ours: 32 digits, always the same for the same id. Errors: -EIO. */
 int baileys_id(const char *message_id, char ret_id[BAILEYS_ID_MAX]);
@@ -50,6 +50,7 @@ SCOPED_PTR(struct baileys_feed, baileys_feed_free)
 struct baileys_stats {
     char state[BAILEYS_STATE_MAX]; /* of the device; "" nothing is known yet */
     bool is_there;                 /* it answered when it was asked last */
+    char error[BAILEYS_ERROR_MAX]; /* why it did not; "" it did */
     uint64_t n_events, n_failed;   /* failed: batches */
     uint64_t restricted_until_ms;  /* unix time: nobody new may be written to; 0 no */
 };

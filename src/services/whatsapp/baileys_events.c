@@ -20,12 +20,19 @@
 #include "db.h"
 #include "services/crm.h"
 #include "services/crm_contacts.h"
+#include "utils/clock.h"
 #include "utils/json.h"
+#include "utils/log.h"
 #include "utils/text.h"
 
 static const char cursor_key[] = "baileys cursor";
 
-enum { CURSOR_TEXT_MAX = 80, NUMBER_MAX = 16 };
+/* What the name of an outbox is made of: it goes into a URL and into the cursor. */
+static const char name_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+
+enum { CURSOR_TEXT_MAX = 80, NUMBER_MAX = 16, DAY_MS = 24 * 3600 * 1000 };
+
+static const int64_t last_ms = 253402300799999; /* of the year 9999 */
 
 /* --- the cursor: "SEQ OUTBOX" */
 
@@ -60,15 +67,34 @@ int baileys_cursor_put(struct db_txn *txn, const struct baileys_cursor *cursor)
 struct json_object *baileys_batch(struct json_object *json, struct baileys_cursor *ret_cursor)
 {
     const char *outbox = json_get_text(json, "outbox") ?: "";
-    struct json_object *events = NULL;
-    int64_t next = json_get_int(json, "next");
+    struct json_object *events = NULL, *number = NULL;
+    int64_t next = json_object_object_get_ex(json, "next", &number) && json_object_is_type(number, json_type_int) ? json_get_int(json, "next") : -1;
 
-    if (!outbox[0] || strlen(outbox) >= sizeof(ret_cursor->outbox) || strpbrk(outbox, " &?#%") || next < 0 ||
+    if (!outbox[0] || strlen(outbox) >= sizeof(ret_cursor->outbox) || outbox[strspn(outbox, name_letters)] || next < 0 ||
         !json_object_object_get_ex(json, "events", &events) || !json_object_is_type(events, json_type_array))
         return NULL;
     *ret_cursor = (struct baileys_cursor){ .seq = (uint64_t)next };
     (void)text_set(ret_cursor->outbox, sizeof(ret_cursor->outbox), outbox);
     return events;
+}
+
+/* --- times */
+
+/* When that program wrote it down. */
+static uint64_t told_ms(struct json_object *event)
+{
+    int64_t t = json_get_int(event, "t");
+
+    return t > 0 && t <= last_ms ? (uint64_t)t : clock_real_ms();
+}
+
+/* When it was sent, unless that is after it came: then it would be the last of its conversation for long. */
+static uint64_t sent_ms(struct json_object *event)
+{
+    int64_t ts = json_get_int(event, "ts");
+    uint64_t told = told_ms(event);
+
+    return ts > 0 && ts <= last_ms / 1000 && (uint64_t)ts * 1000 <= told + DAY_MS ? (uint64_t)ts * 1000 : told;
 }
 
 /* --- messages */
@@ -155,11 +181,10 @@ static int apply_message(struct db_txn *txn, struct json_object *event)
     scoped(message_release) struct message message = { .channel = MESSAGE_WHATSAPP };
     struct json_object *mine = NULL;
     bool is_mine = json_object_object_get_ex(event, "from_me", &mine) && json_object_get_boolean(mine);
-    int64_t ts = json_get_int(event, "ts"), t = json_get_int(event, "t");
 
     message.direction = is_mine ? MESSAGE_OUT : MESSAGE_IN;
     message.status = is_mine ? MESSAGE_SENT : MESSAGE_RECEIVED;
-    message.created_ms = ts > 0 ? (uint64_t)ts * 1000 : t > 0 ? (uint64_t)t : 1;
+    message.created_ms = sent_ms(event);
     set_address(event, message.address);
     int r = name_message(event, message.provider_id);
     if (r == 0)
@@ -185,7 +210,7 @@ static int apply_media(struct db_txn *txn, struct json_object *event)
         item = message.media ? json_object_array_get_idx(message.media, 0) : NULL;
         r = read_media(json_get_text(item, "type"), json_get_text(item, "name"), file, &media);
     }
-    return r < 0 ? r : crm_message_media(txn, name, media, (uint64_t)json_get_int(event, "t"));
+    return r < 0 ? r : crm_message_media(txn, name, media, told_ms(event));
 }
 
 /* --- what became of ours */
@@ -222,7 +247,7 @@ static int apply_status(struct db_txn *txn, struct json_object *event)
                                            .provider_id = json_get_text(event, "wa_id") ?: "",
                                            .status = states[i].status,
                                            .error = error,
-                                           .now_ms = (uint64_t)json_get_int(event, "t"),
+                                           .now_ms = told_ms(event),
                                        });
     }
     return 1;
@@ -234,7 +259,7 @@ static int apply_idmap(struct db_txn *txn, struct json_object *event)
     char e164[ADDRESS_MAX];
 
     (void)snprintf(e164, sizeof(e164), "+%.*s", (int)strspn(pn, "0123456789"), pn);
-    return crm_contact_map(txn, lid, e164, (uint64_t)json_get_int(event, "t"));
+    return crm_contact_map(txn, lid, e164, told_ms(event));
 }
 
 static const struct {
@@ -255,6 +280,8 @@ int baileys_apply(struct db_txn *txn, struct json_object *event)
     for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
         if (strcmp(kinds[i].kind, kind) == 0)
             r = kinds[i].apply(txn, event);
+    if (r == -EUCLEAN)
+        log_limited(LOG_ERR, NULL, "whatsapp: an event (%.16s) is not kept, since a row of the store that it belongs to cannot be read", kind);
     /* that will be no better the next time, and what comes after it is not to wait */
     return r == -EINVAL || r == -ENOENT || r == -EMLINK || r == -EUCLEAN ? 1 : r;
 }

@@ -23,6 +23,7 @@
 
 #include "db.h"
 #include "services/http_client.h"
+#include "utils/clock.h"
 #include "utils/json.h"
 #include "utils/log.h"
 #include "utils/text.h"
@@ -34,6 +35,7 @@ enum {
     CONNECT_MS = 3000,
     BATCH_MAX = 64,
     BODY_MAX = 4 * 1024 * 1024,
+    PATIENT_MS = 1000,
     BACK_OFF_MS = 250,
     BACK_OFF_MAX_MS = 10000,
 };
@@ -67,6 +69,7 @@ static void set_there(struct baileys_feed *feed, bool is_there, const char *why)
     bool was_there = feed->stats.is_there;
     feed->stats.is_there = is_there;
     feed->stats.n_failed += !is_there;
+    (void)text_set(feed->stats.error, sizeof(feed->stats.error), is_there ? "" : why);
     if (!is_there)
         feed->stats.state[0] = '\0';
     (void)pthread_mutex_unlock(&feed->lock);
@@ -164,7 +167,7 @@ static int run_keep(struct db_txn *txn, struct db_op *op)
     return r < 0 ? r : baileys_cursor_put(txn, &keeping->cursor);
 }
 
-/* Returns: whether there was something to keep, and it is kept; or it was empty. */
+/* Returns: 0 what there was is kept; 1 there was nothing. */
 static int keep(struct baileys_feed *feed)
 {
     scoped(json_object_put) struct json_object *json = NULL;
@@ -174,13 +177,16 @@ static int keep(struct baileys_feed *feed)
     keeping.events = r == 0 ? baileys_batch(json, &keeping.cursor) : NULL;
     if (!keeping.events)
         return r == -ENOMEM ? r : -EBADMSG;
-    bool is_same = keeping.cursor.seq == feed->cursor.seq && strcmp(keeping.cursor.outbox, feed->cursor.outbox) == 0;
-    r = is_same ? 0 : db_write(feed->db, &keeping.op);
+    bool is_same = strcmp(keeping.cursor.outbox, feed->cursor.outbox) == 0;
+    if (is_same && keeping.cursor.seq == feed->cursor.seq)
+        return 1;
+    if (is_same && keeping.cursor.seq < feed->cursor.seq)
+        return -EBADMSG;
+    r = db_write(feed->db, &keeping.op);
     if (r < 0)
         return log_err(r, "what came by WhatsApp cannot be kept; it is tried again");
     feed->cursor = keeping.cursor;
-    if (!is_same)
-        tell(feed, keeping.events);
+    tell(feed, keeping.events);
     return 0;
 }
 
@@ -195,25 +201,34 @@ static int read_cursor(struct baileys_feed *feed)
     return r;
 }
 
+/* What it held is gone, and its numbers begin anew. Returns: 0; or it said so of no number at all. */
+static int begin_anew(struct baileys_feed *feed)
+{
+    if (!feed->cursor.outbox[0])
+        return -EBADMSG;
+    (void)log_warning(0, "whatsapp: what the linked device's program held for us is gone; we go on with what it has now");
+    feed->cursor = (struct baileys_cursor){ 0 };
+    return 0;
+}
+
 /* Returns: 0 go on; or why it has to wait. */
 static int round_of(struct baileys_feed *feed)
 {
     int r = read_cursor(feed);
+    uint64_t asked_ms = clock_mono_ms();
 
     if (r < 0)
         return log_err(r, "the place up to which WhatsApp's messages are kept cannot be read");
     ask(feed);
     const struct http_call *call = &feed->call;
-    if (call->r == -EREMOTEIO && call->status == 410) {
-        (void)log_warning(0, "whatsapp: what the linked device's program held for us is gone; we go on with what it has now");
-        feed->cursor = (struct baileys_cursor){ 0 };
-        return 0;
-    }
-    r = call->r < 0 ? call->r : keep(feed);
-    if (!feed->is_stopping && (call->r < 0 || r == -EBADMSG || r == 0))
-        set_there(feed, r == 0, call->r < 0 ? call->why : "it says what we do not understand");
-    feed->n_max = r == 0 ? BATCH_MAX : r == -EFBIG && feed->n_max > 1 ? feed->n_max / 2 : feed->n_max;
-    return r;
+    bool is_answer = call->r == 0 || (call->r == -EREMOTEIO && call->status == 410);
+    r = call->r == 0 ? keep(feed) : is_answer ? begin_anew(feed) : call->r;
+    if (!feed->is_stopping && (!is_answer || r == -EBADMSG || r >= 0))
+        set_there(feed, r >= 0, is_answer ? "it says what we do not understand" : call->why);
+    feed->n_max = r >= 0 ? BATCH_MAX : r == -EFBIG && feed->n_max > 1 ? feed->n_max / 2 : feed->n_max;
+    if (r <= 0)
+        return r;
+    return clock_mono_ms() - asked_ms < PATIENT_MS ? -EAGAIN : 0; /* it was to wait until there is something */
 }
 
 static void rest(struct baileys_feed *feed)

@@ -89,6 +89,9 @@ static void batches_are_read(void)
         { "{\"outbox\":\"a\",\"events\":[],\"next\":-1}", -1 },
         { "{\"outbox\":\"a\",\"events\":{},\"next\":1}", -1 },
         { "{\"outbox\":\"a\",\"next\":1}", -1 },
+        { "{\"outbox\":\"a\\nb\",\"events\":[],\"next\":1}", -1 },
+        { "{\"outbox\":\"a\",\"events\":[],\"next\":\"1\"}", -1 },
+        { "{\"outbox\":\"a\",\"events\":[]}", -1 },
         { "{}", -1 },
         { "[]", -1 },
     };
@@ -145,6 +148,8 @@ static const struct {
     { "media that cannot be had", "{\"k\":\"media\",\"t\":7,\"chat\":\"888@lid\",\"wa_id\":\"D\",\"file\":null}", 1, NULL, NULL, NULL, NULL, 0 },
     { "what is of no matter here", "{\"k\":\"connection\",\"state\":\"open\"}", 1, NULL, NULL, NULL, NULL, 0 },
     { "what we do not know yet", "{\"k\":\"poll\"}", 1, NULL, NULL, NULL, NULL, 0 },
+    { "of a time that never comes", "{\"k\":\"message\",\"t\":1e300,\"ts\":1e300,\"chat\":\"888@lid\",\"wa_id\":\"J\",\"text\":\"late\"}", 0,
+      "888@lid J", "late", "888@lid", "", MESSAGE_RECEIVED },
     { "no object", "[1]", 1, NULL, NULL, NULL, NULL, 0 },
 };
 
