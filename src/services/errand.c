@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "utils/audio.h"
+#include "utils/file.h"
 #include "utils/log.h"
 
 enum { RATE_HZ = 8000, PATH_MAX_BYTES = 4096 };
@@ -111,18 +112,11 @@ static void answered(struct stt_question *question)
     inbox_post(options->inbox, &errand->home);
 }
 
-static int sync_path(const char *path)
-{
-    scoped(close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 static int make_folder(const char *parent, const char *path)
 {
     if (mkdir(path, 0750) < 0)
         return errno == EEXIST ? 0 : -errno;
-    return sync_path(parent);
+    return file_sync(parent);
 }
 
 /* The folder of a call, made when it is not there. */
@@ -146,14 +140,14 @@ static int write_whole(const char *folder, unsigned number, const struct wav *wa
     (void)snprintf(part, sizeof(part), "%s/%u.part", folder, number);
     int r = wav_write(part, wav);
     if (r == 0)
-        r = sync_path(part);
+        r = file_sync(part);
     if (r == 0 && rename(part, path) < 0)
         r = -errno;
     if (r < 0) {
         (void)unlink(part);
         return r;
     }
-    return sync_path(folder);
+    return file_sync(folder);
 }
 
 static void keep(struct errand *errand, unsigned thread)

@@ -89,3 +89,26 @@ int file_make_folder(const char *path)
         return -ENOTDIR;
     return access(path, R_OK | W_OK | X_OK) < 0 ? -errno : 0;
 }
+
+int file_write(int fd, const void *bytes, size_t n)
+{
+    const char *at = bytes;
+
+    while (n) {
+        ssize_t written = write(fd, at, n);
+        if (written < 0 && errno != EINTR)
+            return -errno;
+        if (written > 0) {
+            at += written;
+            n -= (size_t)written;
+        }
+    }
+    return 0;
+}
+
+int file_sync(const char *path)
+{
+    scoped(close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}

@@ -18,3 +18,9 @@ int file_read(const char *path, int flags, size_t max, char **ret_text, size_t *
  * Errors: -ENOTDIR it is something else; -EACCES we may not write to it; -errno.
  */
 int file_make_folder(const char *path);
+
+/* All of it, however often it takes. Errors: -errno. */
+int file_write(int fd, const void *bytes, size_t n);
+
+/* A file, or what names are in a folder, is on disk then. Errors: -errno. */
+int file_sync(const char *path);
