@@ -31,6 +31,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -50,6 +51,8 @@
 SCOPED_PTR(MDB_txn, mdb_txn_abort)
 SCOPED_PTR(MDB_cursor, mdb_cursor_close)
 
+#define NO_TABLE UINT_MAX /* of a read-only store that is older than the table */
+
 enum {
     READERS_OF_DAEMON = 64, /* of the 126 slots in LMDB's lock file; the rest is for the command line */
     READERS_OF_CLI = 2,
@@ -60,6 +63,9 @@ enum {
     FULL_BELOW = 4 * MIB, /* an I/O error with less room than this on the disk is a full disk */
     REPLAY = 1,           /* of run_group(): an operation must be undone; no code of LMDB's */
 };
+
+#define LOCK_FILE "lock.mdb"         /* LMDB's, beside DB_FILE */
+#define REPLACED_FILE "replaced.mdb" /* what was DB_FILE, until the new one is found good */
 
 static const char *const table_names[DB_N_TABLES] = {
     [DB_META] = "meta",
@@ -107,7 +113,7 @@ struct db {
     MDB_dbi tables[DB_N_TABLES];
     char *path;
     int lock_fd;
-    bool read_only, has_map_lock, has_wake, has_thread;
+    bool read_only, any_version, has_map_lock, has_wake, has_thread;
     uint64_t slow_us;
     void (*on_slow)(const char *what, uint64_t took_us, unsigned n_ops);
     pthread_rwlock_t map_lock;
@@ -455,32 +461,37 @@ static int start_writer(struct db *db)
 
 /* --- open and close */
 
-static int open_file(const struct db *db, const char *name)
+static int open_file(const char *folder, const char *name)
 {
     scoped(free) char *path = NULL;
     int fd;
 
-    if (asprintf(&path, "%s/%s", db->path, name) < 0)
+    if (asprintf(&path, "%s/%s", folder, name) < 0)
         return -ENOMEM;
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     return fd < 0 ? -errno : fd;
 }
 
 /* One daemon at a time. The lock ends with the process, however that ends. */
-static int lock_store(struct db *db)
+int db_lock(const char *path, int *ret_fd)
 {
-    db->lock_fd = open_file(db, "daemon.lock");
-    if (db->lock_fd < 0)
-        return db->lock_fd;
-    if (flock(db->lock_fd, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK ? -EBUSY : -errno;
+    int r = file_make_folder(path), fd = r < 0 ? r : open_file(path, "daemon.lock");
+
+    if (fd < 0)
+        return fd;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+        close(fd);
+        return r;
+    }
+    *ret_fd = fd;
     return 0;
 }
 
 /* Before LMDB opens it: closing it later would drop LMDB's own locks. */
 static int reserve_lock_file(const struct db *db)
 {
-    scoped(close) int fd = open_file(db, "lock.mdb");
+    scoped(close) int fd = open_file(db->path, LOCK_FILE);
 
     return fd < 0 ? fd : -posix_fallocate(fd, 0, LOCK_FILE_BYTES);
 }
@@ -490,7 +501,7 @@ static unsigned flags_of_reader(const struct db *db)
 {
     scoped(free) char *path = NULL;
 
-    if (asprintf(&path, "%s/lock.mdb", db->path) < 0)
+    if (asprintf(&path, "%s/" LOCK_FILE, db->path) < 0)
         return MDB_RDONLY;
     return access(path, F_OK) == 0 ? MDB_RDONLY : MDB_RDONLY | MDB_NOLOCK;
 }
@@ -516,9 +527,11 @@ static int open_tables(struct db_txn *txn, struct db_op *op)
     for (size_t i = 0; i < DB_N_TABLES; i++) {
         int rc =
             mdb_dbi_open(txn->txn, table_names[i], db->read_only ? 0 : MDB_CREATE, &db->tables[i]);
-        if (rc == MDB_NOTFOUND)
+        if (rc == MDB_NOTFOUND && db->any_version)
+            db->tables[i] = NO_TABLE;
+        else if (rc == MDB_NOTFOUND)
             return -ESTALE;
-        if (rc)
+        else if (rc)
             return checked(txn, rc);
     }
     return 0;
@@ -568,7 +581,7 @@ static int upgrade_step(struct db_txn *txn, struct db_op *op)
         return r;
     if (stored > ours)
         return -EPROTO;
-    if (stored == ours)
+    if (stored == ours || (options->read_only && options->any_version))
         return 0;
     if (options->read_only)
         return -ESTALE;
@@ -654,6 +667,7 @@ int db_open(const struct db_options *options, struct db **ret_db)
     memset(db, 0, sizeof(*db));
     db->lock_fd = -1;
     db->read_only = options->read_only;
+    db->any_version = options->read_only && options->any_version;
     db->slow_us = options->slow_ms * 1000;
     db->on_slow = options->on_slow;
     db->queue_max = options->queue_max ?: DB_QUEUE_DEFAULT;
@@ -663,9 +677,7 @@ int db_open(const struct db_options *options, struct db **ret_db)
 
     r = init_map_lock(db);
     if (r == 0 && !db->read_only)
-        r = file_make_folder(db->path);
-    if (r == 0 && !db->read_only)
-        r = lock_store(db);
+        r = db_lock(db->path, &db->lock_fd);
     if (r == 0 && !db->read_only)
         r = reserve_lock_file(db);
     if (r == 0)
@@ -874,6 +886,9 @@ static struct db_bytes to_bytes(MDB_val val)
 int db_get(struct db_txn *txn, enum db_table table, struct db_bytes key, struct db_bytes *ret_value)
 {
     MDB_val k = to_val(key), v;
+
+    if (txn->db->tables[table] == NO_TABLE)
+        return -ENOENT;
     int rc = mdb_get(txn->txn, txn->db->tables[table], &k, &v);
 
     if (rc == 0)
@@ -946,6 +961,8 @@ int db_each(struct db_txn *txn, enum db_table table, struct db_bytes prefix, str
 
     if (prefix.n > KEY_MAX || from.n > KEY_MAX)
         return -EINVAL;
+    if (txn->db->tables[table] == NO_TABLE)
+        return 0;
     rc = mdb_cursor_open(txn->txn, txn->db->tables[table], &cursor);
     if (rc == 0)
         rc = (order == DB_UP ? seek_up : seek_down)(cursor, prefix, from, &key, &value);
@@ -1039,6 +1056,44 @@ void db_check_readers(struct db *db)
     atomic_fetch_add_explicit(&db->n_stuck, 1, memory_order_relaxed);
     if (db->on_slow)
         db->on_slow("stuck reader", 0, (unsigned)laggards.worst);
+}
+
+/* --- whole stores */
+
+const char *db_table_name(enum db_table table)
+{
+    return table_names[table];
+}
+
+int db_copy(struct db *db, int fd)
+{
+    pthread_rwlock_rdlock(&db->map_lock);
+    int rc = mdb_env_copyfd2(db->env, fd, MDB_CP_COMPACT);
+    pthread_rwlock_unlock(&db->map_lock);
+    return db_errno(rc);
+}
+
+/* LMDB's lock file goes first: it knows the last transaction of the one that is replaced. */
+int db_replace(const struct db_options *options, const char *file)
+{
+    scoped(free) char *data = NULL, *lock = NULL, *replaced = NULL;
+    scoped(db_close) struct db *db = NULL;
+
+    if (asprintf(&data, "%s/" DB_FILE, options->path) < 0 || asprintf(&lock, "%s/" LOCK_FILE, options->path) < 0 ||
+        asprintf(&replaced, "%s/" REPLACED_FILE, options->path) < 0)
+        return -ENOMEM;
+    (void)unlink(replaced);
+    bool had_one = link(data, replaced) == 0;
+    if ((!had_one && errno != ENOENT) || (unlink(lock) < 0 && errno != ENOENT) || rename(file, data) < 0)
+        return -errno;
+    int r = file_sync(options->path);
+    if (r == 0)
+        r = db_open(options, &db);
+    if (r < 0)
+        (void)(had_one ? rename(replaced, data) : unlink(data));
+    else if (had_one)
+        (void)unlink(replaced);
+    return r < 0 ? r : file_sync(options->path);
 }
 
 void db_stats(struct db *db, struct db_stats *ret_stats)

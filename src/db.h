@@ -55,6 +55,7 @@ struct db_options {
     size_t map_mib;            /* address space to begin with; grows by itself. 0: as much as there is */
     uint64_t slow_ms;          /* a longer transaction is reported through on_slow; 0 never */
     bool read_only;            /* for the command line beside a running daemon */
+    bool any_version;          /* read_only, of an older version, too: a table that it has not is empty */
     size_t queue_max;          /* operations waiting for the writer; 0: DB_QUEUE_DEFAULT */
     db_migration *const *migrations; /* [i] goes from version i+1 to i+2: our version is n_migrations + 1 */
     size_t n_migrations;
@@ -149,6 +150,38 @@ int db_event(struct db_txn *txn, const char *json);
 
 /* Release the snapshots of killed processes, report stuck readers. The writer does so each minute. */
 void db_check_readers(struct db *db);
+
+/* --- whole stores, for the command line */
+
+#define DB_FILE "data.mdb" /* in the folder that db_options.path names */
+
+const char *db_table_name(enum db_table table);
+
+/*
+ * Write a snapshot, without the pages that are free, to a file or pipe, from its present place on.
+ *
+ * It holds a reader all that while: pages that are freed meanwhile are not used again, so the file of the store grows by
+ * what is written meanwhile. Closing the other end of the pipe ends it (-EPIPE); SIGPIPE must not be ignored then.
+ * Errors: -ENOSPC; -EPIPE; other -errno.
+ */
+int db_copy(struct db *db, int fd);
+
+/*
+ * Be the one that may write to the store at path: until the descriptor is closed no daemon starts on it. The folder is
+ * made when it is not there.
+ *
+ * Errors: -EBUSY a daemon has it; -errno.
+ */
+int db_lock(const char *path, int *ret_fd);
+
+/*
+ * Put a file, which is of the same file system, in the place of the store, at once: whoever dies meanwhile leaves the
+ * one or the other. The one that was there stays beside it until the new one could be opened, and comes back when it
+ * cannot. The caller holds db_lock(). options: as of db_open(), read_only.
+ *
+ * Errors: those of db_open(); -errno. The file is gone, or where it was when nothing was changed.
+ */
+int db_replace(const struct db_options *options, const char *file);
 
 struct db_stats {
     uint64_t n_commits, n_ops, n_failed, n_grown, n_slow, n_stuck, n_waiting, map_bytes, used_bytes;
