@@ -12,6 +12,7 @@
 #include "services/jobs.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "services/store_key.h"
 #include "utils/json.h"
@@ -251,4 +252,49 @@ int jobs_each_under_way(struct db_txn *txn, jobs_fn *fn, void *arg)
 int jobs_each_over(struct db_txn *txn, jobs_fn *fn, void *arg)
 {
     return each_of(txn, DUE_OVER, DB_DOWN, fn, arg);
+}
+
+/* --- what may have happened since */
+
+struct doubtful {
+    enum job_kind kind;
+    struct job *jobs;
+    size_t n, room;
+};
+
+static int collect_doubtful(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    struct doubtful *list = arg;
+    struct job job;
+    int r = read_job(value, &job);
+
+    if (r < 0 || job.kind != list->kind || job_is_over(&job) || job.doubt != JOB_SURE)
+        return r;
+    if (list->n == list->room) {
+        size_t room = list->room ? 2 * list->room : 64;
+        struct job *larger = realloc(list->jobs, room * sizeof(*larger));
+        if (!larger)
+            return -ENOMEM;
+        list->jobs = larger;
+        list->room = room;
+    }
+    list->jobs[list->n++] = job;
+    return 0;
+}
+
+/* As if whoever was asked had failed over it: what is not found there is done, at last. */
+int jobs_doubt(struct db_txn *txn, enum job_kind kind, uint64_t at_ms)
+{
+    struct doubtful list = { .kind = kind };
+    int r = db_each(txn, DB_JOBS, nothing, nothing, DB_UP, collect_doubtful, &list);
+
+    for (size_t i = 0; r == 0 && i < list.n; i++) {
+        struct job *job = &list.jobs[i];
+        job->doubt = JOB_REFUSED;
+        if (!job->tried_ms)
+            job->tried_ms = at_ms;
+        r = put_job(txn, job);
+    }
+    free(list.jobs);
+    return r;
 }

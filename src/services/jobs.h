@@ -36,3 +36,9 @@ int jobs_next_due(struct db_txn *txn, uint64_t now_ms, uint64_t *ret_due_ms);
 
 int jobs_each_under_way(struct db_txn *txn, jobs_fn *fn, void *arg);
 int jobs_each_over(struct db_txn *txn, jobs_fn *fn, void *arg); /* newest first */
+
+/*
+ * Those of a kind that are not over may have happened since at_ms, elsewhere: each is looked for before it is done.
+ * For a store that comes from a backup.
+ */
+int jobs_doubt(struct db_txn *txn, enum job_kind kind, uint64_t at_ms);

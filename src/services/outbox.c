@@ -518,3 +518,13 @@ void outbox_stats(const struct outbox *outbox, struct outbox_stats *ret_stats)
         .n_uncertain = outbox->n_uncertain,
     };
 }
+
+int outbox_doubt(struct db_txn *txn, uint64_t at_ms)
+{
+    int r = 0;
+
+    for (int kind = 0; r == 0 && kind < JOB_N_KINDS; kind++)
+        if (!kinds[kind]->rules.is_repeatable)
+            r = jobs_doubt(txn, kind, at_ms);
+    return r;
+}

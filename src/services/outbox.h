@@ -20,6 +20,12 @@ void outbox_stop(struct outbox *outbox);
 void outbox_free(struct outbox *outbox);
 SCOPED_PTR(struct outbox, outbox_free)
 
+/*
+ * The store comes from a backup: what was owed at_ms and must not happen twice may have happened since, and is looked for
+ * before it is done. For the store's next owner, before there is one. Errors: those of jobs.h.
+ */
+int outbox_doubt(struct db_txn *txn, uint64_t at_ms);
+
 struct outbox_stats {
     uint64_t n_under_way, n_done, n_again, n_failed, n_uncertain;
 };

@@ -141,6 +141,38 @@ static const struct {
     { "over without a lane", { FAIL, 5 }, "; 0", "", "6 5" },
 };
 
+static int run_doubt(struct db_txn *txn, struct db_op *op)
+{
+    struct job waits = { .kind = JOB_MESSAGE, .lane = "a", .due_ms = 50 }, behind = waits, sums = { .kind = JOB_SUMMARY, .due_ms = 60 };
+    int r = jobs_add(txn, &waits);
+
+    r = r ?: jobs_add(txn, &behind);
+    r = r ?: jobs_add(txn, &sums);
+    return r ?: jobs_doubt(txn, JOB_MESSAGE, 777);
+}
+
+static int print_doubt(const struct job *job, void *arg)
+{
+    char *text = arg;
+    size_t n = strlen(text);
+
+    (void)snprintf(text + n, 256 - n, "%d:%d@%d ", job->kind, job->doubt, (int)job->tried_ms);
+    return 0;
+}
+
+/* What comes from a backup may have been done since. */
+static void test_doubt(void)
+{
+    struct db_op op = { .run = run_doubt, .what = "doubt" };
+    char text[256] = "";
+
+    is_int(db_write(db, &op), 0, "what is owed is doubted");
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    if (db_read_begin(db, &txn) == 0)
+        (void)jobs_each_due(txn, 100, print_doubt, text);
+    is_str(text, "0:1@777 1:0@0 ", "  one of that kind is looked for since then, another kind is not");
+}
+
 int main(void)
 {
     struct db_options options = { .path = scratch_file("store") };
@@ -154,6 +186,7 @@ int main(void)
         is_str(of(jobs_each_over), rows[i].over, "  over");
     }
     is_int(count_rows(db, DB_JOB_LANES), 0, "no lane is left");
+    test_doubt();
     db_close(db);
     return done_testing();
 }
