@@ -20,12 +20,14 @@ static int cli_version(int argc, char **argv)
 }
 
 static const struct command commands[] = {
+    { "backup", cli_backup, "Write all that is kept to one file, or verify one" },
     { "call", cli_call, "Play Twilio: place calls at a server and talk" },
     { "calls", cli_calls, "List calls, or show one with what was said" },
     { "config", cli_config, "Show, check or explain the settings" },
     { "contacts", cli_contacts, "List contacts, or show one with calls and messages" },
     { "events", cli_events, "List what happened, or print it as it happens" },
     { "messages", cli_messages, "List messages" },
+    { "restore", cli_restore, "Make a backup the store" },
     { "routes", cli_routes, "Print what is served" },
     { "serve", cli_serve, "Answer calls" },
     { "version", cli_version, "Print the version" },
