@@ -50,6 +50,10 @@ def what_is_missing_is_said(root, launcher, folder):
         package.write('{\n  "name": "x",\n  "version": "6.17.16"\n}\n')
     got = run(launcher, BAILEYS_FOLDER=folder)
     ok(got.returncode == 78 and "6.17.16, and 7.0.0-rc14 is needed" in got.stderr, f"another library: {got.stderr.strip()}")
+    with open(os.path.join(library, "package.json"), "w", encoding="ascii") as package:
+        package.write('{\n  "name": "x",\n  "version": "7.0.0-rc14"\n}\n')
+    got = run(launcher, "--check", BAILEYS_FOLDER=folder, BAILEYS_NODE=fake_node(root, "20.0.0"))
+    same((got.returncode, got.stdout + got.stderr), (0, ""), "--check, when all is there")
     shutil.rmtree(os.path.join(folder, "node_modules"))
 
 
