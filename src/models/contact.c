@@ -148,6 +148,20 @@ static void take_from_array(struct json_object *array, const char *text)
             (void)json_object_array_del_idx(array, i, 1);
 }
 
+bool contact_has_tag(const struct contact *contact, const char *tag)
+{
+    return array_has(contact->tags, tag);
+}
+
+int contact_set_tag(struct contact *contact, const char *tag, bool wanted, uint64_t ms)
+{
+    int r = wanted ? add_to_array(&contact->tags, tag) : 0;
+
+    if (!wanted)
+        take_from_array(contact->tags, tag);
+    return r < 0 ? r : contact_set_time(contact, "tag", tag, ms, !wanted);
+}
+
 static int add_other(struct contact *contact, const char *name, const char *value)
 {
     struct json_object *list;
@@ -223,15 +237,10 @@ static int take_tag(struct contact *contact, const struct contact *other, const 
     struct rivals rivals = { "tag", tag, array_has(contact->tags, tag) ? tag : NULL, array_has(other->tags, tag) ? tag : NULL };
     uint64_t ms;
     bool gone;
-    int r = 0;
 
     if (!theirs_wins(contact, other, &rivals, &ms, &gone))
         return 0;
-    if (rivals.theirs)
-        r = add_to_array(&contact->tags, tag);
-    else
-        take_from_array(contact->tags, tag);
-    return r < 0 ? r : contact_set_time(contact, "tag", tag, ms, gone);
+    return contact_set_tag(contact, tag, rivals.theirs, ms);
 }
 
 /* What the other row has taken away, too: it has no value of it. */

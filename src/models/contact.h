@@ -1,6 +1,7 @@
 #pragma once
 /* contact.h - a person the business knows */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "models/call.h"
@@ -32,6 +33,14 @@ int contact_stage_parse(const char *name); /* or -EINVAL */
 uint64_t contact_set_at(const struct contact *contact, const char *kind, const char *name, bool *ret_gone);
 /* Errors: -ENOMEM. */
 int contact_set_time(struct contact *contact, const char *kind, const char *name, uint64_t ms, bool gone);
+
+/* Tags that say something to the agent on WhatsApp: a human goes on with him; he wants no automatic messages. */
+#define CONTACT_TAG_SILENT "agent-silent"
+#define CONTACT_TAG_UNWANTED "no-messages"
+
+bool contact_has_tag(const struct contact *contact, const char *tag);
+/* Set it, or take it away, at that time. Errors: -ENOMEM. */
+int contact_set_tag(struct contact *contact, const char *tag, bool wanted, uint64_t ms);
 
 /*
  * Put what another row of the same person knows into this one: of two values the one that was set later, of two set

@@ -293,21 +293,10 @@ static int index_of(struct json_object *array, const char *text)
 
 static int set_tag(struct editing *editing, const char *tag, bool wanted)
 {
-    struct contact *contact = editing->contact;
-    int r = 0, i = index_of(contact->tags, tag);
-
-    if ((index_of(editing->person->tags, tag) >= 0) == wanted)
+    if (contact_has_tag(editing->person, tag) == wanted)
         return 0;
     editing->changed = true;
-    if (!contact->tags)
-        contact->tags = json_object_new_array();
-    if (!contact->tags)
-        return -ENOMEM;
-    if (wanted && i < 0)
-        r = json_append(contact->tags, json_text(tag, strlen(tag)));
-    else if (!wanted && i >= 0)
-        r = json_object_array_del_idx(contact->tags, (size_t)i, 1);
-    return r < 0 ? r : contact_set_time(contact, "tag", tag, after(editing->person, "tag", tag, editing->now_ms), !wanted);
+    return contact_set_tag(editing->contact, tag, wanted, after(editing->person, "tag", tag, editing->now_ms));
 }
 
 static int set_tags(struct editing *editing, struct json_object *tags, bool wanted)
