@@ -45,6 +45,10 @@ static const char *const kinds[MESSAGE_N_KINDS] = {
     [MESSAGE_LIST] = "list",         [MESSAGE_REACTION] = "reaction",
 };
 
+static const char *const authors[MESSAGE_N_AUTHORS] = {
+    [AUTHOR_UNKNOWN] = "", [AUTHOR_AGENT] = "agent", [AUTHOR_HUMAN] = "human"
+};
+
 static const struct json_field fields[] = {
     JSON_FIELD(struct message, id, JSON_CHARS),
     JSON_FIELD(struct message, provider_id, JSON_CHARS),
@@ -56,6 +60,8 @@ static const struct json_field fields[] = {
     JSON_FIELD_ENUM(struct message, status, statuses),
     JSON_FIELD_ENUM(struct message, wording, wordings),
     JSON_FIELD_ENUM(struct message, kind, kinds),
+    JSON_FIELD_ENUM(struct message, author, authors),
+    JSON_FIELD(struct message, asked, JSON_CHARS),
     JSON_FIELD(struct message, forwarded, JSON_BOOL),
     JSON_FIELD(struct message, call_sid, JSON_CHARS),
     JSON_FIELD(struct message, job_id, JSON_U64),
@@ -96,20 +102,25 @@ static void write_place(struct json_object *location, char *ret_line, size_t siz
                    json_get_double(location, "longitude", 0), label[0] ? ", " : "", label, address[0] ? ", " : "", address);
 }
 
+const char *message_words(const struct message *message)
+{
+    const char *body = message->body ?: "", *said = message->transcript ?: "";
+
+    return body[0] ? body : said[0] ? said : message->choice ? json_get_text(message->choice, "title") ?: "" : "";
+}
+
 void message_line(const struct message *message, char *ret_line, size_t size)
 {
-    const char *body = message->body ?: "";
+    const char *line = message_words(message);
     char place[512];
 
-    if (!body[0] && message->location) {
+    if (!line[0] && message->location) {
         write_place(message->location, place, sizeof(place));
-        body = place;
-    } else if (!body[0] && message->choice) {
-        body = json_get_text(message->choice, "title") ?: "";
-    } else if (!body[0] && message->kind == MESSAGE_REACTION) {
-        body = "(taken back)";
+        line = place;
+    } else if (!line[0] && message->kind == MESSAGE_REACTION) {
+        line = "(taken back)";
     }
-    (void)text_set(ret_line, size, body);
+    (void)text_set(ret_line, size, line);
 }
 
 bool message_has_failed(const struct message *message)

@@ -47,7 +47,15 @@ enum message_kind {
     MESSAGE_N_KINDS
 };
 
-enum { MESSAGE_ERROR_MAX = 256 };
+/* Who wrote one of ours. */
+enum message_author {
+    AUTHOR_UNKNOWN, /* or it came in */
+    AUTHOR_AGENT,   /* by itself */
+    AUTHOR_HUMAN,   /* of the business, or a program of its */
+    MESSAGE_N_AUTHORS
+};
+
+enum { MESSAGE_ERROR_MAX = 256, MESSAGE_ASKED_MAX = 33 };
 
 struct message {
     char id[CONTACT_ID_MAX]; /* ours; sorts by age */
@@ -60,6 +68,8 @@ struct message {
     enum message_status status;
     enum message_wording wording;
     enum message_kind kind;
+    enum message_author author;
+    char asked[MESSAGE_ASKED_MAX]; /* the profile's question that the script asked in it, "goodbye" none is left; "" none */
     bool forwarded;                /* not the sender's own words */
     char call_sid[SID_MAX];        /* the call it came of; "" none */
     uint64_t job_id;               /* by which it is sent; 0 not by us, or it is done */
@@ -86,6 +96,8 @@ static inline void scoped_message_release(struct message *message)
 }
 
 int message_status_parse(const char *name, size_t n); /* as Twilio writes it; or -EINVAL */
+/* What was written or said in it, or chosen: all that can be answered. Lives in the message; "" without words. */
+const char *message_words(const struct message *message);
 /* What the message is in one line for people: its words, else the place, the choice or the sign. */
 void message_line(const struct message *message, char *ret_line, size_t size);
 bool message_has_failed(const struct message *message); /* ours, and somebody should look at it */

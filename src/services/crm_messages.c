@@ -112,6 +112,7 @@ static int complete_message(struct message *stored, struct message *message)
     memcpy(stored->alias, message->alias, sizeof(stored->alias));
     memcpy(stored->reply_to, message->reply_to, sizeof(stored->reply_to));
     stored->kind = message->kind;
+    stored->author = message->author;
     stored->forwarded = message->forwarded;
     stored->location = steal(&message->location);
     stored->choice = steal(&message->choice);
