@@ -32,6 +32,8 @@ static const char usage[] =
     "  stage ID STAGE   new, qualified, scheduled, won or lost\n"
     "  tag ID TAG       set a tag\n"
     "  untag ID TAG     take it away\n"
+    "  silence ID       on WhatsApp, the agent leaves this person to you\n"
+    "  release ID       it answers this person again\n"
     "  done TASK        a task is done\n"
     "\n"
     "  --last N         list so many (50)\n"
@@ -119,6 +121,7 @@ static void print_whole(struct json_object *contact)
     print_fact("contact", json_get_text(contact, "id"));
     print_fact("name", json_get_text(contact, "name"));
     print_fact("stage", json_get_text(contact, "stage"));
+    print_fact("agent on WhatsApp", json_get_text(contact, "agent"));
     if (json_object_object_get_ex(contact, "addresses", &part))
         for (size_t i = 0; i < json_object_array_length(part); i++)
             print_fact("address", json_object_get_string(json_object_array_get_idx(part, i)));

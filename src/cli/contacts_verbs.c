@@ -106,6 +106,9 @@ static const struct verb {
     { "stage", "ID STAGE", NULL, "edit?", { "id", "stage" }, "The stage is set.", "It is in that stage already." },
     { "tag", "ID TAG", NULL, "edit?", { "id", "tag" }, "The tag is set.", "It has that tag already." },
     { "untag", "ID TAG", NULL, "edit?", { "id", "no_tag" }, "The tag is gone.", "It has no such tag." },
+    { "silence", "ID", NULL, "agent?agent=silent", { "id", NULL }, "The agent leaves the conversation to you.",
+      "The agent is silent already." },
+    { "release", "ID", NULL, "agent?agent=on", { "id", NULL }, "The agent answers again.", "The agent was not silent." },
     { "done", "TASK", NULL, "task?state=done", { "id", NULL }, "The task is done.", "The task is done already." },
 };
 

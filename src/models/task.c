@@ -12,7 +12,7 @@ static const char *const states[TASK_N_STATES] = {
     [TASK_OPEN] = "open", [TASK_DONE] = "done", [TASK_CANCELED] = "canceled",
 };
 
-static const char *const kinds[TASK_N_KINDS] = { [TASK_OTHER] = "other", [TASK_CALLBACK] = "callback" };
+static const char *const kinds[TASK_N_KINDS] = { [TASK_OTHER] = "other", [TASK_CALLBACK] = "callback", [TASK_REPLY] = "reply" };
 
 static const struct json_field fields[] = {
     JSON_FIELD(struct task, id, JSON_CHARS),

@@ -7,7 +7,12 @@
 #include "models/call.h"
 
 enum task_state { TASK_OPEN, TASK_DONE, TASK_CANCELED, TASK_N_STATES };
-enum task_kind { TASK_OTHER, TASK_CALLBACK, TASK_N_KINDS };
+enum task_kind {
+    TASK_OTHER,
+    TASK_CALLBACK,
+    TASK_REPLY, /* he wrote, and waits for somebody of the business */
+    TASK_N_KINDS
+};
 
 enum { TASK_TEXT_MAX = 1024, TASK_ASSIGNEE_MAX = 64 };
 

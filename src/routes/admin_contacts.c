@@ -11,6 +11,7 @@
 #include <json-c/json.h>
 
 #include "routes/routes.h"
+#include "services/crm_agent.h"
 #include "services/crm_contacts.h"
 #include "services/crm_tasks.h"
 #include "services/services.h"
@@ -73,6 +74,15 @@ static int task(struct db_txn *txn, struct change *change)
 
     return state < 0 ? -EINVAL
                      : crm_task_edit(txn, asked(change, "id"), &(struct task_edit){ .state = state }, clock_real_ms());
+}
+
+static int agent(struct db_txn *txn, struct change *change)
+{
+    const char *wanted = asked(change, "agent"), *id = asked(change, "id");
+
+    return strcmp(wanted, "silent") == 0 ? crm_agent_silence(txn, id, clock_real_ms())
+           : strcmp(wanted, "on") == 0   ? crm_agent_release(txn, id, clock_real_ms())
+                                         : -EINVAL;
 }
 
 static const struct {
@@ -150,12 +160,18 @@ static int edit_post(struct http_request *request, struct http_response *respons
     return take(request, edit);
 }
 
+static int agent_post(struct http_request *request, struct http_response *response)
+{
+    return take(request, agent);
+}
+
 static int task_post(struct http_request *request, struct http_response *response)
 {
     return take(request, task);
 }
 
 static const struct route routes[] = {
+    { "POST", "/agent", AUTH_LOCAL, 0, agent_post, "Have the agent answer somebody on WhatsApp, or be silent" },
     { "POST", "/merge", AUTH_LOCAL, 0, merge_post, "Two contacts are one" },
     { "POST", "/unmerge", AUTH_LOCAL, 0, unmerge_post, "They are not after all" },
     { "POST", "/edit", AUTH_LOCAL, 0, edit_post, "Set a contact's stage, or a tag" },

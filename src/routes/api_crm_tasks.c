@@ -19,7 +19,7 @@ enum { BODY_MAX = 64 * KIB, NOTE_CHARACTERS = 5000, TASK_CHARACTERS = 300, NAME_
 /* --- what is taken */
 
 static const char *const state_words[] = { "open", "done", "canceled", NULL };
-static const char *const kind_words[] = { "other", "callback", NULL };
+static const char *const kind_words[] = { "other", "callback", "reply", NULL };
 
 static const char *check_phone(struct json_object *value)
 {

@@ -4,6 +4,9 @@
  * 202 says that the message and the job that sends it are on disk; what becomes of it is told by status/{id}. What
  * WhatsApp would refuse is refused here, where whoever asked still listens: limits are those of
  * Twilio's and Meta's documents.
+ *
+ * A text or media are a human's words: the agent leaves the conversation to him from then on, until it is released. A
+ * template is what programs send when nobody is talking, and changes nothing; whoever answers it is answered.
  */
 #include "routes/routes.h"
 
@@ -14,6 +17,7 @@
 #include "config.h"
 #include "routes/api.h"
 #include "services/crm.h"
+#include "services/crm_agent.h"
 #include "services/services.h"
 #include "services/whatsapp/provider.h"
 #include "utils/json.h"
@@ -179,8 +183,11 @@ static int keep(struct db_txn *txn, struct api_write *write, struct json_object 
     (void)text_set(message.content_sid, sizeof(message.content_sid), json_get_text(write->body, "content_sid") ?: "");
     message.variables = json_object_get(json_object_object_get(write->body, "variables"));
     message.body = strdup(text ?: "");
+    message.author = AUTHOR_HUMAN;
     if (r == 0)
         r = message.body ? crm_message_write(txn, &letter, &message) : -ENOMEM;
+    if (r >= 0 && !message.content_sid[0])
+        r = crm_agent_silence(txn, message.contact_id, write->now_ms);
     if (r < 0)
         return r;
     struct json_object *answer = json_object_new_object();
@@ -203,6 +210,44 @@ static const struct api_refusal refusals[] = {
 static const struct api_write_kind send_kind = { "a message by the API", &send_shape, prepare, keep, refusals };
 static const struct api_write_kind media_kind = { "media by the API", &media_shape, prepare_media, keep, refusals };
 static const struct api_write_kind template_kind = { "a template by the API", &template_shape, prepare, keep, refusals };
+
+/* --- who answers somebody */
+
+static const char *const agent_words[] = { "on", "silent", NULL };
+
+static const struct api_field agent_fields[] = {
+    { .name = "agent", .type = API_TEXT, .is_needed = true, .words = agent_words,
+      .summary = "silent: somebody of yours goes on with this person, and the agent writes nothing by itself; on: it answers again" },
+};
+
+static const struct api_shape agent_shape = { .body = agent_fields, .n_body = ELEMENTSOF(agent_fields), .is_write = true };
+
+static int keep_agent(struct db_txn *txn, struct api_write *write, struct json_object **ret_answer)
+{
+    scoped(contact_done) struct contact person = { 0 };
+    bool is_silent = strcmp(json_get_text(write->body, "agent"), "silent") == 0;
+    int r = is_silent ? crm_agent_silence(txn, write->param, write->now_ms) : crm_agent_release(txn, write->param, write->now_ms);
+
+    if (r >= 0)
+        r = crm_contact_get(txn, write->param, &person);
+    if (r < 0)
+        return r;
+    struct json_object *answer = *ret_answer = json_object_new_object();
+    r = answer ? json_add(answer, "contact_id", json_object_new_string(person.id)) : -ENOMEM;
+    return r < 0 ? r : json_add(answer, "agent", json_object_new_string(crm_agent_name(crm_agent_of(&person))));
+}
+
+static const struct api_refusal agent_refusals[] = {
+    { -ENOENT, 404, "not_found", "", "there is no contact of that id" },
+    { 0 },
+};
+
+static const struct api_write_kind agent_kind = { "who answers somebody", &agent_shape, NULL, keep_agent, agent_refusals, 200 };
+
+static int agent_post(struct http_request *request, struct http_response *response)
+{
+    return api_take(request, &agent_kind);
+}
 
 static int send_post(struct http_request *request, struct http_response *response)
 {
@@ -281,6 +326,7 @@ static const struct route routes[] = {
     { "POST", "/template", AUTH_TOKEN, BODY_MAX, template_post, "Send an approved template, at any time", &template_shape },
     { "GET", "/status/{id}", AUTH_TOKEN, 0, status_get, "What became of a message", NULL },
     { "GET", "/conversations", AUTH_TOKEN, 0, conversations_get, "Conversations, the latest first", &page_shape },
+    { "POST", "/conversations/{contact}", AUTH_TOKEN, BODY_MAX, agent_post, "Have the agent answer one person, or be silent", &agent_shape },
     { "GET", "/conversations/{contact}", AUTH_TOKEN, 0, conversation_get, "The messages of one person, newest first", &page_shape },
 };
 

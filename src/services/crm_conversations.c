@@ -17,6 +17,7 @@
 
 #include <json-c/json.h>
 
+#include "services/crm_agent.h"
 #include "services/crm_internal.h"
 #include "services/crm_links.h"
 #include "services/crm_store.h"
@@ -26,7 +27,7 @@
 enum { SCANNED = 256 };
 
 static const char *const shown[] = {
-    "id",       "contact_id", "address",   "direction", "channel", "status", "body",       "media",
+    "id",       "contact_id", "address",   "direction", "channel", "status", "author",     "body",       "media",
     "reply_to", "content_sid", "variables", "call_sid",  "again",   "error",  "created_ms", "updated_ms",
 };
 
@@ -94,6 +95,11 @@ static int take_id(struct json_object *json, void *arg)
     return 1;
 }
 
+static int add_agent(struct json_object *object, const struct contact *person)
+{
+    return json_add(object, "agent", json_object_new_string(crm_agent_name(crm_agent_of(person))));
+}
+
 static int add_conversation(struct page *page, struct json_object *json, const char *person)
 {
     scoped(contact_done) struct contact contact = { 0 };
@@ -107,6 +113,8 @@ static int add_conversation(struct page *page, struct json_object *json, const c
         r = json_add(item, "contact_id", json_text(person, strlen(person)));
     if (r == 0)
         r = json_add(item, "name", json_text(contact.name, strlen(contact.name)));
+    if (r == 0)
+        r = add_agent(item, &contact);
     if (r == 0)
         r = json_add(item, "last", view_of(json));
     page->room--;
@@ -189,5 +197,8 @@ int crm_conversation_page(struct db_txn *txn, const char *contact_id, const char
     page.array = json_object_new_array();
     r = page.array ? store_each_message_of_from(txn, contact.id, from_ms, page.after, each_message, &page) : -ENOMEM;
     (void)snprintf(next, sizeof(next), "%" PRIu64 ".%s", page.last_ms, page.last_id);
-    return finish(&page, r, "messages", next, ret_object);
+    r = finish(&page, r, "messages", next, ret_object);
+    if (r == 0 && (r = add_agent(*ret_object, &contact)) < 0)
+        json_object_put(*ret_object);
+    return r;
 }

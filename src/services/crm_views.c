@@ -12,6 +12,7 @@
 
 #include <json-c/json.h>
 
+#include "services/crm_agent.h"
 #include "services/crm_internal.h"
 #include "services/crm_store.h"
 #include "services/jobs.h"
@@ -28,8 +29,13 @@ struct json_object *crm_contact_shown(const struct contact *contact)
 {
     struct json_object *json = contact_to_json(contact);
 
-    if (json)
-        crm_hide(json);
+    if (!json)
+        return NULL;
+    crm_hide(json);
+    if (json_add(json, "agent", json_object_new_string(crm_agent_name(crm_agent_of(contact)))) < 0) {
+        json_object_put(json);
+        return NULL;
+    }
     return json;
 }
 

@@ -158,6 +158,20 @@ def every_kind():
         tap.same(([row["last"]["address"] for row in page["conversations"] + rest["conversations"]], "next" in rest), ([OTHER, DANA], True),
                  "conversations come a page at a time, the latest first")
         tap.same([row["id"] for row in conversation(daemon, contact, 2)], list(reversed([question] + ids[:6])), "and so do the messages of one")
+        who_answers(daemon, contact, {row["last"]["address"]: row["agent"] for row in page["conversations"] + rest["conversations"]})
+
+
+def who_answers(daemon, contact, agents):
+    """A human's words silence the agent, a template does not; a token has it speak again."""
+    path = f"/api/whatsapp/conversations/{contact}"
+    tap.same(agents, {DANA: "silent", OTHER: "on"}, "whoever writes by hand has silenced the agent; a template has not")
+    tap.same(ask(daemon, "GET", path)[1]["agent"], "silent", "the conversation says so, too")
+    for body, want in (({"agent": "on"}, "on"), ({"agent": "on"}, "on"), ({"agent": "silent"}, "silent"), ({"agent": "on"}, "on")):
+        tap.same(ask(daemon, "POST", path, body)[:2], (200, {"contact_id": contact, "agent": want}), f"it is {want}")
+    for body, code in (({}, "missing_field"), ({"agent": "off"}, "bad_value"), ({"agent": 1}, "wrong_type")):
+        got, answer, _ = ask(daemon, "POST", path, body)
+        tap.same((got, answer["error"]["code"], answer["error"]["field"]), (422, code, "agent"), f"{body} is refused")
+    tap.same(ask(daemon, "POST", "/api/whatsapp/conversations/C404", {"agent": "on"})[0], 404, "nobody is not found")
 
 
 def once():

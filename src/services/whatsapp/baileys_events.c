@@ -19,6 +19,7 @@
 
 #include "db.h"
 #include "services/crm.h"
+#include "services/crm_agent.h"
 #include "services/crm_contacts.h"
 #include "utils/clock.h"
 #include "utils/json.h"
@@ -30,7 +31,7 @@ static const char cursor_key[] = "baileys cursor";
 /* What the name of an outbox is made of: it goes into a URL and into the cursor. */
 static const char name_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
 
-enum { CURSOR_TEXT_MAX = 80, NUMBER_MAX = 16, DAY_MS = 24 * 3600 * 1000 };
+enum { CURSOR_TEXT_MAX = 80, NUMBER_MAX = 16, HOUR_MS = 3600 * 1000, DAY_MS = 24 * HOUR_MS };
 
 static const int64_t last_ms = 253402300799999; /* of the year 9999 */
 
@@ -176,6 +177,35 @@ static int read_media(const char *mime, const char *name, const char *file, stru
     return r;
 }
 
+/* What it is; anything else is a text. */
+static enum message_kind kind_of(struct json_object *event)
+{
+    static const struct {
+        const char *type;
+        enum message_kind kind;
+    } types[] = {
+        { "image", MESSAGE_IMAGE },       { "voice", MESSAGE_AUDIO },    { "audio", MESSAGE_AUDIO },
+        { "video", MESSAGE_VIDEO },       { "document", MESSAGE_DOCUMENT }, { "location", MESSAGE_LOCATION },
+        { "contact", MESSAGE_CARD },      { "reaction", MESSAGE_REACTION },
+    };
+    const char *type = json_get_text(event, "type") ?: "";
+
+    for (size_t i = 0; i < ELEMENTSOF(types); i++)
+        if (strcmp(type, types[i].type) == 0)
+            return types[i].kind;
+    return MESSAGE_TEXT;
+}
+
+/* What the owner wrote on his telephone is a human's, and he goes on; what is told only now of long ago says nothing. */
+static int note_human(struct db_txn *txn, const struct message *message, uint64_t now_ms)
+{
+    bool is_news = message->direction == MESSAGE_OUT && message->kind != MESSAGE_REACTION && message->contact_id[0] &&
+                   now_ms < message->created_ms + HOUR_MS;
+    int r = is_news ? crm_agent_silence(txn, message->contact_id, now_ms) : 0;
+
+    return r < 0 ? r : 0;
+}
+
 static int apply_message(struct db_txn *txn, struct json_object *event)
 {
     scoped(message_release) struct message message = { .channel = MESSAGE_WHATSAPP };
@@ -183,6 +213,8 @@ static int apply_message(struct db_txn *txn, struct json_object *event)
     bool is_mine = json_object_object_get_ex(event, "from_me", &mine) && json_object_get_boolean(mine);
 
     message.direction = is_mine ? MESSAGE_OUT : MESSAGE_IN;
+    message.author = is_mine ? AUTHOR_HUMAN : AUTHOR_UNKNOWN;
+    message.kind = kind_of(event);
     message.status = is_mine ? MESSAGE_SENT : MESSAGE_RECEIVED;
     message.created_ms = sent_ms(event);
     set_address(event, message.address);
@@ -193,7 +225,9 @@ static int apply_message(struct db_txn *txn, struct json_object *event)
         r = read_media(json_get_text(event, "mime"), json_get_text(event, "file_name"), NULL, &message.media);
     if (r == 0 && !(message.body = strdup(json_get_text(event, "text") ?: "")))
         r = -ENOMEM;
-    return r < 0 ? r : crm_message_add(txn, &message, "");
+    if (r == 0)
+        r = crm_message_add(txn, &message, "");
+    return r == 0 ? note_human(txn, &message, told_ms(event)) : r;
 }
 
 static int apply_media(struct db_txn *txn, struct json_object *event)

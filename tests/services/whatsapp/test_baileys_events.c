@@ -10,6 +10,7 @@
 
 #include "scratch.h"
 #include "services/crm.h"
+#include "services/crm_agent.h"
 #include "services/crm_contacts.h"
 #include "services/crm_schema.h"
 #include "services/http_client.h"
@@ -197,6 +198,24 @@ static void events_are_applied(struct db *db)
            crm_contact_by_address(txn, "888@lid", &by_lid) == 0, "both addresses are somebody's");
     is_str(by_number.id, by_lid.id, "who is one person");
     is_str(by_number.name, "Dana", "of that name");
+    is_str(crm_agent_name(crm_agent_of(&by_number)), "silent", "the owner has written to him: the agent is silent");
+}
+
+/* What is told late: the owner's words of two hours ago. */
+static void old_words_silence_nobody(struct db *db)
+{
+    static const char text[] = "{\"k\":\"message\",\"t\":7200000,\"ts\":1,\"chat\":\"972509999999@s.whatsapp.net\",\"wa_id\":\"OLD\","
+                               "\"pn\":\"972509999999\",\"from_me\":true,\"type\":\"text\",\"text\":\"z\"}";
+    scoped(json_object_put) struct json_object *json = NULL;
+    scoped(contact_done) struct contact person = { 0 };
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    struct applying applying = { .op = { .run = run_apply, .what = "an event" } };
+
+    is_int(json_parse(text, strlen(text), &json), 0, "words of long ago");
+    applying.event = json;
+    is_int(db_write(db, &applying.op), 0, "are kept");
+    ok(db_read_begin(db, &txn) == 0 && crm_contact_by_address(txn, "+972509999999", &person) == 0 && crm_agent_of(&person) == CRM_AGENT_ON,
+       "and silence nobody");
 }
 
 struct pointing {
@@ -237,6 +256,7 @@ int main(void)
     if (ok(db_open(&options, &db) == 0, "a store")) {
         the_cursor_is_kept(db);
         events_are_applied(db);
+    old_words_silence_nobody(db);
     }
     return done_testing();
 }
