@@ -1,5 +1,5 @@
 /*
- * file.c - whole small files, and folders for them
+ * file.c - whole small files, and folders
  *
  * file_read() reads until the end instead of trusting st_size, which is 0 for what /proc
  * and pipes hand out.
@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -111,4 +113,25 @@ int file_sync(const char *path)
     scoped(close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+/* Deepest first. A negative result ends the walk with that; nftw() gives it on. */
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+    return remove(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int file_remove(const char *path)
+{
+    enum { OPEN_MAX_OF_WALK = 8 };
+    scoped(free) char *parent = strdup(path);
+
+    if (!parent)
+        return -ENOMEM;
+    int r = nftw(path, remove_one, OPEN_MAX_OF_WALK, FTW_DEPTH | FTW_PHYS);
+    if (r == -1 && errno == ENOENT)
+        return 0;
+    if (r < 0)
+        return r == -1 ? -errno : r;
+    return file_sync(dirname(parent));
 }

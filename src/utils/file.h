@@ -1,5 +1,5 @@
 #pragma once
-/* file.h - whole small files, and folders for them */
+/* file.h - whole small files, and folders */
 
 #include <stddef.h>
 
@@ -24,3 +24,10 @@ int file_write(int fd, const void *bytes, size_t n);
 
 /* A file, or what names are in a folder, is on disk then. Errors: -errno. */
 int file_sync(const char *path);
+
+/*
+ * Delete a file, or a folder with all that is in it, so that it stays away after a power cut. Links are not followed.
+ *
+ * Errors: -errno of the first that could not be deleted; none when there is nothing of that name.
+ */
+int file_remove(const char *path);
