@@ -119,29 +119,35 @@ static int first_of_lane(struct db_txn *txn, const char *lane, uint64_t *ret_id)
     return db_each(txn, DB_JOB_LANES, key_bytes(&prefix), nothing, DB_UP, take_id, ret_id);
 }
 
-/* Whoever stood behind it has his turn. */
-static int leave_lane(struct db_txn *txn, const struct job *job)
+/* The first of it has his turn. Errors: -ENOENT he has it already. */
+static int advance(struct db_txn *txn, const char *lane)
 {
-    struct key key = key_in_lane(job);
     struct job next;
     uint64_t id = 0;
+    int r = first_of_lane(txn, lane, &id);
 
-    if (!job->lane[0])
-        return 0;
-    int r = db_delete(txn, DB_JOB_LANES, key_bytes(&key));
-    if (r == 0)
-        r = first_of_lane(txn, job->lane, &id);
     if (r <= 0)
         return r;
     r = get_job(txn, DUE_BEHIND, id, &next);
-    if (r == -ENOENT)
-        return -EUCLEAN; /* a lane that leads nowhere */
     if (r == 0)
         r = delete_job(txn, &next);
     if (r < 0)
         return r;
     next.state = JOB_WAITING;
     return put_job(txn, &next);
+}
+
+/* Whoever stood behind it has his turn. */
+static int leave_lane(struct db_txn *txn, const struct job *job)
+{
+    struct key key = key_in_lane(job);
+
+    if (!job->lane[0])
+        return 0;
+    int r = db_delete(txn, DB_JOB_LANES, key_bytes(&key));
+    if (r == 0)
+        r = advance(txn, job->lane);
+    return r == -ENOENT ? -EUCLEAN : r; /* a lane that leads nowhere */
 }
 
 int jobs_add(struct db_txn *txn, struct job *job)
@@ -254,22 +260,15 @@ int jobs_each_over(struct db_txn *txn, jobs_fn *fn, void *arg)
     return each_of(txn, DUE_OVER, DB_DOWN, fn, arg);
 }
 
-/* --- what may have happened since */
+/* --- several of them, to be changed after the walk */
 
-struct doubtful {
-    enum job_kind kind;
+struct job_list {
     struct job *jobs;
     size_t n, room;
 };
 
-static int collect_doubtful(struct db_bytes key, struct db_bytes value, void *arg)
+static int append(struct job_list *list, const struct job *job)
 {
-    struct doubtful *list = arg;
-    struct job job;
-    int r = read_job(value, &job);
-
-    if (r < 0 || job.kind != list->kind || job_is_over(&job) || job.doubt != JOB_SURE)
-        return r;
     if (list->n == list->room) {
         size_t room = list->room ? 2 * list->room : 64;
         struct job *larger = realloc(list->jobs, room * sizeof(*larger));
@@ -278,23 +277,104 @@ static int collect_doubtful(struct db_bytes key, struct db_bytes value, void *ar
         list->jobs = larger;
         list->room = room;
     }
-    list->jobs[list->n++] = job;
+    list->jobs[list->n++] = *job;
     return 0;
+}
+
+/* --- what may have happened since */
+
+struct doubtful {
+    enum job_kind kind;
+    struct job_list list;
+};
+
+static int collect_doubtful(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    struct doubtful *doubtful = arg;
+    struct job job;
+    int r = read_job(value, &job);
+
+    if (r < 0 || job.kind != doubtful->kind || job_is_over(&job) || job.doubt != JOB_SURE)
+        return r;
+    return append(&doubtful->list, &job);
 }
 
 /* As if whoever was asked had failed over it: what is not found there is done, at last. */
 int jobs_doubt(struct db_txn *txn, enum job_kind kind, uint64_t at_ms)
 {
-    struct doubtful list = { .kind = kind };
-    int r = db_each(txn, DB_JOBS, nothing, nothing, DB_UP, collect_doubtful, &list);
+    struct doubtful doubtful = { .kind = kind };
+    int r = db_each(txn, DB_JOBS, nothing, nothing, DB_UP, collect_doubtful, &doubtful);
 
-    for (size_t i = 0; r == 0 && i < list.n; i++) {
-        struct job *job = &list.jobs[i];
+    for (size_t i = 0; r == 0 && i < doubtful.list.n; i++) {
+        struct job *job = &doubtful.list.jobs[i];
         job->doubt = JOB_REFUSED;
         if (!job->tried_ms)
             job->tried_ms = at_ms;
         r = put_job(txn, job);
     }
-    free(list.jobs);
+    free(doubtful.list.jobs);
     return r;
+}
+
+/* --- of somebody who is to be forgotten */
+
+struct dropping {
+    const char (*ids)[CONTACT_ID_MAX];
+    size_t n_ids;
+    struct job_list list;
+};
+
+static bool is_one_of(const struct dropping *dropping, const char *id)
+{
+    for (size_t i = 0; i < dropping->n_ids; i++)
+        if (strcmp(dropping->ids[i], id) == 0)
+            return true;
+    return false;
+}
+
+static bool may_be_of(const struct dropping *dropping, struct db_bytes value)
+{
+    for (size_t i = 0; i < dropping->n_ids; i++)
+        if (memmem(value.data, value.n, dropping->ids[i], strlen(dropping->ids[i])))
+            return true;
+    return false;
+}
+
+static int collect(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    struct dropping *dropping = arg;
+    struct job job;
+
+    if (key.n != 16)
+        return -EUCLEAN;
+    if (key_number(key.data, 8) == DUE_OVER)
+        return 1;
+    if (!may_be_of(dropping, value))
+        return 0;
+    int r = read_job(value, &job);
+    return r < 0 || !is_one_of(dropping, job.contact_id) ? r : append(&dropping->list, &job);
+}
+
+static int drop(struct db_txn *txn, const struct job *job)
+{
+    struct key key = key_in_lane(job);
+    int r = delete_job(txn, job);
+
+    return r < 0 || !job->lane[0] ? r : db_delete(txn, DB_JOB_LANES, key_bytes(&key));
+}
+
+int jobs_drop_of(struct db_txn *txn, const char (*contact_ids)[CONTACT_ID_MAX], size_t n_ids)
+{
+    struct dropping dropping = { .ids = contact_ids, .n_ids = n_ids };
+    struct job_list *list = &dropping.list;
+    int r = db_each(txn, DB_JOBS, nothing, nothing, DB_UP, collect, &dropping);
+
+    for (size_t i = 0; i < list->n && r >= 0; i++)
+        r = drop(txn, &list->jobs[i]);
+    for (size_t i = 0; i < list->n && r >= 0; i++) {
+        r = list->jobs[i].lane[0] ? advance(txn, list->jobs[i].lane) : 0;
+        r = r == -ENOENT ? 0 : r;
+    }
+    free(list->jobs);
+    return r < 0 ? r : (int)list->n;
 }

@@ -25,6 +25,13 @@ int jobs_move(struct db_txn *txn, const struct job *was, const struct job *job);
 /* It is done: the row goes, and its lane goes on. Errors: -ENOENT as above. */
 int jobs_end(struct db_txn *txn, const struct job *was);
 
+/*
+ * What is owed to these contacts is owed no more, whoever is about it, and the lanes go on; what is over stays.
+ *
+ * Returns: how many there were. Work: every job that is not over is looked at, and few of them are read.
+ */
+int jobs_drop_of(struct db_txn *txn, const char (*contact_ids)[CONTACT_ID_MAX], size_t n_ids);
+
 /* Errors: -ENOENT none of that id is over. */
 int jobs_get_over(struct db_txn *txn, uint64_t id, struct job *ret_job);
 
