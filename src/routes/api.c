@@ -17,6 +17,7 @@
 #include "utils/form.h"
 #include "utils/json.h"
 #include "utils/log.h"
+#include "utils/text.h"
 #include "utils/utf8.h"
 
 int api_problem(struct api_problem *problem, int status, const char *code, const char *field, const char *format, ...)
@@ -245,6 +246,15 @@ static void end_write(struct api_write *write)
     free(write);
 }
 
+/* Whom an answer tells of. */
+static void set_owner(struct json_object *json, char ret_id[CONTACT_ID_MAX])
+{
+    const char *id = json_get_text(json, "contact_id") ?: json_get_text(json, "id");
+
+    if (id && id[0] == 'C')
+        (void)text_set(ret_id, CONTACT_ID_MAX, id);
+}
+
 static int run(struct db_txn *txn, struct db_op *op)
 {
     struct api_write *write = (struct api_write *)op;
@@ -262,6 +272,7 @@ static int run(struct db_txn *txn, struct db_op *op)
     const char *text = json ? json_print(json, &write->answer.n) : NULL;
     write->answer.text = text ? strndup(text, write->answer.n) : NULL;
     write->answer.status = write->kind->status ?: 202;
+    set_owner(json, write->answer.of);
     return write->answer.text ? idempotency_keep(txn, &write->idempotency, &write->answer, write->now_ms) : -ENOMEM;
 }
 

@@ -1,10 +1,12 @@
 /*
  * idempotency.c - a request that comes twice is done once and answered twice
  *
- * Two rows of DB_SEEN for each key, apart from the provider ids there by their first byte, which no id has:
+ * Two rows of DB_SEEN for each key, apart from the provider ids there by their first byte, which no id has; three when
+ * the answer tells of a contact:
  *
  *   1, 'k', id              -> digest, be64 ms, be16 status, the answer's text
- *   1, 't', be64 ms, id     -> nothing
+ *   1, 't', be64 ms, id     -> the contact's id, or nothing
+ *   1, 'o', contact, 0, id  -> be64 ms
  *
  * The second is the order in which they go: SWEPT at most with each one that is kept, so that a transaction stays short
  * and the table does not grow without end. The ids of messages in DB_SEEN lead to the messages, and stay as long as
@@ -23,7 +25,7 @@
 
 enum { SWEPT = 8, HEAD = IDEMPOTENCY_DIGEST + 8 + 2 };
 
-static const uint8_t key_prefix[] = { 1, 'k' }, time_prefix[] = { 1, 't' };
+static const uint8_t key_prefix[] = { 1, 'k' }, time_prefix[] = { 1, 't' }, owner_prefix[] = { 1, 'o' };
 
 /* --- what is asked */
 
@@ -95,6 +97,18 @@ static struct key time_key_of(const struct idempotency *idempotency, uint64_t ms
     return key;
 }
 
+/* All of one contact begin with the key for id NULL. */
+static struct key owner_key_of(const char *contact_id, const uint8_t *id)
+{
+    struct key key = { 0 };
+
+    key_add_bytes(&key, owner_prefix, sizeof(owner_prefix));
+    key_add_bytes(&key, contact_id, strlen(contact_id) + 1);
+    if (id)
+        key_add_bytes(&key, id, IDEMPOTENCY_DIGEST);
+    return key;
+}
+
 int idempotency_find(struct db_txn *txn, const struct idempotency *idempotency, struct idempotency_answer *ret_answer)
 {
     struct key key = key_of(idempotency);
@@ -123,6 +137,7 @@ int idempotency_find(struct db_txn *txn, const struct idempotency *idempotency, 
 struct swept {
     uint64_t before_ms;
     struct key keys[SWEPT];
+    char owners[SWEPT][CONTACT_ID_MAX];
     size_t n;
 };
 
@@ -134,8 +149,23 @@ static int take_one(struct db_bytes key, struct db_bytes value, void *arg)
         return -EUCLEAN;
     if (swept->n == SWEPT || key_number((const uint8_t *)key.data + sizeof(time_prefix), 8) >= swept->before_ms)
         return 1;
+    if (value.n >= CONTACT_ID_MAX)
+        return -EUCLEAN;
+    memcpy(swept->owners[swept->n], value.data, value.n);
     key_add_bytes(&swept->keys[swept->n++], key.data, key.n);
     return 0;
+}
+
+static int drop(struct db_txn *txn, const struct key *time_key, const char *contact_id)
+{
+    struct idempotency gone = { .is_asked = true };
+    memcpy(gone.id, time_key->bytes + sizeof(time_prefix) + 8, IDEMPOTENCY_DIGEST);
+    struct key key = key_of(&gone), owner_key = owner_key_of(contact_id, gone.id);
+    int r = db_delete(txn, DB_SEEN, key_bytes(time_key));
+
+    if (r == 0)
+        r = db_delete(txn, DB_SEEN, key_bytes(&key));
+    return r < 0 || !contact_id[0] ? r : db_delete(txn, DB_SEEN, key_bytes(&owner_key));
 }
 
 static int sweep(struct db_txn *txn, uint64_t now_ms)
@@ -144,14 +174,8 @@ static int sweep(struct db_txn *txn, uint64_t now_ms)
     struct db_bytes prefix = { time_prefix, sizeof(time_prefix) };
     int r = db_each(txn, DB_SEEN, prefix, (struct db_bytes){ "", 0 }, DB_UP, take_one, &swept);
 
-    for (size_t i = 0; i < swept.n && r >= 0; i++) {
-        struct idempotency gone = { .is_asked = true };
-        memcpy(gone.id, swept.keys[i].bytes + sizeof(time_prefix) + 8, IDEMPOTENCY_DIGEST);
-        struct key key = key_of(&gone);
-        r = db_delete(txn, DB_SEEN, key_bytes(&swept.keys[i]));
-        if (r == 0)
-            r = db_delete(txn, DB_SEEN, key_bytes(&key));
-    }
+    for (size_t i = 0; i < swept.n && r >= 0; i++)
+        r = drop(txn, &swept.keys[i], swept.owners[i]);
     return r < 0 ? r : 0;
 }
 
@@ -174,5 +198,43 @@ int idempotency_keep(struct db_txn *txn, const struct idempotency *idempotency, 
     int r = sweep(txn, now_ms);
     if (r == 0)
         r = db_put(txn, DB_SEEN, key_bytes(&key), (struct db_bytes){ value, HEAD + answer->n });
-    return r < 0 ? r : db_put(txn, DB_SEEN, key_bytes(&time_key), (struct db_bytes){ "", 0 });
+    if (r == 0)
+        r = db_put(txn, DB_SEEN, key_bytes(&time_key), (struct db_bytes){ answer->of, strlen(answer->of) });
+    if (r < 0 || !answer->of[0])
+        return r;
+    struct key owner_key = owner_key_of(answer->of, idempotency->id), ms = { 0 };
+    key_add_number(&ms, now_ms, 8);
+    return db_put(txn, DB_SEEN, key_bytes(&owner_key), key_bytes(&ms));
+}
+
+/* --- forgetting */
+
+static int take_answer(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    struct swept *swept = arg;
+
+    if (value.n != 8 || key.n <= IDEMPOTENCY_DIGEST)
+        return -EUCLEAN;
+    if (swept->n == SWEPT)
+        return 1;
+    struct key *time_key = &swept->keys[swept->n++];
+    *time_key = (struct key){ 0 };
+    key_add_bytes(time_key, time_prefix, sizeof(time_prefix));
+    key_add_bytes(time_key, value.data, 8);
+    key_add_bytes(time_key, (const uint8_t *)key.data + key.n - IDEMPOTENCY_DIGEST, IDEMPOTENCY_DIGEST);
+    return 0;
+}
+
+int idempotency_forget(struct db_txn *txn, const char *contact_id)
+{
+    struct key prefix = owner_key_of(contact_id, NULL);
+    int n = 0, r;
+
+    do {
+        struct swept swept = { .n = 0 };
+        r = db_each(txn, DB_SEEN, key_bytes(&prefix), (struct db_bytes){ "", 0 }, DB_UP, take_answer, &swept);
+        for (size_t i = 0; i < swept.n && r >= 0; i++, n++)
+            r = drop(txn, &swept.keys[i], contact_id) ?: r;
+    } while (r == 1);
+    return r < 0 ? r : n;
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "db.h"
+#include "models/contact.h"
 
 struct http_request;
 
@@ -27,6 +28,7 @@ struct idempotency_answer {
     int status;
     char *text; /* owned: free() */
     size_t n;
+    char of[CONTACT_ID_MAX]; /* the contact it tells of, with whom it is forgotten; "" of none. Not read back. */
 };
 
 /* Errors: -EINVAL the key has 1 to IDEMPOTENCY_KEY_MAX printable characters, and comes once; -ENOMEM. */
@@ -41,3 +43,6 @@ int idempotency_find(struct db_txn *txn, const struct idempotency *idempotency, 
 /* Kept for IDEMPOTENCY_KEPT_MS at least. Some that are older go with each one that is kept. */
 int idempotency_keep(struct db_txn *txn, const struct idempotency *idempotency, const struct idempotency_answer *answer,
                      uint64_t now_ms);
+
+/* What was answered about that contact is forgotten. Returns: how many answers. */
+int idempotency_forget(struct db_txn *txn, const char *contact_id);
