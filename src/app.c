@@ -26,6 +26,7 @@
 #include "services/crm_store.h"
 #include "services/google_token.h"
 #include "services/http_client.h"
+#include "services/keeper.h"
 #include "services/logging.h"
 #include "services/media_store.h"
 #include "services/outbox.h"
@@ -45,7 +46,9 @@
 static const struct blueprint *const blueprints[] = {
     &admin,
     &admin_contacts,
+    &admin_records,
     &api_crm,
+    &api_crm_records,
     &api_crm_tasks,
     &api_events,
     &api_openapi,
@@ -460,6 +463,26 @@ static void free_outbox(struct app *app)
     whatsapp_close(app->services.whatsapp);
 }
 
+/* --- keeper: forgets; it writes, and is stopped before the store */
+
+static int build_keeper(struct app *app)
+{
+    struct keeper_options options = { .db = app->services.db, .state_dir = app->config->state_dir, .media = app->services.media };
+    int r = keeper_new(&options, &app->services.keeper);
+
+    return r < 0 ? log_err(r, "cannot begin to forget what is to be forgotten") : 0;
+}
+
+static void stop_keeper(struct app *app)
+{
+    keeper_stop(app->services.keeper);
+}
+
+static void free_keeper(struct app *app)
+{
+    keeper_free(app->services.keeper);
+}
+
 /* --- calls: ended before the loops, so that callers are hung up on and not cut off, and the store knows why */
 
 static void stop_calls(struct app *app)
@@ -491,6 +514,7 @@ static const struct part {
     { "tts",       build_tts,       NULL,        free_tts },
     { "speech",    build_speech,    NULL,        free_speech },
     { "sweeper",   build_sweeper,   NULL,        free_sweeper },
+    { "keeper",    build_keeper,    stop_keeper, free_keeper },
     { "router",    build_router,    NULL,        free_router },
     { "server",    build_server,    stop_server, free_server },
     { "outbox",    build_outbox,    stop_outbox, free_outbox },

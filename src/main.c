@@ -25,6 +25,7 @@ static const struct command commands[] = {
     { "calls", cli_calls, "List calls, or show one with what was said" },
     { "config", cli_config, "Show, check or explain the settings" },
     { "contacts", cli_contacts, "List contacts, or show one with calls and messages" },
+    { "erasures", cli_erasures, "List who was erased, without a word of him" },
     { "events", cli_events, "List what happened, or print it as it happens" },
     { "messages", cli_messages, "List messages" },
     { "restore", cli_restore, "Make a backup the store" },

@@ -14,7 +14,7 @@ struct fake_request {
     struct http_field fields[FAKE_FIELDS_MAX];
     struct http_ticket ticket;
     struct http_response response; /* body is body[] */
-    char body[65536];
+    char body[128 * 1024];
     int n_answers;
     int later_fails; /* out of memory */
 };

@@ -35,6 +35,7 @@ static const char usage[] =
     "  silence ID       on WhatsApp, the agent leaves this person to you\n"
     "  release ID       it answers this person again\n"
     "  done TASK        a task is done\n"
+    "  erase ID         erase him and all that is his, for good; --yes does not ask\n"
     "\n"
     "  --last N         list so many (50)\n"
     "  --json           print JSON; times are milliseconds of unix time\n"

@@ -14,6 +14,7 @@
 
 #include "cli/admin.h"
 #include "cli/cli.h"
+#include "cli/erasures.h"
 #include "cli/listing.h"
 #include "cli/table.h"
 #include "config.h"
@@ -210,6 +211,8 @@ static int list(const struct verb *verb, int argc, char **argv)
 
 int contacts_verb(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "erase") == 0)
+        return erase_run(argc - 1, argv + 1);
     for (size_t i = 0; argc > 1 && i < ELEMENTSOF(verbs); i++)
         if (strcmp(argv[1], verbs[i].name) == 0)
             return verbs[i].listing ? list(&verbs[i], argc, argv) : change(&verbs[i], argc, argv);

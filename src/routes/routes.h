@@ -5,7 +5,9 @@
 
 extern const struct blueprint admin;           /* /admin */
 extern const struct blueprint admin_contacts;  /* /admin/contacts */
+extern const struct blueprint admin_records;   /* /admin/records */
 extern const struct blueprint api_crm;         /* /api/crm */
+extern const struct blueprint api_crm_records; /* /api/crm */
 extern const struct blueprint api_crm_tasks;   /* /api/crm */
 extern const struct blueprint api_events;      /* /api/events */
 extern const struct blueprint api_openapi;     /* /api/openapi.json */

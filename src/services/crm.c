@@ -28,6 +28,7 @@
 #include "services/crm_store.h"
 #include "services/crm_summary.h"
 #include "services/crm_tasks.h"
+#include "services/tombstones.h"
 #include "utils/json.h"
 #include "utils/text.h"
 
@@ -196,13 +197,15 @@ int crm_call_open(struct db_txn *txn, struct call *call, const char *country)
     return save_call(txn, call, EVENT_CALL_NEW, call->started_ms);
 }
 
-/* A call as a callback describes it, for when it comes before the webhook. */
+/* A call as a callback describes it, for when it comes before the webhook. Errors: -EIDRM it was erased. */
 static int get_or_make_call(struct db_txn *txn, const char *sid, struct json_object *params,
                             uint64_t now_ms, struct call *ret_call)
 {
     struct call call = { .sequence = -1, .started_ms = now_ms };
     int r = crm_is_id(sid, SID_MAX) ? store_get_call(txn, sid, ret_call) : -EINVAL;
 
+    if (r == -ENOENT && tombstone_has(txn, sid) == 1)
+        return -EIDRM;
     if (r != -ENOENT)
         return r;
     (void)text_set(call.sid, sizeof(call.sid), sid);
@@ -237,6 +240,8 @@ int crm_call_status(struct db_txn *txn, const char *sid, enum call_status status
     scoped(call_done) struct call call = { 0 };
     int r = get_or_make_call(txn, sid, params, now_ms, &call);
 
+    if (r == -EIDRM)
+        return 1;
     if (r == 0)
         r = crm_merge_params(&call.params, &call.param_order, params,
                          order_of(sequence, call_status_is_final(status)));
@@ -291,6 +296,8 @@ int crm_call_recording(struct db_txn *txn, const char *sid, struct json_object *
                 ? get_or_make_call(txn, sid, params, now_ms, &call)
                 : -EINVAL;
 
+    if (r == -EIDRM)
+        return 1;
     if (r == 0)
         r = add_recording(&call, params);
     return r ? r : save_call(txn, &call, EVENT_CALL_RECORDING, now_ms);

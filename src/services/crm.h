@@ -5,7 +5,8 @@
  * Every function works inside the caller's transaction, so that an event and its effect are one commit.
  * Write functions are for db_op.run(); they change nothing outside the store but what is said here.
  *
- * What comes from outside may come twice and in any order: the same set of callbacks leaves the same rows.
+ * What comes from outside may come twice and in any order: the same set of callbacks leaves the same rows. Of a call or
+ * message that was erased (crm_erase.h) nothing is kept: what is told of it returns 1, and fills nothing in.
  * Errors of all: -EINVAL a sid that is empty or too long; -EUCLEAN a stored row cannot be read; -ENOMEM; those of db.h.
  */
 

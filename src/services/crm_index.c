@@ -220,6 +220,11 @@ int index_drop_note(struct db_txn *txn, const char *id)
     return put_terms(txn, &(struct terms){ 0 }, PART_ROW, id, "");
 }
 
+int index_drop_contact(struct db_txn *txn, const char *id)
+{
+    return put_terms(txn, &(struct terms){ 0 }, PART_ROW, id, "") ?: put_terms(txn, &(struct terms){ 0 }, PART_PERSON, id, "");
+}
+
 int index_person(struct db_txn *txn, const char *id, const struct contact *person)
 {
     struct terms terms;

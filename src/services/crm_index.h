@@ -15,6 +15,7 @@ enum index_kind { INDEX_WORD = 'w', INDEX_NUMBER = 'n', INDEX_STAGE = 's', INDEX
 int index_contact(struct db_txn *txn, const struct contact *contact);
 int index_note(struct db_txn *txn, const struct note *note);
 int index_drop_note(struct db_txn *txn, const char *id);
+int index_drop_contact(struct db_txn *txn, const char *id); /* its row, and what holds for it as a person */
 
 /* What holds for the person: stage and tags. NULL for a contact that has become part of another person: id is not found. */
 int index_person(struct db_txn *txn, const char *id, const struct contact *person);

@@ -272,3 +272,34 @@ int links_were_parted(struct db_txn *txn, const char *a, const char *b)
         }
     return r < 0 ? r : 0;
 }
+
+static int take_key(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    struct key *taken = arg;
+
+    *taken = (struct key){ 0 };
+    key_add_bytes(taken, key.data, key.n);
+    return 1;
+}
+
+int links_drop(struct db_txn *txn, const char *id)
+{
+    scoped(json_object_put) struct json_object *json = NULL;
+    struct key parted = key_pair(id, 1, ""), row;
+    int r = links_get(txn, id, &json);
+
+    if (r == 0) {
+        struct key child = key_pair(json_get_text(json, "into") ?: "", 0, id);
+        r = row_drop(txn, DB_CONTACT_LINKS, text_bytes(id));
+        if (r == 0)
+            r = row_drop(txn, DB_CONTACT_LINKS, key_bytes(&child));
+    }
+    if (r < 0 && r != -ENOENT)
+        return r;
+    while ((r = db_each(txn, DB_CONTACT_LINKS, key_bytes(&parted), nothing, DB_UP, take_key, &row)) == 1) {
+        r = db_delete(txn, DB_CONTACT_LINKS, key_bytes(&row));
+        if (r < 0)
+            return r;
+    }
+    return r;
+}

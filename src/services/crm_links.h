@@ -34,6 +34,9 @@ int links_merge(struct db_txn *txn, const char *into, const char *from, const ch
  */
 int links_part(struct db_txn *txn, const char *from);
 
+/* The rows that lead to and from a contact nothing belongs to any more. Others' memory of having been parted from it stays. */
+int links_drop(struct db_txn *txn, const char *id);
+
 /* Whether two persons were merged before and parted by hand. Returns: 1, 0. */
 int links_were_parted(struct db_txn *txn, const char *a, const char *b);
 

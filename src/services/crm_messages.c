@@ -29,6 +29,7 @@
 #include "services/crm_links.h"
 #include "services/crm_store.h"
 #include "services/jobs.h"
+#include "services/tombstones.h"
 #include "utils/json.h"
 #include "utils/text.h"
 
@@ -140,6 +141,8 @@ int crm_message_add(struct db_txn *txn, struct message *message, const char *cou
 
     r = crm_message_get(txn, message->provider_id, &stored);
     was_added = r == 0 && stored.contact_id[0];
+    if (r == -ENOENT && tombstone_has(txn, message->provider_id) == 1)
+        return 1;
     if (r == -ENOENT) {
         r = store_make_message_id(txn, message->created_ms, message->id);
         message->updated_ms = message->created_ms;
@@ -404,6 +407,8 @@ int crm_message_status(struct db_txn *txn, const struct message_report *report)
     scoped(message_release) struct message message = { 0 };
     int r = crm_is_id(report->provider_id, sizeof(message.provider_id)) ? find_reported(txn, report, &message) : -EINVAL;
 
+    if (r == -ENOENT && (tombstone_has(txn, report->provider_id) == 1 || tombstone_has(txn, report->id ?: "") == 1))
+        return 1;
     if (r == -ENOENT)
         r = make_stub(txn, report, &message);
     if (r == 0)

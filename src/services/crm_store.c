@@ -8,6 +8,7 @@
  *   turns                CallSid, 0, be32 n                 -> turn
  *   contacts             id                                 -> contact
  *   contact_by_address   address                            -> contact id, or "=" and the address it is another name of
+ *                        "=", address, 0, its other name    -> nothing
  *   contact_index        see crm_index.c
  *   contact_links        see crm_links.c
  *   messages             id                                 -> message
@@ -31,6 +32,7 @@
 
 #include "services/crm_index.h"
 #include "services/crm_links.h"
+#include "services/jobs.h"
 #include "services/store_row.h"
 #include "utils/json.h"
 
@@ -215,12 +217,47 @@ int store_put_same_address(struct db_txn *txn, const char *address, const char *
     char value[CONTACT_ID_MAX];
     int n = snprintf(value, sizeof(value), "%c%s", SAME_AS, same_as);
 
-    return n < 0 || (size_t)n >= sizeof(value) ? -EINVAL : db_put(txn, DB_CONTACT_BY_ADDRESS, text_bytes(address), text_bytes(value));
+    if (n < 0 || (size_t)n >= sizeof(value))
+        return -EINVAL;
+    struct key back = key_below(value);
+    key_add_bytes(&back, address, strlen(address));
+    int r = db_put(txn, DB_CONTACT_BY_ADDRESS, text_bytes(address), text_bytes(value));
+    return r < 0 ? r : row_put_index(txn, DB_CONTACT_BY_ADDRESS, &back, nothing);
 }
 
 int store_drop_address(struct db_txn *txn, const char *address)
 {
     return row_drop(txn, DB_CONTACT_BY_ADDRESS, text_bytes(address));
+}
+
+static int take_back_key(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    struct key *taken = arg;
+
+    *taken = (struct key){ 0 };
+    key_add_bytes(taken, key.data, key.n);
+    return 1;
+}
+
+int store_forget_address(struct db_txn *txn, const char *address)
+{
+    char value[CONTACT_ID_MAX + 1], same[ADDRESS_MAX], other[ADDRESS_MAX] = "";
+    struct key row;
+    int r;
+
+    (void)snprintf(value, sizeof(value), "%c%.*s", SAME_AS, CONTACT_ID_MAX - 2, address);
+    struct key below = key_below(value);
+    while ((r = db_each(txn, DB_CONTACT_BY_ADDRESS, key_bytes(&below), nothing, DB_UP, take_back_key, &row)) == 1) {
+        size_t n = row.n - below.n < sizeof(other) ? row.n - below.n : sizeof(other) - 1;
+        memcpy(other, row.bytes + below.n, n);
+        other[n] = '\0';
+        r = db_delete(txn, DB_CONTACT_BY_ADDRESS, key_bytes(&row));
+        if (r == 0 && store_same_address(txn, other, same) == 0 && strcmp(same, address) == 0)
+            r = store_drop_address(txn, other);
+        if (r < 0)
+            return r;
+    }
+    return r < 0 ? r : store_drop_address(txn, address);
 }
 
 int store_put_contact(struct db_txn *txn, const struct contact *contact)
@@ -387,6 +424,77 @@ int store_delete_task(struct db_txn *txn, const struct task *task)
     int r = db_delete(txn, DB_TASKS, text_bytes(task->id));
 
     return r ?: drop_task_indexes(txn, task);
+}
+
+/* --- calls and messages that are to be forgotten */
+
+int store_call_is_open(struct db_txn *txn, const char *sid)
+{
+    struct key open = key_open(sid);
+    struct db_bytes value;
+    int r = db_get(txn, DB_META, key_bytes(&open), &value);
+
+    return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
+enum { TURNS_AT_ONCE = 64 };
+
+struct turn_keys {
+    struct key keys[TURNS_AT_ONCE];
+    size_t n, max;
+};
+
+static int take_turn_key(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    struct turn_keys *taken = arg;
+
+    if (taken->n == taken->max)
+        return 1;
+    taken->keys[taken->n] = (struct key){ 0 };
+    key_add_bytes(&taken->keys[taken->n++], key.data, key.n);
+    return 0;
+}
+
+int store_delete_turns(struct db_txn *txn, const char *sid, size_t max)
+{
+    struct turn_keys taken = { .max = max < TURNS_AT_ONCE ? max : TURNS_AT_ONCE };
+    struct key below = key_below(sid);
+    int r = db_each(txn, DB_TURNS, key_bytes(&below), nothing, DB_UP, take_turn_key, &taken);
+
+    for (size_t i = 0; i < taken.n && r >= 0; i++)
+        r = db_delete(txn, DB_TURNS, key_bytes(&taken.keys[i]));
+    return r < 0 ? r : (int)taken.n;
+}
+
+int store_delete_call(struct db_txn *txn, const struct call *call)
+{
+    struct key by_time = key_by_time(call->started_ms, call->sid), open = key_open(call->sid);
+    int r = db_delete(txn, DB_CALLS, text_bytes(call->sid));
+
+    if (r == 0)
+        r = row_drop(txn, DB_CALLS_BY_TIME, key_bytes(&by_time));
+    if (r == 0)
+        r = row_drop(txn, DB_META, key_bytes(&open));
+    if (r < 0 || !call->contact_id[0])
+        return r;
+    return drop_owned(txn, call->contact_id, &(struct item){ ITEM_CALL, call->started_ms, call->sid, DB_CALLS_BY_CONTACT });
+}
+
+int store_forget_message(struct db_txn *txn, const struct message *message)
+{
+    struct job job;
+    int r = message->job_id ? jobs_get_over(txn, message->job_id, &job) : -ENOENT;
+
+    if (r == 0)
+        r = jobs_end(txn, &job);
+    if (r == 0 || r == -ENOENT)
+        r = db_delete(txn, DB_MESSAGES, text_bytes(message->id));
+    if (r == 0 && message->provider_id[0])
+        r = row_drop(txn, DB_SEEN, text_bytes(message->provider_id));
+    if (r < 0 || !message->contact_id[0])
+        return r;
+    return drop_owned(txn, message->contact_id,
+                      &(struct item){ ITEM_MESSAGE, message->created_ms, message->id, DB_MESSAGES_BY_CONTACT });
 }
 
 /* --- walking */

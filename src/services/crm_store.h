@@ -33,6 +33,11 @@ int store_put_task(struct db_txn *txn, const struct task *task);
 int store_delete_message(struct db_txn *txn, const struct message *message); /* one that belongs to nobody */
 int store_delete_note(struct db_txn *txn, const struct note *note);
 int store_delete_task(struct db_txn *txn, const struct task *task); /* as it is stored */
+int store_delete_call(struct db_txn *txn, const struct call *call); /* that has no turns any more */
+int store_forget_message(struct db_txn *txn, const struct message *message); /* of whomever; with its dead letter */
+/* Some of its turns, the first ones. Returns: how many, less than max when there are no more. */
+int store_delete_turns(struct db_txn *txn, const char *sid, size_t max);
+int store_call_is_open(struct db_txn *txn, const char *sid); /* Returns: 1, 0 */
 
 /* What a timeline holds; the byte in its keys. */
 enum store_item { ITEM_CALL = 'c', ITEM_MESSAGE = 'm', ITEM_NOTE = 'n', ITEM_TASK = 't' };
@@ -45,6 +50,7 @@ int store_put_message_indexes(struct db_txn *txn, const struct message *message)
 int store_put_same_address(struct db_txn *txn, const char *address, const char *same_as);
 int store_same_address(struct db_txn *txn, const char *address, char ret_address[ADDRESS_MAX]);
 int store_drop_address(struct db_txn *txn, const char *address);
+int store_forget_address(struct db_txn *txn, const char *address); /* and what is another name of it */
 
 /* Calls that have not ended in every respect, oldest sid first. Returns: how many, or an error. Owner: free(). */
 int store_open_calls(struct db_txn *txn, char (**ret_sids)[SID_MAX]);

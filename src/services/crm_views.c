@@ -260,7 +260,9 @@ int crm_call_whole(struct db_txn *txn, const char *sid, struct json_object **ret
         r = add_latencies(whole);
     if (r == 0 && call.contact_id[0])
         r = crm_contact_get(txn, call.contact_id, &contact);
-    if (r == 0 && call.contact_id[0])
+    if (r == -ENOENT) /* he is being erased */
+        r = 0;
+    else if (r == 0 && call.contact_id[0])
         r = json_add(whole, "contact", crm_contact_shown(&contact));
     if (r < 0)
         return r;

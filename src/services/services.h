@@ -8,6 +8,7 @@ struct chat;
 struct config;
 struct db;
 struct google_token;
+struct keeper;
 struct media_store;
 struct profile;
 struct outbox;
@@ -26,6 +27,7 @@ struct services {
     const struct profile *profile;
     struct speech *speech;
     struct outbox *outbox;
+    struct keeper *keeper;
     struct whatsapp *whatsapp; /* NULL: nobody carries messages */
     struct chat *chat; /* NULL: none is configured */
     struct stt *stt; /* these two: NULL on the echo line */

@@ -1,0 +1,168 @@
+/*
+ * keeper.c - the thread that forgets
+ *
+ *   wake, or RETRY_S after something failed ─> erasures, step by step ─> the trash
+ *
+ * Each step is a write that it waits for. Then it rests as long as the step took, so that of the writer's time at least
+ * half is for calls.
+ */
+#include "services/keeper.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "services/crm_erase.h"
+#include "services/trash.h"
+#include "utils/clock.h"
+#include "utils/log.h"
+
+enum { RETRY_S = 30 };
+
+struct keeper {
+    struct keeper_options options;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    bool is_running, is_stopping, has_work; /* the last two: under mutex */
+};
+
+/* Until it is woken, or so long. Returns: false when it is to end. */
+static bool rest(struct keeper *keeper, uint64_t ms, bool until_woken)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&keeper->mutex);
+    int r = 0;
+    while (!keeper->is_stopping && !(until_woken && keeper->has_work) && r == 0)
+        r = pthread_cond_timedwait(&keeper->cond, &keeper->mutex, &until);
+    if (until_woken)
+        keeper->has_work = false;
+    bool goes_on = !keeper->is_stopping;
+    pthread_mutex_unlock(&keeper->mutex);
+    return goes_on;
+}
+
+struct erasing {
+    struct db_op op; /* first */
+    char receipt[CONTACT_ID_MAX];
+};
+
+/* Returns: 1 there was something to do; 0. */
+static int run_erase(struct db_txn *txn, struct db_op *op)
+{
+    struct erasing *erasing = (struct erasing *)op;
+    int r = crm_erase_under_way(txn, erasing->receipt);
+
+    if (r == 1)
+        r = crm_erase_step(txn, erasing->receipt, clock_real_ms());
+    else
+        return r;
+    return r < 0 ? r : 1;
+}
+
+static int erase(struct keeper *keeper)
+{
+    struct erasing erasing = { .op = { .run = run_erase, .what = "erasing" } };
+    uint64_t began_ms;
+    int r;
+
+    do {
+        began_ms = clock_mono_ms();
+        r = db_write(keeper->options.db, &erasing.op);
+    } while (r == 1 && rest(keeper, clock_mono_ms() - began_ms, false));
+    if (r < 0)
+        (void)log_err(r, "what is to be erased cannot be (receipt %s); it is tried again", erasing.receipt);
+    return r;
+}
+
+static void *keeper_main(void *arg)
+{
+    struct keeper *keeper = arg;
+    int r;
+
+    do {
+        r = erase(keeper);
+        int deleted = trash_empty(keeper->options.db, keeper->options.state_dir, keeper->options.media);
+        if (deleted < 0)
+            (void)log_err(deleted, "files below STATE_DIR that are to be deleted cannot be; it is tried again");
+        else if (deleted > 0)
+            log_info("deleted the files of %d calls and messages", deleted);
+        r = r < 0 ? r : deleted;
+    } while (rest(keeper, r < 0 ? RETRY_S * 1000 : 3600 * 1000, true));
+    return NULL;
+}
+
+static int init_locks(struct keeper *keeper)
+{
+    pthread_condattr_t attr;
+    int r = pthread_mutex_init(&keeper->mutex, NULL);
+
+    if (r == 0)
+        r = pthread_condattr_init(&attr);
+    if (r)
+        return -r;
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    r = pthread_cond_init(&keeper->cond, &attr);
+    pthread_condattr_destroy(&attr);
+    return -r;
+}
+
+int keeper_new(const struct keeper_options *options, struct keeper **ret_keeper)
+{
+    struct keeper *keeper = calloc(1, sizeof(*keeper));
+    int r = keeper ? init_locks(keeper) : -ENOMEM;
+
+    if (r < 0) {
+        free(keeper);
+        return r;
+    }
+    keeper->options = *options;
+    r = -pthread_create(&keeper->thread, NULL, keeper_main, keeper);
+    keeper->is_running = r == 0;
+    if (r < 0) {
+        keeper_free(keeper);
+        return r;
+    }
+    (void)pthread_setname_np(keeper->thread, "keeper");
+    *ret_keeper = keeper;
+    return 0;
+}
+
+void keeper_stop(struct keeper *keeper)
+{
+    if (!keeper || !keeper->is_running)
+        return;
+    pthread_mutex_lock(&keeper->mutex);
+    keeper->is_stopping = true;
+    pthread_cond_signal(&keeper->cond);
+    pthread_mutex_unlock(&keeper->mutex);
+    pthread_join(keeper->thread, NULL);
+    keeper->is_running = false;
+}
+
+void keeper_free(struct keeper *keeper)
+{
+    if (!keeper)
+        return;
+    keeper_stop(keeper);
+    pthread_cond_destroy(&keeper->cond);
+    pthread_mutex_destroy(&keeper->mutex);
+    free(keeper);
+}
+
+void keeper_wake(struct keeper *keeper)
+{
+    if (!keeper)
+        return;
+    pthread_mutex_lock(&keeper->mutex);
+    keeper->has_work = true;
+    pthread_cond_signal(&keeper->cond);
+    pthread_mutex_unlock(&keeper->mutex);
+}
