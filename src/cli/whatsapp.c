@@ -16,6 +16,7 @@
 #include "cli/admin.h"
 #include "config.h"
 #include "utils/json.h"
+#include "utils/when.h"
 
 static const char usage[] =
     "Usage: agentlocator whatsapp status|link|unlink [OPTIONS]\n"
@@ -55,7 +56,10 @@ static const struct {
 
 static int show_status(struct json_object *json)
 {
-    const char *state = json_get_text(json, "state") ?: "", *text = state;
+    const char *state = json_get_text(json, "state") ?: "", *text = *state ? state : "It does not say how it is.";
+    int64_t until_ms = json_get_int(json, "restricted_until");
+    struct json_object *is_filling = NULL;
+    char when[WHEN_MAX];
 
     for (size_t i = 0; i < ELEMENTSOF(states); i++)
         if (strcmp(states[i].state, state) == 0)
@@ -63,6 +67,12 @@ static int show_status(struct json_object *json)
     printf("%s\n", text);
     printf("Held for the daemon: %lld. To be sent: %lld.\n", (long long)json_get_int(json, "outbox"),
            (long long)json_get_int(json, "sendq"));
+    if (json_object_object_get_ex(json, "is_filling", &is_filling) && json_object_get_boolean(is_filling))
+        puts("agentlocator does not fetch what came: see that it runs, with WHATSAPP_PROVIDER=baileys.");
+    if (until_ms > 0) {
+        when_print((uint64_t)until_ms, when);
+        printf("WhatsApp lets the account write to nobody new until %s.\n", when);
+    }
     return strcmp(state, "open") == 0 ? CLI_OK : CLI_FAILED;
 }
 
@@ -107,7 +117,8 @@ static int report(const struct verb *verb, const struct asking *asking, int stat
 
     (void)json_parse(body, strlen(body), &json);
     if (!json_object_is_type(json, json_type_object) || status / 100 != 2) {
-        fprintf(stderr, "agentlocator whatsapp: %s: %s.\n", verb->name, json_get_text(json, "error") ?: "it does not say why");
+        fprintf(stderr, "agentlocator whatsapp: %s: %s (%d).\n", verb->name,
+                json_get_text(json, "error") ?: "what the linked device's program says is no JSON", status);
         return CLI_FAILED;
     }
     if (!asking->wants_json)

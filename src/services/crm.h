@@ -99,6 +99,12 @@ enum { CRM_DIAL_MAX_MS = 4 * 3600 * 1000 }; /* as Twilio is told in <Dial timeLi
 int crm_close_lost(struct db_txn *txn, const struct crm_lost *lost);
 
 /*
+ * As crm_contact_map(), of somebody who is there: the provider's id stays when a person changes his number, so a number
+ * that comes with another id than the one it had has passed to another person, and what he wrote before stays where it is.
+ */
+int crm_contact_pair(struct db_txn *txn, const char *id, const char *number, uint64_t now_ms);
+
+/*
  * Keep a message that came in or was sent: finds or makes the contact by message->address ("whatsapp:+972..."
  * and "+972..." are the same person), sets id, contact_id and address, writes indexes and an event.
  *

@@ -73,7 +73,17 @@ static int make_known(struct db_txn *txn, const char *address, uint64_t now_ms)
     return r < 0 ? r : crm_save_contact(txn, &contact, "", now_ms);
 }
 
-/* The sender's id and his number are one person's, and nobody else's any more. What is no such pair is left alone. */
+int crm_contact_pair(struct db_txn *txn, const char *id, const char *number, uint64_t now_ms)
+{
+    scoped(contact_done) struct contact person = { 0 };
+    int r = crm_contact_by_address(txn, number, &person);
+
+    if (r == 0 && has_another_id(&person, id))
+        r = crm_contact_drop_address(txn, person.id, number, "", now_ms);
+    return r < 0 && r != -ENOENT ? r : crm_contact_map(txn, id, number, now_ms);
+}
+
+/* The sender's id and his number are one person's. What is no such pair is left alone. */
 static int learn_alias(struct db_txn *txn, const struct message *message)
 {
     scoped(contact_done) struct contact person = { 0 };
@@ -83,12 +93,10 @@ static int learn_alias(struct db_txn *txn, const struct message *message)
     if (!message->alias[0] || number[0] != '+' || !address_is_lid(id))
         return 0;
     int r = crm_contact_by_address(txn, number, &person);
-    if (r == 0 && has_another_id(&person, id))
-        r = crm_contact_drop_address(txn, person.id, number, "", message->created_ms);
     if (r == -ENOENT) /* or nobody would have the id, and the next one could not be told from it */
         r = make_known(txn, id, message->created_ms);
     if (r == 0)
-        r = crm_contact_map(txn, id, number, message->created_ms);
+        r = crm_contact_pair(txn, id, number, message->created_ms);
     return r == -EINVAL || r == -EMLINK || r > 0 ? 0 : r;
 }
 

@@ -116,15 +116,16 @@ static int name_message(struct json_object *event, char ret_name[ADDRESS_MAX])
     return baileys_id(wa_id, name) < 0 || snprintf(ret_name, ADDRESS_MAX, "%.30s %s", chat, name) < 0 ? -EINVAL : 0;
 }
 
-/* A telephone number when it is known, else the id that WhatsApp has for him. */
-static void set_address(struct json_object *event, char ret_address[ADDRESS_MAX])
+/* A telephone number when it is known, beside the id that WhatsApp has for him; else that. */
+static void set_address(struct json_object *event, struct message *message)
 {
-    const char *number = json_get_text(event, "pn") ?: "";
+    const char *number = json_get_text(event, "pn") ?: "", *chat = json_get_text(event, "chat") ?: "";
+    bool is_known = *number && strlen(number) < NUMBER_MAX && strspn(number, "0123456789") == strlen(number);
 
-    if (*number && strlen(number) < NUMBER_MAX && strspn(number, "0123456789") == strlen(number))
-        (void)snprintf(ret_address, ADDRESS_MAX, "+%s", number);
-    else
-        (void)text_set(ret_address, ADDRESS_MAX, json_get_text(event, "chat") ?: "");
+    if (is_known)
+        (void)snprintf(message->address, sizeof(message->address), "+%s", number);
+    if (!is_known || address_is_lid(chat))
+        (void)text_set(is_known ? message->alias : message->address, ADDRESS_MAX, chat);
 }
 
 /* All but the text, as text, so that what we do not know yet is not lost. */
@@ -217,7 +218,7 @@ static int apply_message(struct db_txn *txn, struct json_object *event)
     message.kind = kind_of(event);
     message.status = is_mine ? MESSAGE_SENT : MESSAGE_RECEIVED;
     message.created_ms = sent_ms(event);
-    set_address(event, message.address);
+    set_address(event, &message);
     int r = name_message(event, message.provider_id);
     if (r == 0)
         r = read_params(event, &message.params);
@@ -293,7 +294,7 @@ static int apply_idmap(struct db_txn *txn, struct json_object *event)
     char e164[ADDRESS_MAX];
 
     (void)snprintf(e164, sizeof(e164), "+%.*s", (int)strspn(pn, "0123456789"), pn);
-    return crm_contact_map(txn, lid, e164, told_ms(event));
+    return crm_contact_pair(txn, lid, e164, told_ms(event));
 }
 
 static const struct {

@@ -211,6 +211,20 @@ static int begin_anew(struct baileys_feed *feed)
     return 0;
 }
 
+static void note_answer(struct baileys_feed *feed, bool is_answer, int r)
+{
+    const struct http_call *call = &feed->call;
+    char why[BAILEYS_ERROR_MAX] = "";
+
+    if (is_answer && r < 0)
+        (void)text_set(why, sizeof(why), "it says what we do not understand");
+    else if (call->r == -EREMOTEIO)
+        (void)snprintf(why, sizeof(why), "it answers with an error, %u", call->status);
+    else if (call->r < 0)
+        (void)text_set(why, sizeof(why), call->why);
+    set_there(feed, r >= 0, why);
+}
+
 /* Returns: 0 go on; or why it has to wait. */
 static int round_of(struct baileys_feed *feed)
 {
@@ -224,7 +238,7 @@ static int round_of(struct baileys_feed *feed)
     bool is_answer = call->r == 0 || (call->r == -EREMOTEIO && call->status == 410);
     r = call->r == 0 ? keep(feed) : is_answer ? begin_anew(feed) : call->r;
     if (!feed->is_stopping && (!is_answer || r == -EBADMSG || r >= 0))
-        set_there(feed, r >= 0, is_answer ? "it says what we do not understand" : call->why);
+        note_answer(feed, is_answer, r);
     feed->n_max = r >= 0 ? BATCH_MAX : r == -EFBIG && feed->n_max > 1 ? feed->n_max / 2 : feed->n_max;
     if (r <= 0)
         return r;

@@ -123,6 +123,9 @@ def test_identity():
         same(s.until("message", 4)[-1]["pn"], "972501234567", "and known after a crash")
         s.ask("POST", "/v1/messages", job(1))
         same(s.wait("sent")["jid"], DANA_LID, "who wrote under it is answered under it")
+        s.do(emit=upsert(message("L5", {"conversation": "I have Dana's number now"}, jid="777@lid", alt=DANA)))
+        s.do(emit=upsert(message("L6", {"conversation": "z"}, jid=DANA_LID)))
+        same([event["pn"] for event in s.until("message", 6)[4:]], ["972501234567", None], "a number that passes on is hers no more")
 
 
 def test_outbox():

@@ -85,7 +85,8 @@ const natural = (value, fallback, max) => {
 export function makeApi({ session, outbox, jobs, sender, spool, library }) {
     const health = () => ({
         v: VERSION, state: session.state, since: session.since, rss: process.memoryUsage.rss(), outbox: outbox.length,
-        is_filling: outbox.isFilling, sendq: sender.length, last_rx: session.lastReceived, lib: library,
+        is_filling: outbox.isFilling, sendq: sender.length, restricted_until: sender.restrictedUntil,
+        last_rx: session.lastReceived, lib: library,
     })
 
     /* of: whose numbers those are, so that one of an outbox that is lost acknowledges nothing of another. */

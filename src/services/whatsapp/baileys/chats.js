@@ -13,6 +13,7 @@ import { Log, readLines } from './files.js'
 export class Chats {
     #known = new Set()
     #pnOf = new Map()
+    #lidOf = new Map()
     #log
 
     constructor(folder) {
@@ -21,7 +22,7 @@ export class Chats {
             if (chat)
                 this.#known.add(chat)
             else
-                this.#pnOf.set(lid, pn)
+                this.#pair(lid, pn)
         this.#log = new Log(file, [...[...this.#known].map(chat => ({ chat })),
                                    ...[...this.#pnOf].map(([lid, pn]) => ({ lid, pn }))])
     }
@@ -34,6 +35,14 @@ export class Chats {
         this.#log.append({ chat })
     }
 
+    /* A number that another id had has passed to another person. */
+    #pair(lid, pn) {
+        this.#pnOf.delete(this.#lidOf.get(pn))
+        this.#lidOf.delete(this.#pnOf.get(lid))
+        this.#pnOf.set(lid, pn)
+        this.#lidOf.set(pn, lid)
+    }
+
     /* Returns: the pair as it is kept, when it is new. */
     map(a, b) {
         const lid = [a, b].find(jid => isLidUser(jid)), pn = [a, b].find(jid => isPnUser(jid))
@@ -42,7 +51,7 @@ export class Chats {
         const pair = { lid: jidNormalizedUser(lid), pn: jidNormalizedUser(pn) }
         if (this.#pnOf.get(pair.lid) === pair.pn)
             return null
-        this.#pnOf.set(pair.lid, pair.pn)
+        this.#pair(pair.lid, pair.pn)
         this.#log.append(pair)
         return pair
     }
@@ -51,17 +60,18 @@ export class Chats {
         return isPnUser(jid) ? jidNormalizedUser(jid) : this.#pnOf.get(jidNormalizedUser(jid)) ?? null
     }
 
+    #other(chat) {
+        return this.#pnOf.get(chat) ?? this.#lidOf.get(chat)
+    }
+
     /* Under which id he is answered: that by which he wrote. */
     reach(jid) {
-        const chat = jidNormalizedUser(jid)
-        if (this.#known.has(chat))
-            return chat
-        return [...this.#pnOf].find(([lid, pn]) => pn === chat && this.#known.has(lid))?.[0] ?? chat
+        const chat = jidNormalizedUser(jid), lid = this.#lidOf.get(chat)
+        return !this.#known.has(chat) && this.#known.has(lid) ? lid : chat
     }
 
     isKnown(jid) {
         const chat = jidNormalizedUser(jid)
-        return this.#known.has(chat) ||
-            [...this.#pnOf].some(([lid, pn]) => (pn === chat && this.#known.has(lid)) || (lid === chat && this.#known.has(pn)))
+        return this.#known.has(chat) || this.#known.has(this.#other(chat))
     }
 }

@@ -58,6 +58,11 @@ export class Sender {
         return this.#queue.length
     }
 
+    /* Until when nobody new may be written to; null. */
+    get restrictedUntil() {
+        return this.#lockedUntil > Date.now() ? this.#lockedUntil : null
+    }
+
     /* A connection is open: what was not acknowledged goes first, in the order it came. */
     open(sock) {
         this.#sock = sock
