@@ -136,12 +136,14 @@ static const char man_tail[] = ".El\n"
                                ".Bl -tag -width Ds -compact\n"
                                ".It Pa /etc/agentlocator/agentlocator.env\n"
                                "the settings of the service\n"
-                               ".It Pa /etc/agentlocator/credentials/\n"
-                               "its secrets, a file each, readable by root only\n"
+                               ".It Pa /etc/credstore/agentlocator.*\n"
+                               "its secrets, a file each, readable by root only; see\n"
+                               ".Xr agentlocator 8\n"
                                ".El\n"
                                ".Sh SEE ALSO\n"
                                ".Xr systemd-creds 1 ,\n"
-                               ".Xr systemd.exec 5\n";
+                               ".Xr systemd.exec 5 ,\n"
+                               ".Xr agentlocator 8\n";
 
 /* As text of a mdoc line: backslashes are doubled, and nothing begins with what would be a macro.
  */

@@ -15,8 +15,16 @@ struct command {
 
 static int cli_version(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        puts("Usage: agentlocator version\n\nPrints the version.");
+        return CLI_OK;
+    }
+    if (argc > 1) {
+        fprintf(stderr, "agentlocator version: what is '%s'? See --help.\n", argv[1]);
+        return CLI_USAGE;
+    }
     puts("agentlocator " PACKAGE_VERSION);
-    return 0;
+    return CLI_OK;
 }
 
 static const struct command commands[] = {

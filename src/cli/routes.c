@@ -8,11 +8,14 @@
 
 #include "app.h"
 
-static const char usage[] = "Usage: agentlocator routes [--json]\n"
+static const char usage[] = "Usage: agentlocator routes [OPTIONS]\n"
                             "\n"
                             "Prints every route with its guard and the largest body it takes. "
                             "Fails, with a line for each problem, when two\n"
-                            "rows have one method and path.\n";
+                            "rows have one method and path.\n"
+                            "\n"
+                            "  --json  print JSON\n"
+                            "  --help  print this\n";
 
 int cli_routes(int argc, char **argv)
 {

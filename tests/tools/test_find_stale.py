@@ -7,7 +7,8 @@ import tempfile
 from guard import guard
 from tap import BINARY, TOP, done, same
 
-ENV, MAN, README = ".env.example", "man/agentlocator.env.5", "README.md"
+ENV, MAN, COMPLETION, README, PAGE = (".env.example", "man/agentlocator.env.5", "share/bash-completion/agentlocator", "README.md",
+                                      "man/agentlocator.8")
 
 
 def stale(*paths):
@@ -18,8 +19,9 @@ same(guard("find_stale", BINARY, TOP), stale(), "settings, routes and kinds of e
 
 with tempfile.TemporaryDirectory() as tree:
     readme = os.path.join(tree, README)
-    os.mkdir(os.path.join(tree, "man"))
-    for path in (ENV, MAN, README):
+    shutil.copytree(os.path.join(TOP, "man"), os.path.join(tree, "man"))
+    shutil.copytree(os.path.join(TOP, "share"), os.path.join(tree, "share"))
+    for path in (ENV, README):
         shutil.copy(os.path.join(TOP, path), os.path.join(tree, path))
     same(guard("find_stale", BINARY, tree), stale(), "so they are in another place")
 
@@ -31,9 +33,14 @@ with tempfile.TemporaryDirectory() as tree:
         text = file.read()
     with open(readme, "w", encoding="utf-8") as out:
         out.write(text.replace("/health", "/planted"))
-    same(guard("find_stale", BINARY, tree), stale(ENV, MAN, README), "so are a missing page and a planted route")
-    same(guard("find_stale", "--update", BINARY, tree), (0, f"updated {ENV}\nupdated {MAN}\nupdated {README}\n"),
-         "all can be mended")
+    for path in (COMPLETION, PAGE):
+        with open(os.path.join(tree, path), encoding="utf-8") as file:
+            words = file.read()
+        with open(os.path.join(tree, path), "w", encoding="utf-8") as out:
+            out.write(words.replace("follow", "planted"))
+    every = (ENV, MAN, COMPLETION, README, PAGE)
+    same(guard("find_stale", BINARY, tree), stale(*every), "so are a missing page, a planted route and planted options")
+    same(guard("find_stale", "--update", BINARY, tree), (0, "".join(f"updated {path}\n" for path in every)), "all can be mended")
     same(guard("find_stale", BINARY, tree), stale(), "and are mended then")
 
     with open(readme, "w", encoding="utf-8") as out:
