@@ -54,6 +54,7 @@ static const struct blueprint *const blueprints[] = {
     &api_openapi,
     &api_whatsapp,
     &health,
+    &metrics,
     &twilio_voice,
     &whatsapp_twilio,
     &ws_media,
@@ -390,6 +391,7 @@ static int build_router(struct app *app)
         return log_err(r, "the routes are not in order");
     app->services.router = app->router;
     router_set_origins(app->router, app->config->cors_origins);
+    router_set_guard(app->router, AUTH_METRICS, metrics_guard);
     router_set_guard(app->router, AUTH_TOKEN, api_token_guard);
     router_set_guard(app->router, AUTH_TWILIO, twilio_security_guard);
     return 0;

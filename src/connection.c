@@ -125,9 +125,25 @@ static void add_headers(h2o_req_t *req, const struct http_response *response,
     add_common_headers(req, request_id, is_cacheable);
 }
 
-static void send_response(h2o_req_t *req, const struct http_response *response,
-                          const char *request_id, const struct http_cors *cors)
+/* Of one request, while it is there. */
+struct exchange { /* in the request's memory */
+    struct http_request request;
+    h2o_req_t *req;
+    struct connection *connection;
+    uint64_t began_us;
+    bool is_promised;
+    char id[HTTP_REQUEST_ID_MAX], peer[HTTP_PEER_MAX], error[HTTP_ERROR_MAX];
+};
+
+static void note_answer(const struct exchange *exchange, int status)
 {
+    router_note(exchange->connection->loop->server->options.router, exchange->request.meter, status,
+                clock_mono_us() - exchange->began_us);
+}
+
+static void send_response(struct exchange *exchange, const struct http_response *response)
+{
+    h2o_req_t *req = exchange->req;
     bool has_body = !h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
     h2o_iovec_t body =
         h2o_strdup(&req->pool, response->body ? response->body : "", response->n_body);
@@ -137,8 +153,9 @@ static void send_response(h2o_req_t *req, const struct http_response *response,
     req->res.content_length = response->n_body; /* without it h2o would close, or chunk */
     if (req->conn->ctx->shutdown_requested) /* perhaps since it was read */
         req->http1_is_persistent = 0;
-    add_headers(req, response, request_id);
-    add_cors(req, cors);
+    add_headers(req, response, exchange->id);
+    add_cors(req, &exchange->request.cors);
+    note_answer(exchange, req->res.status);
     h2o_start_response(req, &whole_body);
     h2o_send(req, &body, has_body && body.len ? 1 : 0, H2O_SEND_STATE_FINAL);
 }
@@ -150,12 +167,10 @@ struct ticket {
     h2o_linklist_t link;      /* of its loop's tickets */
     struct loop_task delivery;
     struct loop *loop;
-    h2o_req_t *req;        /* NULL: the client has gone */
-    struct ticket **owner; /* in the request's memory, whose end tells us */
+    struct exchange *exchange; /* NULL: the client has gone */
+    struct ticket **owner;     /* in the request's memory, whose end tells us */
     struct http_response response;
     char *text; /* what response points into */
-    struct http_cors cors;
-    char request_id[HTTP_REQUEST_ID_MAX];
 };
 
 static void on_client_gone(void *arg)
@@ -163,17 +178,17 @@ static void on_client_gone(void *arg)
     struct ticket **owner = arg;
 
     if (*owner)
-        (*owner)->req = NULL;
+        (*owner)->exchange = NULL;
 }
 
 static void settle(struct ticket *ticket, const struct http_response *response)
 {
-    h2o_req_t *req = steal(&ticket->req);
+    struct exchange *exchange = steal(&ticket->exchange);
 
-    if (!req || ticket->loop->server->is_stopped)
+    if (!exchange || ticket->loop->server->is_stopped)
         return;
     *ticket->owner = NULL;
-    send_response(req, response, ticket->request_id, &ticket->cors);
+    send_response(exchange, response);
 }
 
 /* The server ends, and somebody has not kept his promise. */
@@ -184,7 +199,7 @@ static void break_promises(struct loop *loop)
     for (h2o_linklist_t *node = loop->tickets.next; node != &loop->tickets; node = node->next) {
         struct ticket *ticket = H2O_STRUCT_FROM_MEMBER(struct ticket, link, node);
         struct http_response response = { 0 };
-        http_error(&response, 503, "shutting_down", "The server is stopping.", ticket->request_id,
+        http_error(&response, 503, "shutting_down", "The server is stopping.", ticket->exchange ? ticket->exchange->id : "",
                    buffer);
         settle(ticket, &response);
     }
@@ -211,14 +226,6 @@ static void answer(struct http_ticket *super, const struct http_response *respon
 
 /* --- requests */
 
-struct exchange { /* in the request's memory */
-    struct http_request request;
-    h2o_req_t *req;
-    struct connection *connection;
-    bool is_promised;
-    char id[HTTP_REQUEST_ID_MAX], peer[HTTP_PEER_MAX], error[HTTP_ERROR_MAX];
-};
-
 static struct http_ticket *later(struct http_request *request)
 {
     struct exchange *exchange = H2O_STRUCT_FROM_MEMBER(struct exchange, request, request);
@@ -229,9 +236,7 @@ static struct http_ticket *later(struct http_request *request)
     ticket->super.answer = answer;
     ticket->delivery.run = deliver;
     ticket->loop = exchange->connection->loop;
-    ticket->req = exchange->req;
-    ticket->cors = request->cors;
-    memcpy(ticket->request_id, exchange->id, sizeof(exchange->id));
+    ticket->exchange = exchange;
     ticket->owner =
         h2o_mem_alloc_shared(&exchange->req->pool, sizeof(*ticket->owner), on_client_gone);
     *ticket->owner = ticket;
@@ -306,6 +311,7 @@ static struct exchange *make_exchange(h2o_req_t *req, struct connection *connect
     memset(exchange, 0, sizeof(*exchange));
     exchange->req = req;
     exchange->connection = connection;
+    exchange->began_us = clock_mono_us();
     make_request_id(connection->loop, exchange->id);
     request->method = text_of(req, req->input.method);
     request->path = text_of(req, req->path_normalized);
@@ -331,7 +337,7 @@ static void send_error(struct exchange *exchange, int status, const char *code, 
     if (status == 426)
         response.extra[response.n_extra++] =
             (struct http_field){ "sec-websocket-version", 21, "13", 2 };
-    send_response(exchange->req, &response, exchange->id, &exchange->request.cors);
+    send_response(exchange, &response);
 }
 
 static void upgrade(struct exchange *exchange, const struct http_response *response)
@@ -342,8 +348,10 @@ static void upgrade(struct exchange *exchange, const struct http_response *respo
     exchange->connection->phase = UPGRADED;
     status = websocket_upgrade(exchange->req, exchange->connection->loop, response->upgrade_ops,
                                response->upgrade_user);
-    if (!status)
+    if (!status) {
+        note_answer(exchange, 101);
         return;
+    }
     exchange->connection->phase = SERVING;
     memset(&exchange->req->res.headers, 0, sizeof(exchange->req->res.headers));
     send_error(exchange, status, "websocket_only",
@@ -383,7 +391,7 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     int r = router_dispatch(router, &exchange->request, &response, exchange->error);
     assert(exchange->is_promised == (r == HTTP_LATER));
     if (r == HTTP_DONE)
-        send_response(req, &response, exchange->id, &exchange->request.cors);
+        send_response(exchange, &response);
     else if (r == HTTP_UPGRADE)
         upgrade(exchange, &response);
     return 0;
@@ -464,6 +472,7 @@ static void own_error(struct connection *connection, int status, struct http_res
     while (i < ELEMENTSOF(own_errors) - 1 && own_errors[i].status != status)
         i++;
     make_request_id(connection->loop, id);
+    router_note(connection->loop->server->options.router, NULL, status, 0);
     http_error(response, status, own_errors[i].code, own_errors[i].message, id, error);
 }
 

@@ -133,6 +133,7 @@ struct db {
     struct watcher watchers[DB_N_TABLES];
 
     _Atomic uint64_t n_commits, n_ops, n_failed, n_grown, n_slow, n_stuck;
+    struct histogram commit_us, group;
 };
 
 /* --- LMDB's codes become ours here */
@@ -391,7 +392,10 @@ static void write_group(struct db *db, struct db_op **ops, size_t n)
 
     memset(db->is_changed, 0, sizeof(db->is_changed));
     commit_group(db, ops, n);
-    report_slow(db, what ?: "write", clock_mono_us() - began_us, (unsigned)n);
+    uint64_t took_us = clock_mono_us() - began_us;
+    report_slow(db, what ?: "write", took_us, (unsigned)n);
+    histogram_add(&db->commit_us, &histogram_us, took_us);
+    histogram_add(&db->group, &histogram_number, n);
 
     for (size_t i = 0; i < n; i++)
         n_failed += ops[i]->result < 0;
@@ -1119,4 +1123,6 @@ void db_stats(struct db *db, struct db_stats *ret_stats)
         .map_bytes = info.me_mapsize,
         .used_bytes = (info.me_last_pgno + 1) * stat.ms_psize,
     };
+    histogram_sum(&db->commit_us, &ret_stats->commit_us);
+    histogram_sum(&db->group, &ret_stats->group);
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "utils/histogram.h"
 #include "utils/scoped.h"
 
 struct db;
@@ -187,5 +188,6 @@ int db_replace(const struct db_options *options, const char *file);
 
 struct db_stats {
     uint64_t n_commits, n_ops, n_failed, n_grown, n_slow, n_stuck, n_waiting, map_bytes, used_bytes;
+    struct histogram_sums commit_us, group; /* groups of operations: from begin until on disk (histogram_us); how many in each (histogram_number) */
 };
 void db_stats(struct db *db, struct db_stats *ret_stats); /* any thread */

@@ -12,6 +12,7 @@
 
 #include "loop.h"
 
+struct route_meter;
 struct websocket_ops;
 
 struct http_field {
@@ -70,6 +71,7 @@ struct http_request {
     bool peer_is_loopback;
     enum http_listener listener;
     struct http_cors cors;
+    struct route_meter *meter; /* the router's, of the route; counts the answer */
     struct loop *loop; /* the loop this request lives on */
     void *context;     /* the router's context: struct services */
     /*

@@ -24,11 +24,13 @@ struct row {
     const struct route *route;
     const struct blueprint *blueprint;
     char allow[ALLOW_MAX]; /* in the first row of a path: its methods */
+    struct route_meter *meter;
 };
 
 struct router {
     struct row *rows;
     size_t n_rows;
+    struct route_meter *meters; /* of each row, and of no route */
     void *context;
     guard_fn *guards[N_GUARDS];
     const char *origins; /* NULL none */
@@ -36,6 +38,7 @@ struct router {
 
 static const char *const guard_names[N_GUARDS] = {
     [AUTH_NONE] = "none", [AUTH_TWILIO] = "twilio", [AUTH_TOKEN] = "token", [AUTH_LOCAL] = "local",
+    [AUTH_METRICS] = "metrics",
 };
 
 /* --- building */
@@ -143,6 +146,21 @@ static void list_methods(struct router *router)
     }
 }
 
+static int make_meters(struct router *router)
+{
+    router->meters = calloc(router->n_rows + 1, sizeof(*router->meters));
+    if (!router->meters)
+        return -ENOMEM;
+    for (size_t i = 0; i < router->n_rows; i++) {
+        struct row *row = &router->rows[i];
+        row->meter = &router->meters[i];
+        row->meter->method = row->route->method;
+        row->meter->path = row->path;
+    }
+    router->meters[router->n_rows].method = router->meters[router->n_rows].path = "";
+    return 0;
+}
+
 int router_new(const struct blueprint *const *blueprints, size_t n, void *context, FILE *problems,
                struct router **ret_router)
 {
@@ -167,6 +185,8 @@ int router_new(const struct blueprint *const *blueprints, size_t n, void *contex
     qsort(router->rows, router->n_rows, sizeof(*router->rows), compare);
 
     int r = check_rows(router, problems);
+    if (r == 0)
+        r = make_meters(router);
     if (r < 0)
         return r;
     list_methods(router);
@@ -183,6 +203,7 @@ void router_free(struct router *router)
         free(router->rows[i].path);
     }
     free(router->rows);
+    free(router->meters);
     free(router);
 }
 
@@ -302,8 +323,8 @@ static int guard(const struct router *router, const struct route *route,
 {
     guard_fn *fn = router->guards[route->guard];
 
-    if (route->guard == AUTH_NONE ||
-        route->guard == AUTH_LOCAL) /* for that the listener was looked at */
+    if (route->guard == AUTH_NONE || route->guard == AUTH_LOCAL || /* for that the listener was looked at */
+        (route->guard == AUTH_METRICS && request->listener == LISTENER_ADMIN))
         return 0;
     if (fn)
         return fn(request, response, buffer);
@@ -372,6 +393,7 @@ int router_dispatch(const struct router *router, struct http_request *request,
     }
     if (row->route->guard == AUTH_LOCAL && request->listener != LISTENER_ADMIN)
         return not_found(request, response, buffer);
+    request->meter = row->meter;
     if (request->n_body > row->route->body_max)
         return refuse(request, response, 413, "too_large", "The body is too large.", buffer);
     if (guard(router, row->route, request, response, buffer))
@@ -379,6 +401,22 @@ int router_dispatch(const struct router *router, struct http_request *request,
 
     int r = row->route->handler(request, response);
     return r < 0 ? fail(request, response, r, buffer) : r;
+}
+
+void router_note(const struct router *router, struct route_meter *meter, int status, uint64_t took_us)
+{
+    struct route_meter *noted = meter ?: &router->meters[router->n_rows];
+    int class = status / 100;
+
+    if (class > 0 && class < ROUTE_STATUSES)
+        atomic_fetch_add_explicit(&noted->n_answers[class], 1, memory_order_relaxed);
+    histogram_add(&noted->took_us, &histogram_us, took_us);
+}
+
+void router_each_meter(const struct router *router, route_meter_fn *fn, void *arg)
+{
+    for (size_t i = 0; i <= router->n_rows; i++)
+        fn(&router->meters[i], arg);
 }
 
 int router_each(const struct router *router, route_each_fn *fn, void *arg)

@@ -11,9 +11,11 @@
 #include "http.h"
 #include "utils/scoped.h"
 
+#include "utils/histogram.h"
+
 struct api_shape;
 
-enum guard { AUTH_NONE, AUTH_TWILIO, AUTH_TOKEN, AUTH_LOCAL, N_GUARDS };
+enum guard { AUTH_NONE, AUTH_TWILIO, AUTH_TOKEN, AUTH_LOCAL, AUTH_METRICS, N_GUARDS };
 
 struct route {
     const char *method;
@@ -57,7 +59,23 @@ int router_new(const struct blueprint *const *blueprints, size_t n, void *contex
 void router_free(struct router *router);
 SCOPED_PTR(struct router, router_free)
 
-/* AUTH_NONE needs none; AUTH_LOCAL (admin listener only) is the router's own; any other without a function refuses. */
+/*
+ * What was answered on a route. Requests without one, and those that never get so far as to have one, share the last
+ * meter, whose route is "".
+ */
+enum { ROUTE_STATUSES = 6 };
+struct route_meter {
+    const char *method, *path; /* as in the table: {name} stands for what it stands for */
+    _Atomic uint64_t n_answers[ROUTE_STATUSES]; /* by the first digit of the status */
+    struct histogram took_us;
+};
+
+/* Thread: any. meter: NULL is the last one of no route. */
+void router_note(const struct router *router, struct route_meter *meter, int status, uint64_t took_us);
+typedef void route_meter_fn(const struct route_meter *meter, void *arg);
+void router_each_meter(const struct router *router, route_meter_fn *fn, void *arg);
+
+/* AUTH_NONE needs none; AUTH_LOCAL (admin listener only) is the router's own, as is that AUTH_METRICS needs none there; any other without a function refuses. */
 void router_set_guard(struct router *router, enum guard guard, guard_fn *fn);
 
 /*

@@ -3,6 +3,8 @@
 
 #include "router.h"
 
+guard_fn metrics_guard; /* AUTH_METRICS: METRICS_TOKEN, in constant time; without one there is nothing here */
+
 extern const struct blueprint admin;           /* /admin */
 extern const struct blueprint admin_contacts;  /* /admin/contacts */
 extern const struct blueprint admin_records;   /* /admin/records */
@@ -13,6 +15,7 @@ extern const struct blueprint api_events;      /* /api/events */
 extern const struct blueprint api_openapi;     /* /api/openapi.json */
 extern const struct blueprint api_whatsapp;    /* /api/whatsapp */
 extern const struct blueprint health;          /* /health */
+extern const struct blueprint metrics;         /* /metrics */
 extern const struct blueprint twilio_voice;    /* /webhook */
 extern const struct blueprint whatsapp_twilio; /* /webhook/whatsapp */
 extern const struct blueprint ws_media;        /* /ws */

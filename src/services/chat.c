@@ -159,6 +159,7 @@ void chat_stats(struct chat *chat, struct chat_stats *ret_stats)
         .n_connections = stats.n_connections,
         .n_truncated = chat->n_truncated,
         .is_tripped = stats.is_open,
+        .took_us = stats.took_us,
     };
 }
 

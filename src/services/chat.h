@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "services/agent.h"
+#include "utils/histogram.h"
 #include "utils/inbox.h"
 #include "utils/scoped.h"
 
@@ -30,6 +31,7 @@ void chat_warm(struct chat *chat); /* a connection for the first question of a c
 struct chat_stats {
     uint64_t n_asked, n_failed, n_retries, n_refused, n_connections, n_truncated; /* truncated: it did not stop talking */
     bool is_tripped;
+    struct histogram_sums took_us; /* see http_provider_stats */
 };
 void chat_stats(struct chat *chat, struct chat_stats *ret_stats); /* any thread */
 

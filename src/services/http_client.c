@@ -348,6 +348,8 @@ static void finish(struct http_client *client, struct http_transfer *transfer, i
         at = &(*at)->next;
     *at = transfer->next;
     client->n_calls -= !http_is_warm_up(call);
+    if (!http_is_warm_up(call) && r != -ECANCELED)
+        histogram_add(&call->provider->took_us, &histogram_us, (clock_mono_ms() - transfer->started_ms) * 1000);
     if (r < 0 && r != -EREMOTEIO) /* that has something to say */
         drop_body(transfer);
     free(transfer);

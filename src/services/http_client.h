@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "utils/histogram.h"
 #include "utils/inbox.h"
 #include "utils/scoped.h"
 
@@ -53,6 +54,7 @@ void http_warm(struct http_provider *provider);
 struct http_provider_stats {
     uint64_t n_calls, n_failed, n_retries, n_refused, n_connections, n_warmed; /* refused: by the breaker, unasked */
     bool is_open; /* the breaker lets nothing through */
+    struct histogram_sums took_us; /* calls that were asked, with all attempts; histogram_us */
 };
 void http_provider_stats(struct http_provider *provider, struct http_provider_stats *ret_stats); /* any thread */
 

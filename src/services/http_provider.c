@@ -113,6 +113,7 @@ void http_provider_stats(struct http_provider *provider, struct http_provider_st
         .n_warmed = provider->n_warmed,
         .is_open = provider->is_open,
     };
+    histogram_sum(&provider->took_us, &ret_stats->took_us);
 }
 
 void http_warm(struct http_provider *provider)

@@ -16,6 +16,7 @@ struct http_provider {
     _Atomic unsigned n_refs; /* its owner's, and the warm-up's */
     _Atomic uint64_t n_calls, n_failed, n_retries, n_refused, n_connections, n_warmed;
     _Atomic bool is_open;
+    struct histogram took_us;
     struct http_call warm; /* whose is_warming is */
     _Atomic bool is_warming;
     _Atomic uint64_t used_ms; /* when it answered last; 0 never */

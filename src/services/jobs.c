@@ -260,6 +260,49 @@ int jobs_each_over(struct db_txn *txn, jobs_fn *fn, void *arg)
     return each_of(txn, DUE_OVER, DB_DOWN, fn, arg);
 }
 
+static int count_one(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    return ++*(uint64_t *)arg >= JOBS_COUNTED;
+}
+
+static int count_due(struct db_txn *txn, uint64_t due_ms, uint64_t *ret_n)
+{
+    struct key prefix = key_due(due_ms);
+    int r = db_each(txn, DB_JOBS, key_bytes(&prefix), nothing, DB_UP, count_one, ret_n);
+
+    return r < 0 ? r : 0;
+}
+
+/* Those with a time, up to the first that has none. */
+static int count_timed(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    struct jobs_counts *counts = arg;
+    uint64_t due_ms = key.n == 16 ? key_number(key.data, 8) : UINT64_MAX;
+
+    if (due_ms > DUE_LAST)
+        return 1;
+    if (counts->n_waiting == 0)
+        counts->due_ms = due_ms;
+    return ++counts->n_waiting >= JOBS_COUNTED;
+}
+
+int jobs_count(struct db_txn *txn, struct jobs_counts *ret_counts)
+{
+    struct jobs_counts counts = { 0 };
+    struct key from = key_due(DUE_FIRST);
+    int r = db_each(txn, DB_JOBS, nothing, key_bytes(&from), DB_UP, count_timed, &counts);
+
+    if (r >= 0)
+        r = count_due(txn, DUE_BEHIND, &counts.n_waiting);
+    if (r >= 0)
+        r = count_due(txn, DUE_UNDER_WAY, &counts.n_under_way);
+    if (r >= 0)
+        r = count_due(txn, DUE_OVER, &counts.n_over);
+    if (r >= 0)
+        *ret_counts = counts;
+    return r;
+}
+
 /* --- several of them, to be changed after the walk */
 
 struct job_list {

@@ -44,6 +44,14 @@ int jobs_next_due(struct db_txn *txn, uint64_t now_ms, uint64_t *ret_due_ms);
 int jobs_each_under_way(struct db_txn *txn, jobs_fn *fn, void *arg);
 int jobs_each_over(struct db_txn *txn, jobs_fn *fn, void *arg); /* newest first */
 
+/* How many there are, up to JOBS_COUNTED of each; more are not counted. */
+enum { JOBS_COUNTED = 10000 };
+struct jobs_counts {
+    uint64_t n_waiting, n_under_way, n_over; /* waiting: also behind another */
+    uint64_t due_ms; /* when the first one that waits was to be done; 0 none waits */
+};
+int jobs_count(struct db_txn *txn, struct jobs_counts *ret_counts);
+
 /*
  * Those of a kind that are not over may have happened since at_ms, elsewhere: each is looked for before it is done.
  * For a store that comes from a backup.

@@ -130,6 +130,11 @@ size_t leg_inbound_n(const struct leg *leg)
     return ring_n(leg->inbound);
 }
 
+size_t leg_inbound_size(const struct leg *leg)
+{
+    return ring_size(leg->inbound);
+}
+
 const struct frame *leg_inbound_peek(struct leg *leg)
 {
     return ring_peek(leg->inbound);

@@ -39,6 +39,7 @@ struct leg_options {
 };
 int leg_new(const struct leg_options *options, struct leg **ret_leg);
 size_t leg_inbound_n(const struct leg *leg); /* frames waiting */
+size_t leg_inbound_size(const struct leg *leg); /* frames of the ring */
 const struct frame *leg_inbound_peek(struct leg *leg);
 void leg_inbound_pop(struct leg *leg);
 struct frame *leg_outbound_slot(struct leg *leg, enum frame_kind kind); /* NULL: the loop is behind; counted */

@@ -125,6 +125,7 @@ static void finish(struct session *session, uint64_t now_ms, enum call_end end)
     }
     count_dropped(session);
     log_end(session, now_ms, end);
+    session_count(&session->env->counters.n_ended[end], 1);
     leg_leave(steal(&session->leg));
     session->end_again_ms = now_ms + END_AGAIN_MS;
 }
@@ -155,7 +156,11 @@ static void echo(struct session *session, const struct frame *frame)
 /* No more than what waits now, so that a flood on one call does not hold up the others. */
 static void drain(struct session *session, uint64_t now_ms)
 {
-    for (size_t n = leg_inbound_n(session->leg); n && !is_held_up(session); n--, leg_inbound_pop(session->leg)) {
+    size_t n = leg_inbound_n(session->leg);
+
+    if (n)
+        histogram_add(&session->env->counters.inbound_fill, &histogram_percent, n * 100 / leg_inbound_size(session->leg));
+    for (; n && !is_held_up(session); n--, leg_inbound_pop(session->leg)) {
         const struct frame *frame = leg_inbound_peek(session->leg);
 
         if (frame->kind == FRAME_AUDIO) {

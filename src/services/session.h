@@ -9,11 +9,14 @@
 
 #include "services/journal.h"
 #include "services/speech.h"
+#include "utils/histogram.h"
 
 /* Written by one worker each; read by anybody. */
 struct session_counters {
     _Atomic uint64_t n_frames_in, n_frames_out, n_dropped_in, n_dropped_out;
     _Atomic uint64_t n_utterances, n_barge_ins, n_stt_failed, n_tts_failed, n_chat_failed;
+    _Atomic uint64_t n_ended[CALL_N_END];
+    struct histogram inbound_fill; /* of a call's ring when it is looked at and something waits; histogram_percent */
     _Atomic uint64_t latency[LATENCY_N][LATENCY_BUCKETS], latency_sum_ms[LATENCY_N]; /* of the callers' turns */
 };
 

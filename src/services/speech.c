@@ -434,6 +434,9 @@ void speech_stats(struct speech *speech, struct speech_stats *ret_stats)
         stats.n_stt_failed += counters->n_stt_failed;
         stats.n_tts_failed += counters->n_tts_failed;
         stats.n_chat_failed += counters->n_chat_failed;
+        for (int end = 0; end < CALL_N_END; end++)
+            stats.n_ended[end] += counters->n_ended[end];
+        histogram_sum(&counters->inbound_fill, &stats.inbound_fill);
     }
     *ret_stats = stats;
 }

@@ -9,6 +9,7 @@
 #include "models/call.h"
 #include "models/turn.h"
 #include "services/leg.h"
+#include "utils/histogram.h"
 
 struct chat;
 struct config;
@@ -51,6 +52,8 @@ bool speech_has_call(struct speech *speech, const char *sid);
 struct speech_stats {
     uint64_t n_calls_live, n_calls_ever, n_frames_in, n_frames_out, n_dropped_in, n_dropped_out;
     uint64_t n_utterances, n_barge_ins, n_stt_failed, n_tts_failed, n_chat_failed;
+    uint64_t n_ended[CALL_N_END];
+    struct histogram_sums inbound_fill; /* see session_counters */
 };
 void speech_stats(struct speech *speech, struct speech_stats *ret_stats); /* any thread */
 

@@ -12,6 +12,7 @@
 
 #include "models/call.h"
 #include "models/turn.h"
+#include "utils/histogram.h"
 #include "utils/scoped.h"
 
 struct config;
@@ -103,5 +104,6 @@ struct stt_stats {
     uint64_t n_passed_on;               /* to the other service over the network */
     uint64_t n_stepped_down, n_unheard; /* to the embedded engine; to nobody */
     bool is_tripped;
+    struct histogram_sums took_us; /* see http_provider_stats */
 };
 void stt_stats(struct stt *stt, struct stt_stats *ret_stats); /* any thread */

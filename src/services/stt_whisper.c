@@ -432,5 +432,8 @@ void stt_whisper_stats(struct stt_whisper *whisper, struct stt_stats *ret_stats)
         ret_stats->n_retries += stats.n_retries;
         ret_stats->n_refused += stats.n_refused;
         ret_stats->n_connections += stats.n_connections;
+        for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+            ret_stats->took_us.counts[i] += stats.took_us.counts[i];
+        ret_stats->took_us.sum += stats.took_us.sum;
     }
 }

@@ -509,6 +509,7 @@ void tts_stats(struct tts *tts, struct tts_stats *ret_stats)
             .n_connections = http.n_connections,
             .is_tripped = http.is_open,
             .is_resting = is_resting(voice),
+            .took_us = http.took_us,
         };
     }
 }

@@ -14,6 +14,7 @@
 
 #include "services/clip.h"
 #include "services/engine.h"
+#include "utils/histogram.h"
 #include "utils/scoped.h"
 
 struct config;
@@ -97,6 +98,7 @@ struct tts_voice_stats {
     uint64_t n_spoken, n_cached, n_failed;
     uint64_t n_asked, n_retries, n_refused, n_connections; /* over the network */
     bool is_tripped, is_resting;
+    struct histogram_sums took_us; /* see http_provider_stats */
 };
 
 struct tts_stats {

@@ -156,6 +156,11 @@ size_t ring_n(const struct ring *ring)
     return (size_t)(atomic_load_explicit(&ring->head, memory_order_acquire) - tail);
 }
 
+size_t ring_size(const struct ring *ring)
+{
+    return ring->n_frames;
+}
+
 uint64_t ring_dropped(const struct ring *ring)
 {
     return atomic_load_explicit(&ring->dropped, memory_order_relaxed);

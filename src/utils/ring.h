@@ -51,5 +51,6 @@ size_t ring_room(struct ring *ring);
 const struct frame *ring_peek(struct ring *ring);
 void ring_pop(struct ring *ring);
 size_t ring_n(const struct ring *ring); /* frames waiting */
+size_t ring_size(const struct ring *ring); /* frames that it was made for */
 
 uint64_t ring_dropped(const struct ring *ring); /* frames; any thread */

@@ -8,10 +8,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+
+#include "utils/file.h"
 
 SCOPED_PTR(DIR, closedir)
 
@@ -19,16 +20,6 @@ struct workspace {
     char *path;
     int fd;
 };
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    return remove(path);
-}
-
-static void remove_tree(const char *path)
-{
-    (void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-}
 
 /* Returns: the descriptor that holds it; -EWOULDBLOCK somebody works in it. */
 static int hold(const char *path)
@@ -56,7 +47,7 @@ static void remove_left(const char *parent, const char *name)
             continue;
         scoped(close) int fd = hold(path);
         if (fd >= 0)
-            remove_tree(path);
+            (void)file_remove(path);
     }
 }
 
@@ -91,7 +82,7 @@ void workspace_free(struct workspace *workspace)
     if (!workspace)
         return;
     if (workspace->path)
-        remove_tree(workspace->path);
+        (void)file_remove(workspace->path);
     if (workspace->fd >= 0)
         close(workspace->fd);
     free(workspace->path);
