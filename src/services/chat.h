@@ -3,7 +3,8 @@
  * chat.h - an OpenAI-compatible chat model, asked over the network and not waited for
  *
  * A round is one request whose answer is streamed: speakable sentences as they are complete, calls of tools, an end.
- * A question is one request whose whole answer somebody wants later, and who is not on the telephone.
+ * A question is one request whose whole answer somebody wants later, and who is not on the telephone: of two texts, or of a
+ * conversation in writing, with tools.
  */
 
 #include <stdbool.h>
@@ -99,6 +100,18 @@ struct chat_question;
 int chat_question_new(struct chat *chat, const char *system, const char *user_text, bool json,
                       void (*on_answer)(struct chat_question *question, int r, const char *text, void *user), void *user,
                       struct chat_question **ret_question);
+/*
+ * The same of a whole conversation: messages as JSON, an array without its brackets, and tools, an array, or NULL. text is
+ * what the model writes, less its thoughts; "" while it calls tools only, whose results are for the next question.
+ */
+int chat_question_of(struct chat *chat, const char *messages, const char *tools,
+                     void (*on_answer)(struct chat_question *question, int r, const char *text, void *user), void *user,
+                     struct chat_question **ret_question);
+struct chat_call {
+    const char *id, *name, *arguments; /* as the model wrote them: not checked; id "" when the server gave none */
+};
+/* In on_answer(): the tools it calls, which live until that returns. Returns: how many, of which more are left out. */
+size_t chat_question_calls(const struct chat_question *question, struct chat_call ret_calls[CHAT_TOOLS_MAX]);
 void chat_question_ask(struct chat_question *question); /* any thread */
 /* The answer is not wanted any more: -ECANCELED comes soon, if nothing else has. While it is out, or before. Any thread. */
 void chat_question_abort(struct chat_question *question);

@@ -21,6 +21,8 @@ struct chat_question {
     struct chat *chat;
     struct json_object *request; /* whose text is sent */
     bool is_json, asked_for_json;
+    bool is_talk;              /* of a conversation */
+    struct json_object *whole; /* the answer, while somebody takes it */
     void (*on_answer)(struct chat_question *question, int r, const char *text, void *user);
     void *user;
 };
@@ -112,12 +114,25 @@ static void answer(struct chat_question *question, int r, const char *why, const
     question->on_answer(question, r, r < 0 ? "" : text, question->user); /* which may free it */
 }
 
+/* What it writes, less what it thought; "" when it calls tools instead. NULL: neither. */
+static const char *words_of(struct json_object *whole)
+{
+    struct chat_call calls[CHAT_TOOLS_MAX];
+    const char *text = chat_stream_text(whole), *thoughts = text ? strstr(text, "</think>") : NULL;
+
+    if (!text)
+        return chat_stream_calls(whole, calls) ? "" : NULL;
+    text = thoughts ? thoughts + strlen("</think>") : text;
+    return text + strspn(text, " \t\r\n");
+}
+
 static void take_answer(struct chat_question *question, struct json_object *whole)
 {
     scoped(json_object_put) struct json_object *object = NULL;
-    const char *text = chat_stream_text(whole);
+    const char *text = question->is_talk ? words_of(whole) : chat_stream_text(whole);
     size_t n;
 
+    question->whole = whole;
     if (text && question->is_json) {
         object = find_object(text);
         text = object ? json_print(object, &n) : NULL;
@@ -153,31 +168,18 @@ static void done(struct http_call *call)
 
 /* --- for the others */
 
-int chat_question_new(struct chat *chat, const char *system, const char *user_text, bool json,
-                      void (*on_answer)(struct chat_question *question, int r, const char *text, void *user), void *user,
-                      struct chat_question **ret_question)
+static struct chat_question *make(struct chat *chat, bool json,
+                                  void (*on_answer)(struct chat_question *question, int r, const char *text, void *user), void *user)
 {
     struct chat_question *question = calloc(1, sizeof(*question));
 
     if (!question)
-        return -ENOMEM;
+        return NULL;
     question->chat = chat;
     question->is_json = json;
     question->asked_for_json = json && !chat->is_plain;
     question->on_answer = on_answer;
     question->user = user;
-    question->request = json_object_new_object();
-    int r = question->request ? add_manner(question->request, chat) : -ENOMEM;
-    if (r == 0)
-        r = add_messages(question->request, system, user_text);
-    if (r == 0 && question->asked_for_json)
-        r = ask_for_json(question->request);
-    if (r == 0)
-        r = compose(question);
-    if (r < 0) {
-        chat_question_free(question);
-        return r;
-    }
     question->call.provider = chat->provider;
     question->call.content_type = "application/json";
     question->call.is_repeatable = true;
@@ -185,8 +187,65 @@ int chat_question_new(struct chat *chat, const char *system, const char *user_te
     question->call.total_ms = TOTAL_MS;
     question->call.body_max = BYTES_MAX;
     question->call.done = done;
-    *ret_question = question;
-    return 0;
+    question->request = json_object_new_object();
+    if (!question->request || add_manner(question->request, chat) < 0 ||
+        (question->asked_for_json && ask_for_json(question->request) < 0)) {
+        chat_question_free(question);
+        return NULL;
+    }
+    return question;
+}
+
+/* r: how it went to fill the request. */
+static int finish(struct chat_question *question, int r, struct chat_question **ret_question)
+{
+    if (r == 0)
+        r = compose(question);
+    if (r < 0)
+        chat_question_free(question);
+    else
+        *ret_question = question;
+    return r;
+}
+
+int chat_question_new(struct chat *chat, const char *system, const char *user_text, bool json,
+                      void (*on_answer)(struct chat_question *question, int r, const char *text, void *user), void *user,
+                      struct chat_question **ret_question)
+{
+    struct chat_question *question = make(chat, json, on_answer, user);
+
+    return question ? finish(question, add_messages(question->request, system, user_text), ret_question) : -ENOMEM;
+}
+
+/* A member that is JSON already. Errors: -EBADMSG it is none. */
+static int add_json(struct json_object *request, const char *key, const char *before, const char *json, const char *behind)
+{
+    scoped(json_object_put) struct json_object *value = NULL;
+    scoped(free) char *text = NULL;
+    int n = asprintf(&text, "%s%s%s", before, json, behind);
+    int r = n < 0 ? -ENOMEM : json_parse(text, (size_t)n, &value);
+
+    return r < 0 ? r : json_add(request, key, json_object_get(value));
+}
+
+int chat_question_of(struct chat *chat, const char *messages, const char *tools,
+                     void (*on_answer)(struct chat_question *question, int r, const char *text, void *user), void *user,
+                     struct chat_question **ret_question)
+{
+    struct chat_question *question = make(chat, false, on_answer, user);
+
+    if (!question)
+        return -ENOMEM;
+    question->is_talk = true;
+    int r = add_json(question->request, "messages", "[", messages, "]");
+    if (r == 0 && tools)
+        r = add_json(question->request, "tools", "", tools, "");
+    return finish(question, r, ret_question);
+}
+
+size_t chat_question_calls(const struct chat_question *question, struct chat_call ret_calls[CHAT_TOOLS_MAX])
+{
+    return chat_stream_calls(question->whole, ret_calls);
 }
 
 void chat_question_ask(struct chat_question *question)

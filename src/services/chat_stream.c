@@ -404,3 +404,19 @@ const char *chat_stream_text(struct json_object *answer)
 
     return json_get_text(member(choice, "message"), "content");
 }
+
+size_t chat_stream_calls(struct json_object *answer, struct chat_call ret_calls[CHAT_TOOLS_MAX])
+{
+    struct json_object *choice = json_object_is_type(answer, json_type_object) ? choice_of(answer) : NULL;
+    struct json_object *calls = member(member(choice, "message"), "tool_calls");
+    size_t n_calls = json_object_is_type(calls, json_type_array) ? json_object_array_length(calls) : 0, n = 0;
+
+    for (size_t i = 0; i < n_calls && n < CHAT_TOOLS_MAX; i++) {
+        struct json_object *call = json_object_array_get_idx(calls, i), *function = member(call, "function");
+        const char *name = function ? json_get_text(function, "name") : NULL;
+
+        if (name)
+            ret_calls[n++] = (struct chat_call){ json_get_text(call, "id") ?: "", name, json_get_text(function, "arguments") ?: "" };
+    }
+    return n;
+}

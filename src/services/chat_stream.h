@@ -57,6 +57,8 @@ void chat_stream_end(struct chat_stream *stream, int r, const char *why);
 /* The text of a whole answer as JSON. Lives as long as it. NULL: there is none. */
 struct json_object;
 const char *chat_stream_text(struct json_object *answer);
+/* The tools it calls, in the same way; those without a name are left out. Returns: how many. */
+size_t chat_stream_calls(struct json_object *answer, struct chat_call ret_calls[CHAT_TOOLS_MAX]);
 
 /* The word for an error in a body that reports one; "" when there is none that can be shown. */
 void chat_stream_error(struct json_object *answer, char ret_error[static CHAT_ERROR_MAX]);
