@@ -359,9 +359,9 @@ static void check_references(struct loading *loading)
     bool reached[PROFILE_QUESTIONS_MAX] = { false };
 
     if (profile->mode == PROFILE_ECHO) {
-        if (profile->n_prompts || profile->n_questions || profile->has_chat || profile->hours.is_set)
+        if (profile->n_prompts || profile->n_questions || profile->has_chat || profile->hours.is_set || profile->writing.is_set)
             loading_problem(loading, "profile: an echo says nothing; \"prompts\" and \"questions\" must be empty, and "
-                                     "there are no \"chat\" and \"hours\"");
+                                     "there are no \"chat\", \"hours\" and \"writing\"");
         return;
     }
     for (size_t i = 0; i < ELEMENTSOF(standing_prompts); i++)
@@ -390,9 +390,9 @@ static void load_root(struct loading *loading, struct json_object *root)
         { "name", json_type_string, true },      { "language", json_type_string, true },
         { "mode", json_type_string, true },      { "prompts", json_type_object, true },
         { "questions", json_type_array, true },  { "chat", json_type_object, false },
-        { "hours", json_type_object, false },
+        { "hours", json_type_object, false },    { "writing", json_type_object, false },
     };
-    struct json_object *prompts = NULL, *questions = NULL, *chat = NULL, *hours = NULL;
+    struct json_object *prompts = NULL, *questions = NULL, *chat = NULL, *hours = NULL, *writing = NULL;
 
     if (strpbrk(loading->business, "{}"))
         loading_problem(loading, "the name of the business holds a brace");
@@ -408,6 +408,8 @@ static void load_root(struct loading *loading, struct json_object *root)
         loading_chat(loading, chat);
     if (json_object_object_get_ex(root, "hours", &hours) && json_object_is_type(hours, json_type_object))
         loading_hours(loading, hours);
+    if (json_object_object_get_ex(root, "writing", &writing) && json_object_is_type(writing, json_type_object))
+        loading_writing(loading, writing);
     check_references(loading);
 }
 
@@ -464,7 +466,7 @@ int profile_parse(const char *json, size_t n, const char *business, char *proble
         return loading.n_found ? -EBADMSG : -ENOMEM;
 
     /* every string of the file, and every prompt filled */
-    size_t n_strings = n + (size_t)PROMPTS_MAX * PROFILE_TEXT_MAX + LOADING_CHAT_MAX;
+    size_t n_strings = n + (size_t)PROMPTS_MAX * PROFILE_TEXT_MAX + LOADING_CHAT_MAX + LOADING_WRITING_MAX;
     profile = calloc(1, sizeof(*profile));
     if (!profile || !(profile->storage = calloc(1, sizeof(struct storage) + n_strings)))
         return -ENOMEM;

@@ -54,6 +54,15 @@ struct profile_chat {
     size_t n_messages;
 };
 
+/* For who writes, where no chat model answers. */
+#define PROFILE_OPENS "{opens}"
+struct profile_writing {
+    bool is_set; /* else nothing is said */
+    const char *greeting, *thanks, *human, *voice;
+    const char *closed; /* may hold PROFILE_OPENS: when the office opens next; NULL nothing is said of it */
+    const char *questions[PROFILE_QUESTIONS_MAX]; /* as they are asked in writing, by their number; NULL it is not */
+};
+
 struct profile {
     char name[64];
     char language[8]; /* "en", "he" */
@@ -65,6 +74,7 @@ struct profile {
     bool has_chat; /* else the script answers in any case */
     struct profile_chat chat;
     struct hours hours; /* of the office */
+    struct profile_writing writing;
     void *storage; /* what the strings live in */
 };
 

@@ -9,26 +9,6 @@
 
 #include "utils/text.h"
 
-#define BUSINESS "{business}"
-
-/* Append text with {business} filled in. Returns: the bytes of the whole, also of what found no room. */
-static size_t fill(const struct loading *loading, const char *text, char *out, size_t size, size_t *n_used)
-{
-    size_t n = 0;
-
-    while (*text) {
-        const char *found = strstr(text, BUSINESS);
-        size_t n_text = found ? (size_t)(found - text) : strlen(text);
-
-        text_add(out, size, n_used, text, n_text);
-        if (found)
-            text_add(out, size, n_used, loading->business, strlen(loading->business));
-        n += n_text + (found ? strlen(loading->business) : 0);
-        text += n_text + (found ? strlen(BUSINESS) : 0);
-    }
-    return n;
-}
-
 /* One text, or a list of lines. */
 static void load_instructions(struct loading *loading, struct json_object *value)
 {
@@ -43,7 +23,7 @@ static void load_instructions(struct loading *loading, struct json_object *value
         if (!line && is_list && !json_object_is_type(one, json_type_string))
             loading_problem(loading, "chat: \"instructions\" must hold strings");
         text_add(out, sizeof(out), &n_used, "\n", i > 0);
-        n_whole += (i > 0) + fill(loading, line ? line : "", out, sizeof(out), &n_used);
+        n_whole += (i > 0) + loading_fill(loading, line ? line : "", out, sizeof(out), &n_used);
     }
     if (!n_whole)
         loading_problem(loading, "chat: \"instructions\" is empty");
@@ -72,7 +52,7 @@ static void load_messages(struct loading *loading, struct json_object *object)
             loading_problem(loading, "chat: more than %d messages", MESSAGES_MAX);
             return;
         }
-        size_t n_whole = fill(loading, text ? text : "", out, sizeof(out), &n);
+        size_t n_whole = loading_fill(loading, text ? text : "", out, sizeof(out), &n);
         if (text && (!n_whole || n_whole >= sizeof(out)))
             loading_problem(loading, "chat: message \"%s\" has %zu bytes, 1 to %zu are possible", id, n_whole,
                             sizeof(out) - 1);

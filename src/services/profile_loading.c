@@ -12,6 +12,8 @@
 
 #include "utils/text.h"
 
+#define BUSINESS "{business}"
+
 void loading_problem(struct loading *loading, const char *format, ...)
 {
     char line[256];
@@ -38,6 +40,23 @@ const char *loading_keep(struct loading *loading, const char *text, size_t n)
     kept[n] = '\0';
     storage->n_used += n + 1;
     return kept;
+}
+
+size_t loading_fill(const struct loading *loading, const char *text, char *out, size_t size, size_t *n_used)
+{
+    size_t n = 0;
+
+    while (*text) {
+        const char *found = strstr(text, BUSINESS);
+        size_t n_text = found ? (size_t)(found - text) : strlen(text);
+
+        text_add(out, size, n_used, text, n_text);
+        if (found)
+            text_add(out, size, n_used, loading->business, strlen(loading->business));
+        n += n_text + (found ? strlen(loading->business) : 0);
+        text += n_text + (found ? strlen(BUSINESS) : 0);
+    }
+    return n;
 }
 
 bool loading_id_valid(const char *id, size_t max)

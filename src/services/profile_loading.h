@@ -11,6 +11,7 @@ enum {
     MESSAGES_MAX = 16,
     INSTRUCTIONS_MAX = 4096,
     LOADING_CHAT_MAX = INSTRUCTIONS_MAX + MESSAGES_MAX * PROFILE_TEXT_MAX,
+    LOADING_WRITING_MAX = (PROFILE_QUESTIONS_MAX + 5) * PROFILE_TEXT_MAX,
 };
 
 struct storage {
@@ -36,6 +37,8 @@ __attribute__((format(printf, 2, 3))) void loading_problem(struct loading *loadi
 
 const char *loading_keep(struct loading *loading, const char *text, size_t n); /* a copy that lives with the profile */
 bool loading_id_valid(const char *id, size_t max);
+/* Append text with {business} filled in. Returns: the bytes of the whole, also of what found no room. */
+size_t loading_fill(const struct loading *loading, const char *text, char *out, size_t size, size_t *n_used);
 
 /* Every key known and of its type; every required one there. */
 struct key {
@@ -54,3 +57,4 @@ const char *loading_id(struct loading *loading, struct json_object *value, const
 
 void loading_chat(struct loading *loading, struct json_object *object);  /* profile_chat.c */
 void loading_hours(struct loading *loading, struct json_object *object); /* profile_hours.c */
+void loading_writing(struct loading *loading, struct json_object *object); /* profile_writing.c; when all questions are loaded */

@@ -103,7 +103,7 @@ static const struct {
     { "\"prompts\": {", "\"prompts\": { \"a\": {\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}},", "line 5: nesting too deep" },
     { "How can", "\xff", "line 16: " },
     { "\n}\n", "\n", "the file ends too early" },
-    { "\n}\n", "\n} trailing", "line 73: " },
+    { "\n}\n", "\n} trailing", "line 85: " },
 };
 
 static char *put_for(const char *text, const char *find, const char *put)
