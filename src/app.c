@@ -18,10 +18,12 @@
 #include "listeners.h"
 #include "routes/routes.h"
 #include "server.h"
+#include "services/agent_tools.h"
 #include "services/api_token.h"
 #include "services/call_sweeper.h"
 #include "services/chat.h"
 #include "services/crm.h"
+#include "services/crm_reply.h"
 #include "services/crm_schema.h"
 #include "services/crm_store.h"
 #include "services/google_token.h"
@@ -67,6 +69,8 @@ struct app {
     struct listener listeners[LISTENERS_MAX]; /* the server's once it is built */
     size_t n_listeners;
     struct profile *profile;
+    struct crm_reply_rules reply_rules;
+    struct agent_tools *text_tools; /* NULL: no chat model writes */
     struct http_client *client; /* these: not on the echo line */
     struct router *router;
     struct server *server;
@@ -296,6 +300,41 @@ static void free_chat(struct app *app)
     chat_close(app->services.chat);
 }
 
+/* --- who answers on WhatsApp, and whom */
+
+static int build_writer(struct app *app)
+{
+    static const char *const names[] = { [REPLY_ON] = "on", [REPLY_CLOSED] = "closed", [REPLY_OFF] = "off" };
+    const struct config *config = app->config;
+    struct agent_tools_options tools = { .profile = app->profile, .country = config->default_country, .can_transfer = true, .is_written = true };
+    struct crm_reply_rules *rules = &app->reply_rules;
+
+    *rules = (struct crm_reply_rules){ .when = REPLY_OFF, .per_hour = (unsigned)config->whatsapp_agent_hourly, .hours = &app->profile->hours,
+                                       .own_number = config->twilio_whatsapp_number };
+    app->services.reply_rules = rules;
+    for (size_t i = 0; i < ELEMENTSOF(names) && app->profile->mode != PROFILE_ECHO; i++)
+        if (strcmp(names[i], config->whatsapp_agent) == 0)
+            rules->when = (enum reply_when)i;
+    if (rules->when == REPLY_OFF)
+        return 0;
+    if (rules->when == REPLY_CLOSED && !app->profile->hours.is_set)
+        return log_err(-EINVAL, "WHATSAPP_AGENT=closed needs \"hours\" in the profile, or nobody knows when the office is closed");
+    if (app->services.chat && app->profile->has_chat) {
+        int r = agent_tools_new(&tools, &app->text_tools);
+        if (r < 0)
+            return log_err(r, "cannot prepare what the chat model may do on WhatsApp");
+    } else if (!app->profile->writing.is_set) {
+        return log_err(-EINVAL, "WHATSAPP_AGENT needs a chat model, or \"writing\" in the profile: it has no words");
+    }
+    log_info("WhatsApp messages are answered by %s", app->text_tools ? "the chat model" : "the profile's script");
+    return 0;
+}
+
+static void free_writer(struct app *app)
+{
+    agent_tools_free(app->text_tools);
+}
+
 /* --- ears and voice; the echo line has neither */
 
 static int build_stt(struct app *app)
@@ -446,10 +485,13 @@ static int build_outbox(struct app *app)
     if (r < 0 && r != -ENOENT)
         return log_err(r, "WhatsApp messages cannot be sent by %s at TWILIO_BASE_URL", config->whatsapp_provider);
     services.whatsapp = app->services.whatsapp;
+    services.text_tools = app->text_tools;
+    services.country = config->default_country;
+    services.reply_rules = app->reply_rules;
     r = outbox_new(&services, &app->services.outbox);
     if (r < 0)
         return log_err(r, "cannot begin to do what is owed");
-    r = whatsapp_start(app->services.whatsapp, app->services.db);
+    r = whatsapp_start(app->services.whatsapp, app->services.db, &app->reply_rules);
     return r < 0 ? log_err(r, "cannot begin to take what comes by WhatsApp") : 0;
 }
 
@@ -512,6 +554,7 @@ static const struct part {
     { "client",    build_client,    NULL,        free_client },
     { "google token", build_google_token, NULL,  free_google_token },
     { "chat",      build_chat,      NULL,        free_chat },
+    { "writer",    build_writer,    NULL,        free_writer },
     { "stt",       build_stt,       NULL,        free_stt },
     { "tts",       build_tts,       NULL,        free_tts },
     { "speech",    build_speech,    NULL,        free_speech },

@@ -10,6 +10,7 @@
 static const char *const kinds[JOB_N_KINDS] = {
     [JOB_MESSAGE] = "message",
     [JOB_SUMMARY] = "summary",
+    [JOB_REPLY] = "reply",
 };
 
 static const char *const states[JOB_N_STATES] = {

@@ -10,6 +10,7 @@
 enum job_kind {
     JOB_MESSAGE, /* a message is to be sent */
     JOB_SUMMARY, /* a call is to be summed up */
+    JOB_REPLY,   /* a message that came in is to be answered */
     JOB_N_KINDS
 };
 

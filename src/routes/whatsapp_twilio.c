@@ -23,6 +23,8 @@
 #include "config.h"
 #include "routes/twilio_webhook.h"
 #include "services/crm.h"
+#include "services/crm_reply.h"
+#include "services/services.h"
 #include "services/whatsapp/twilio.h"
 #include "services/whatsapp/twilio_incoming.h"
 #include "utils/form.h"
@@ -98,7 +100,12 @@ static int keep_incoming(struct db_txn *txn, struct webhook *webhook)
 
     if (r == 0)
         r = set_reply_to(txn, webhook, &message);
-    return r < 0 ? r : crm_message_add(txn, &message, webhook->services->config->default_country);
+    if (r == 0)
+        r = crm_message_add(txn, &message, webhook->services->config->default_country);
+    if (r != 0)
+        return r;
+    r = crm_reply_owe(txn, webhook->services->reply_rules, &message, webhook->now_ms);
+    return r < 0 ? r : 0;
 }
 
 static void answer_incoming(struct webhook *webhook, struct http_response *response)

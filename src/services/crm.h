@@ -140,7 +140,7 @@ struct message_report {
 int crm_message_status(struct db_txn *txn, const struct message_report *report);
 
 /*
- * A message that is to be sent, and the job that sends it. One without an address is kept as failed.
+ * A message that is to be sent, and the job that sends it. One without an address is kept as failed; error may say why.
  *
  * In: contact_id, address, channel, wording, created_ms, body; call_sid, media, params may be empty. Sets the rest.
  */
@@ -162,8 +162,8 @@ struct crm_letter {
 int crm_message_write(struct db_txn *txn, const struct crm_letter *letter, struct message *message);
 
 /*
- * The same to the caller of a call, by WhatsApp. One who has no number cannot be written to: the message is kept as
- * failed, with the reason.
+ * The same to the caller of a call, by WhatsApp. One who has no number, or wants no such messages, cannot be written to:
+ * the message is kept as failed, with the reason.
  *
  * Returns: 0; 1 just that was written in this call already. Errors: -ENOENT; -EINVAL no text.
  */
@@ -197,6 +197,8 @@ int crm_message_again(struct db_txn *txn, const char *id, uint64_t now_ms, char 
 
 /* What is known of him: his fields, then his last calls, newest first, a line each; cut where there is no more room. */
 int crm_known(struct db_txn *txn, const struct contact *contact, char *ret_text, size_t size);
+/* His last calls, newest first: how long ago, and what they came to, or the last that was said in them. */
+int crm_known_calls(struct db_txn *txn, const struct contact *contact, uint64_t now_ms, char *ret_text, size_t size);
 int crm_message_get(struct db_txn *txn, const char *provider_id, struct message *ret_message);
 
 /* A page of JSON, newest first; the shapes of `agentlocator calls --json` and `contacts --json`. */

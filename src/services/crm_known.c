@@ -1,8 +1,10 @@
 /*
- * crm_known.c - what is known of a caller, as lines for who answers the call
+ * crm_known.c - what is known of a caller, as lines for who answers him
  */
 #include "services/crm.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +15,7 @@
 #include "utils/text.h"
 #include "utils/when.h"
 
-enum { CALLS_MAX = 3, VALUE_MAX = 200 };
+enum { CALLS_MAX = 3, VALUE_MAX = 200, SAID_CALLS_MAX = 2, SAID_MAX = 1536 /* bytes of one call */, MINUTE_MS = 60 * 1000 };
 
 struct known {
     char *text;
@@ -87,5 +89,89 @@ int crm_known(struct db_txn *txn, const struct contact *contact, char *ret_text,
         ret_text[n] = '\n';
         ret_text[n + 1] = '\0';
     }
+    return r < 0 ? r : 0;
+}
+
+/* --- what was said */
+
+struct said {
+    char text[SAID_MAX];
+    size_t n;
+};
+
+/* The last ones stay: what does not fit is cut off in front, by whole lines. */
+static int add_turn(struct json_object *json, void *arg)
+{
+    struct said *said = arg;
+    struct turn turn;
+    char line[VALUE_MAX + 16];
+
+    if (turn_from_json(json, &turn) < 0 || !turn.text[0])
+        return 0;
+    (void)snprintf(line, sizeof(line), "  %s: %.*s\n", turn.who == TURN_CALLER ? "he" : "you",
+                   (int)text_fit(turn.text, strlen(turn.text), VALUE_MAX), turn.text);
+    while (said->n && said->n + strlen(line) + 1 > sizeof(said->text)) {
+        char *line_end = memchr(said->text, '\n', said->n);
+        size_t n_cut = line_end ? (size_t)(line_end - said->text) + 1 : said->n;
+        memmove(said->text, said->text + n_cut, said->n + 1 - n_cut);
+        said->n -= n_cut;
+    }
+    text_add(said->text, sizeof(said->text), &said->n, line, strlen(line));
+    return 0;
+}
+
+/* "5 minutes ago", "3 hours ago", "2 days ago" */
+static void print_ago(uint64_t ms, char *ret_text, size_t size)
+{
+    static const struct {
+        uint64_t ms;
+        const char *name;
+    } units[] = { { 24 * 60 * (uint64_t)MINUTE_MS, "day" }, { 60 * MINUTE_MS, "hour" }, { MINUTE_MS, "minute" } };
+    size_t i = 0;
+
+    while (i < ELEMENTSOF(units) - 1 && ms < 2 * units[i].ms)
+        i++;
+    uint64_t n = ms / units[i].ms;
+    if (n == 0)
+        (void)snprintf(ret_text, size, "just now");
+    else
+        (void)snprintf(ret_text, size, "%" PRIu64 " %s%s ago", n, units[i].name, n == 1 ? "" : "s");
+}
+
+struct calls {
+    struct db_txn *txn;
+    struct known known;
+    uint64_t now_ms;
+};
+
+static int add_said_call(struct json_object *json, void *arg)
+{
+    struct calls *calls = arg;
+    scoped(call_done) struct call call = { 0 };
+    struct said said = { .n = 0 };
+    char head[160], time[WHEN_MAX], ago[32];
+    int r = call_from_json(json, &call);
+
+    if (r < 0)
+        return r == -EBADMSG ? -EUCLEAN : r;
+    uint64_t at_ms = call.ended_ms ? call.ended_ms : call.started_ms;
+    r = call.summary ? 0 : store_each_turn(calls->txn, call.sid, add_turn, &said);
+    if (r < 0)
+        return r;
+    when_print(at_ms, time);
+    print_ago(calls->now_ms > at_ms ? calls->now_ms - at_ms : 0, ago, sizeof(ago));
+    (void)snprintf(head, sizeof(head), "%s, %s%s:\n", ago, time, call.ended_ms ? "" : ", and it goes on");
+    add(&calls->known, head);
+    add(&calls->known, call.summary ? call.summary : said.n ? said.text : "  nothing was said\n");
+    add(&calls->known, call.summary ? "\n" : "");
+    return ++calls->known.n_calls == SAID_CALLS_MAX;
+}
+
+int crm_known_calls(struct db_txn *txn, const struct contact *contact, uint64_t now_ms, char *ret_text, size_t size)
+{
+    struct calls calls = { .txn = txn, .known = { .text = ret_text, .size = size }, .now_ms = now_ms };
+
+    ret_text[0] = '\0';
+    int r = store_each_call_of(txn, contact->id, add_said_call, &calls);
     return r < 0 ? r : 0;
 }

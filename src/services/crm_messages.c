@@ -25,6 +25,7 @@
 
 #include <json-c/json.h>
 
+#include "services/crm_agent.h"
 #include "services/crm_internal.h"
 #include "services/crm_links.h"
 #include "services/crm_store.h"
@@ -33,6 +34,7 @@
 #include "utils/json.h"
 #include "utils/text.h"
 
+static const char unwanted[] = "he has written that he wants no automatic messages";
 static const char no_number[] = "the caller has no telephone number that could be written to";
 
 /* --- in */
@@ -259,7 +261,8 @@ int crm_message_send(struct db_txn *txn, struct message *message)
     message->updated_ms = message->created_ms;
     message->direction = MESSAGE_OUT;
     message->status = message->address[0] ? MESSAGE_QUEUED : MESSAGE_FAILED;
-    (void)text_set(message->error, sizeof(message->error), message->address[0] ? "" : no_number);
+    if (message->address[0] || !message->error[0])
+        (void)text_set(message->error, sizeof(message->error), message->address[0] ? "" : no_number);
     r = message->address[0] ? add_job(txn, message) : hold_dead_letter(txn, message);
     return r < 0 ? r : store_save_message(txn, message, EVENT_MESSAGE_NEW, message->created_ms);
 }
@@ -312,6 +315,11 @@ int crm_call_message(struct db_txn *txn, const char *sid, const char *text, enum
     memcpy(message.contact_id, call.contact_id, sizeof(message.contact_id));
     if (call.contact_id[0] && phone_normalise(call.from, "", message.address) < 0)
         crm_number_of(&contact, message.address);
+    message.author = AUTHOR_AGENT;
+    if (crm_agent_of(&contact) == CRM_AGENT_UNWANTED) {
+        message.address[0] = '\0';
+        (void)text_set(message.error, sizeof(message.error), unwanted);
+    }
     message.body = strdup(text);
     return message.body ? crm_message_send(txn, &message) : -ENOMEM;
 }

@@ -40,6 +40,7 @@ enum {
 static const struct effect_kind *const kinds[JOB_N_KINDS] = {
     [JOB_MESSAGE] = &effect_message,
     [JOB_SUMMARY] = &effect_summary,
+    [JOB_REPLY] = &effect_reply,
 };
 
 enum phase { IDLE, CLAIMING, PERFORMING, SETTLING, HELD };

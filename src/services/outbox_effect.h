@@ -10,9 +10,11 @@
  */
 
 #include "db.h"
+#include "services/crm_reply.h"
 #include "services/outbox_policy.h"
 #include "utils/inbox.h"
 
+struct agent_tools;
 struct chat;
 struct effect;
 struct outbox;
@@ -36,7 +38,7 @@ struct effect_kind {
     void (*release)(struct effect *effect); /* frees state, which may be NULL */
 };
 
-extern const struct effect_kind effect_message, effect_summary;
+extern const struct effect_kind effect_message, effect_reply, effect_summary;
 
 struct effect {
     const struct effect_kind *kind;
@@ -61,6 +63,9 @@ struct outbox_services {
     struct whatsapp *whatsapp;    /* NULL: nobody carries messages */
     struct chat *chat;            /* NULL none */
     const struct profile *profile;
+    const struct agent_tools *text_tools; /* of conversations in writing; NULL none */
+    const char *country;                  /* of numbers without one */
+    struct crm_reply_rules reply_rules;
 };
 const struct outbox_services *outbox_services(const struct outbox *outbox);
 struct inbox *outbox_inbox(const struct outbox *outbox);

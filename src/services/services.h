@@ -6,6 +6,7 @@
 struct api_gate;
 struct chat;
 struct config;
+struct crm_reply_rules;
 struct db;
 struct google_token;
 struct keeper;
@@ -25,6 +26,7 @@ struct services {
     struct db *db;
     struct media_store *media; /* the files of messages */
     const struct profile *profile;
+    const struct crm_reply_rules *reply_rules; /* of who is answered by the agent on WhatsApp */
     struct speech *speech;
     struct outbox *outbox;
     struct keeper *keeper;

@@ -6,7 +6,10 @@
 #include <stdint.h>
 
 #include "fuzz_store.h"
+#include "services/crm_reply.h"
 #include "services/whatsapp/baileys.h"
+
+static const struct crm_reply_rules rules = { .when = REPLY_ON, .per_hour = 30 };
 
 struct applying {
     struct db_op op; /* first */
@@ -19,7 +22,7 @@ static int run_apply(struct db_txn *txn, struct db_op *op)
     struct applying *applying = (struct applying *)op;
 
     for (size_t i = 0; i < json_object_array_length(applying->events); i++)
-        if (baileys_apply(txn, json_object_array_get_idx(applying->events, i)) < 0)
+        if (baileys_apply(txn, json_object_array_get_idx(applying->events, i), &rules) < 0)
             abort();
     return baileys_cursor_put(txn, &applying->cursor);
 }

@@ -225,11 +225,11 @@ static int open_baileys(const struct config *config, struct http_client *client,
     return 0;
 }
 
-static int start(void *state, struct db *db)
+static int start(void *state, struct db *db, const struct crm_reply_rules *rules)
 {
     struct baileys *baileys = state;
 
-    return baileys_feed_new(db, baileys->client, baileys->socket, &baileys->feed);
+    return baileys_feed_new(&(struct baileys_feed_options){ db, rules, baileys->client, baileys->socket }, &baileys->feed);
 }
 
 static void stop(void *state)

@@ -29,11 +29,11 @@ int baileys_cursor_get(struct db_txn *txn, struct baileys_cursor *ret_cursor);
 int baileys_cursor_put(struct db_txn *txn, const struct baileys_cursor *cursor);
 
 /*
- * One event into the store. What cannot be understood changes nothing.
+ * One event into the store; rules: of who is answered by the agent. What cannot be understood changes nothing.
  *
  * Returns: 0 kept; 1 it changed nothing. Errors: those of the store, for which it is to be tried again.
  */
-int baileys_apply(struct db_txn *txn, struct json_object *event);
+int baileys_apply(struct db_txn *txn, struct json_object *event, const struct crm_reply_rules *rules);
 
 /* A batch: {"outbox":"...","events":[...],"next":n}. Returns: the events, borrowed; NULL it is none. */
 struct json_object *baileys_batch(struct json_object *json, struct baileys_cursor *ret_cursor);
@@ -42,7 +42,13 @@ struct json_object *baileys_batch(struct json_object *json, struct baileys_curso
 
 struct baileys_feed;
 
-int baileys_feed_new(struct db *db, struct http_client *client, const char *socket, struct baileys_feed **ret_feed);
+struct baileys_feed_options {
+    struct db *db;
+    const struct crm_reply_rules *rules;
+    struct http_client *client;
+    const char *socket;
+};
+int baileys_feed_new(const struct baileys_feed_options *options, struct baileys_feed **ret_feed);
 void baileys_feed_stop(struct baileys_feed *feed);
 void baileys_feed_free(struct baileys_feed *feed);
 SCOPED_PTR(struct baileys_feed, baileys_feed_free)

@@ -21,6 +21,7 @@
 #include "services/crm.h"
 #include "services/crm_agent.h"
 #include "services/crm_contacts.h"
+#include "services/crm_reply.h"
 #include "utils/clock.h"
 #include "utils/json.h"
 #include "utils/log.h"
@@ -200,14 +201,21 @@ static enum message_kind kind_of(struct json_object *event)
 /* What the owner wrote on his telephone is a human's, and he goes on; what is told only now of long ago says nothing. */
 static int note_human(struct db_txn *txn, const struct message *message, uint64_t now_ms)
 {
-    bool is_news = message->direction == MESSAGE_OUT && message->kind != MESSAGE_REACTION && message->contact_id[0] &&
+    bool is_news = message->kind != MESSAGE_REACTION && message->contact_id[0] &&
                    now_ms < message->created_ms + HOUR_MS;
     int r = is_news ? crm_agent_silence(txn, message->contact_id, now_ms) : 0;
 
     return r < 0 ? r : 0;
 }
 
-static int apply_message(struct db_txn *txn, struct json_object *event)
+static int owe_reply(struct db_txn *txn, const struct message *message, const struct crm_reply_rules *rules)
+{
+    int r = crm_reply_owe(txn, rules, message, clock_real_ms());
+
+    return r < 0 ? r : 0;
+}
+
+static int apply_message(struct db_txn *txn, struct json_object *event, const struct crm_reply_rules *rules)
 {
     scoped(message_release) struct message message = { .channel = MESSAGE_WHATSAPP };
     struct json_object *mine = NULL;
@@ -228,10 +236,12 @@ static int apply_message(struct db_txn *txn, struct json_object *event)
         r = -ENOMEM;
     if (r == 0)
         r = crm_message_add(txn, &message, "");
-    return r == 0 ? note_human(txn, &message, told_ms(event)) : r;
+    if (r == 0)
+        r = is_mine ? note_human(txn, &message, told_ms(event)) : owe_reply(txn, &message, rules);
+    return r;
 }
 
-static int apply_media(struct db_txn *txn, struct json_object *event)
+static int apply_media(struct db_txn *txn, struct json_object *event, const struct crm_reply_rules *rules)
 {
     scoped(message_release) struct message message = { 0 };
     struct json_object *media = NULL, *item;
@@ -261,7 +271,7 @@ static void explain(struct json_object *event, char *ret_error, size_t size)
         (void)snprintf(ret_error, size, "WhatsApp did not take it: %.128s", text);
 }
 
-static int apply_status(struct db_txn *txn, struct json_object *event)
+static int apply_status(struct db_txn *txn, struct json_object *event, const struct crm_reply_rules *rules)
 {
     static const struct {
         const char *name;
@@ -288,7 +298,7 @@ static int apply_status(struct db_txn *txn, struct json_object *event)
     return 1;
 }
 
-static int apply_idmap(struct db_txn *txn, struct json_object *event)
+static int apply_idmap(struct db_txn *txn, struct json_object *event, const struct crm_reply_rules *rules)
 {
     const char *lid = json_get_text(event, "lid") ?: "", *pn = json_get_text(event, "pn") ?: "";
     char e164[ADDRESS_MAX];
@@ -299,7 +309,7 @@ static int apply_idmap(struct db_txn *txn, struct json_object *event)
 
 static const struct {
     const char *kind;
-    int (*apply)(struct db_txn *txn, struct json_object *event);
+    int (*apply)(struct db_txn *txn, struct json_object *event, const struct crm_reply_rules *rules);
 } kinds[] = {
     { "message", apply_message },
     { "media", apply_media },
@@ -307,14 +317,14 @@ static const struct {
     { "idmap", apply_idmap },
 };
 
-int baileys_apply(struct db_txn *txn, struct json_object *event)
+int baileys_apply(struct db_txn *txn, struct json_object *event, const struct crm_reply_rules *rules)
 {
     const char *kind = json_object_is_type(event, json_type_object) ? json_get_text(event, "k") ?: "" : "";
     int r = 1;
 
     for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
         if (strcmp(kinds[i].kind, kind) == 0)
-            r = kinds[i].apply(txn, event);
+            r = kinds[i].apply(txn, event, rules);
     if (r == -EUCLEAN)
         log_limited(LOG_ERR, NULL, "whatsapp: an event (%.16s) is not kept, since a row of the store that it belongs to cannot be read", kind);
     /* that will be no better the next time, and what comes after it is not to wait */

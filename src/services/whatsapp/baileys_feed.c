@@ -44,6 +44,7 @@ struct baileys_feed {
     struct http_call call;
     struct http_provider *events;
     struct db *db;
+    const struct crm_reply_rules *rules;
     struct baileys_cursor cursor; /* the thread's, as these are */
     unsigned n_max, back_off_ms;
     bool is_known; /* the cursor was read */
@@ -57,6 +58,7 @@ struct baileys_feed {
 
 struct keeping {
     struct db_op op; /* first */
+    const struct crm_reply_rules *rules;
     struct json_object *events;
     struct baileys_cursor cursor;
 };
@@ -163,7 +165,7 @@ static int run_keep(struct db_txn *txn, struct db_op *op)
     int r = 0;
 
     for (size_t i = 0; r >= 0 && i < json_object_array_length(keeping->events); i++)
-        r = baileys_apply(txn, json_object_array_get_idx(keeping->events, i));
+        r = baileys_apply(txn, json_object_array_get_idx(keeping->events, i), keeping->rules);
     return r < 0 ? r : baileys_cursor_put(txn, &keeping->cursor);
 }
 
@@ -171,7 +173,7 @@ static int run_keep(struct db_txn *txn, struct db_op *op)
 static int keep(struct baileys_feed *feed)
 {
     scoped(json_object_put) struct json_object *json = NULL;
-    struct keeping keeping = { .op = { .run = run_keep, .what = "what came by WhatsApp" } };
+    struct keeping keeping = { .op = { .run = run_keep, .what = "what came by WhatsApp" }, .rules = feed->rules };
     int r = json_parse(feed->call.body ?: "", feed->call.n_body, &json);
 
     keeping.events = r == 0 ? baileys_batch(json, &keeping.cursor) : NULL;
@@ -280,21 +282,22 @@ static void *feed_main(void *arg)
 
 /* --- its life */
 
-int baileys_feed_new(struct db *db, struct http_client *client, const char *socket, struct baileys_feed **ret_feed)
+int baileys_feed_new(const struct baileys_feed_options *options, struct baileys_feed **ret_feed)
 {
     scoped(baileys_feed_free) struct baileys_feed *feed = calloc(1, sizeof(*feed));
-    struct http_provider_options options = { .base_url = "http://baileys", .path = "events", .unix_socket = socket,
-                                             .connect_ms = CONNECT_MS };
+    struct http_provider_options provider = { .base_url = "http://baileys", .path = "events", .unix_socket = options->socket,
+                                              .connect_ms = CONNECT_MS };
 
     if (!feed)
         return -ENOMEM;
     (void)pthread_mutex_init(&feed->lock, NULL);
     (void)sem_init(&feed->answered, 0, 0);
     (void)sem_init(&feed->stopped, 0, 0);
-    feed->db = db;
+    feed->db = options->db;
+    feed->rules = options->rules;
     feed->n_max = BATCH_MAX;
     feed->stats.is_there = true; /* until the contrary is known, which is told */
-    int r = http_provider_new(client, &options, &feed->events);
+    int r = http_provider_new(options->client, &provider, &feed->events);
     if (r < 0)
         return r;
     feed->call = (struct http_call){ .provider = feed->events, .first_byte_ms = FIRST_BYTE_MS, .stall_ms = STALL_MS,

@@ -94,9 +94,9 @@ void whatsapp_release(struct whatsapp *whatsapp, struct whatsapp_request *reques
     request->state = NULL;
 }
 
-int whatsapp_start(struct whatsapp *whatsapp, struct db *db)
+int whatsapp_start(struct whatsapp *whatsapp, struct db *db, const struct crm_reply_rules *rules)
 {
-    return whatsapp && whatsapp->ops->start ? whatsapp->ops->start(whatsapp->state, db) : 0;
+    return whatsapp && whatsapp->ops->start ? whatsapp->ops->start(whatsapp->state, db, rules) : 0;
 }
 
 void whatsapp_stop(struct whatsapp *whatsapp)

@@ -10,6 +10,7 @@
 #include "utils/scoped.h"
 
 struct config;
+struct crm_reply_rules;
 struct db;
 struct http_client;
 struct json_object;
@@ -30,9 +31,10 @@ const struct whatsapp_capabilities *whatsapp_capabilities(const struct whatsapp 
 /*
  * What comes in by the provider's own way, where he calls no webhook, goes into the store from now on; until stop().
  *
+ * rules: of who is answered by the agent; lent until then.
  * Errors: -errno no thread for it.
  */
-int whatsapp_start(struct whatsapp *whatsapp, struct db *db);
+int whatsapp_start(struct whatsapp *whatsapp, struct db *db, const struct crm_reply_rules *rules);
 void whatsapp_stop(struct whatsapp *whatsapp);
 
 /* {"provider":"twilio",...}: for the operator. whatsapp may be NULL. NULL when out of memory. Thread: any. */
@@ -83,7 +85,7 @@ struct whatsapp_ops {
     void (*abort)(struct whatsapp_request *request);
     void (*release)(struct whatsapp_request *request);
     /* these may be NULL */
-    int (*start)(void *state, struct db *db);
+    int (*start)(void *state, struct db *db, const struct crm_reply_rules *rules);
     void (*stop)(void *state);
     int (*describe)(void *state, struct json_object *status);
 };

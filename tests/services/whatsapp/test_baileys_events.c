@@ -11,6 +11,7 @@
 #include "scratch.h"
 #include "services/crm.h"
 #include "services/crm_agent.h"
+#include "services/crm_reply.h"
 #include "services/crm_contacts.h"
 #include "services/crm_schema.h"
 #include "services/http_client.h"
@@ -161,7 +162,7 @@ struct applying {
 
 static int run_apply(struct db_txn *txn, struct db_op *op)
 {
-    return baileys_apply(txn, ((struct applying *)op)->event);
+    return baileys_apply(txn, ((struct applying *)op)->event, &(struct crm_reply_rules){ .when = REPLY_OFF });
 }
 
 static void check_message(struct db *db, size_t i)
