@@ -16,6 +16,7 @@
 #include "config.h"
 #include "db.h"
 #include "listeners.h"
+#include "models/event.h"
 #include "routes/routes.h"
 #include "server.h"
 #include "services/agent_tools.h"
@@ -26,6 +27,7 @@
 #include "services/crm_reply.h"
 #include "services/crm_schema.h"
 #include "services/crm_store.h"
+#include "services/event_hooks.h"
 #include "services/google_token.h"
 #include "services/http_client.h"
 #include "services/keeper.h"
@@ -48,6 +50,7 @@
 static const struct blueprint *const blueprints[] = {
     &admin,
     &admin_contacts,
+    &admin_events,
     &admin_records,
     &api_crm,
     &api_crm_records,
@@ -251,7 +254,7 @@ static int build_client(struct app *app)
 {
     struct http_client_options options = { .calls_max = CLIENT_CALLS_MAX, .ca_file = app->config->provider_ca_file };
 
-    if (!app->config->twilio_whatsapp_number && strcmp(app->config->whatsapp_provider, "baileys") != 0 &&
+    if (!app->config->twilio_whatsapp_number && !app->config->event_webhook_url && strcmp(app->config->whatsapp_provider, "baileys") != 0 &&
         (app->profile->mode == PROFILE_ECHO ||
          (!config_stt_url(app->config) && !config_chat_url(app->config) && !config_tts_url(app->config) &&
           !is_google_set(app->config))))
@@ -507,6 +510,31 @@ static void free_outbox(struct app *app)
     whatsapp_close(app->services.whatsapp);
 }
 
+/* --- who is told of events */
+
+static int build_hooks(struct app *app)
+{
+    const char *kinds = app->config->event_webhook_kinds, *wrong = kinds ? event_kinds_problem(kinds) : NULL;
+
+    if (wrong)
+        return log_err(-EINVAL, "EVENT_WEBHOOK_KINDS: there is no kind '%.*s'; `agentlocator events --kinds` lists them",
+                       (int)strcspn(wrong, " "), wrong);
+    if (!app->config->event_webhook_url)
+        return 0;
+    int r = event_hooks_new(app->config, app->client, app->services.db, &app->services.event_hooks);
+    return r < 0 ? log_err(r, "cannot begin to tell EVENT_WEBHOOK_URL of events") : 0;
+}
+
+static void stop_hooks(struct app *app)
+{
+    event_hooks_stop(app->services.event_hooks);
+}
+
+static void free_hooks(struct app *app)
+{
+    event_hooks_free(app->services.event_hooks);
+}
+
 /* --- keeper: forgets; it writes, and is stopped before the store */
 
 static int build_keeper(struct app *app)
@@ -563,6 +591,7 @@ static const struct part {
     { "router",    build_router,    NULL,        free_router },
     { "server",    build_server,    stop_server, free_server },
     { "outbox",    build_outbox,    stop_outbox, free_outbox },
+    { "hooks",     build_hooks,     stop_hooks,  free_hooks },
     { "calls",     NULL,            stop_calls,  NULL },
 };
 

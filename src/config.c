@@ -23,6 +23,7 @@
 
 #include "utils/envfile.h"
 #include "utils/file.h"
+#include "utils/hook_list.h"
 #include "utils/origins.h"
 #include "utils/token_list.h"
 #include "utils/url.h"
@@ -445,6 +446,35 @@ static bool stt_key_alone(const struct config *config)
     return config->stt_api_key && !config->stt_base_url;
 }
 
+static bool secret_malformed(const char *secret)
+{
+    uint8_t bytes[HOOK_SECRET_MAX];
+    bool is_bad = secret && hook_secret_parse(secret, bytes) < 0;
+
+    explicit_bzero(bytes, sizeof(bytes));
+    return is_bad;
+}
+
+static bool event_secret_malformed(const struct config *config)
+{
+    return secret_malformed(config->event_webhook_secret);
+}
+
+static bool next_event_secret_malformed(const struct config *config)
+{
+    return secret_malformed(config->event_webhook_secret_next);
+}
+
+static bool next_event_secret_alone(const struct config *config)
+{
+    return config->event_webhook_secret_next && !config->event_webhook_secret;
+}
+
+static bool event_secret_missing(const struct config *config)
+{
+    return config->event_webhook_url && !config->event_webhook_secret;
+}
+
 static bool google_json_malformed(const struct config *config)
 {
     const char *json = config->google_tts_sa_json;
@@ -492,6 +522,13 @@ static const struct rule {
       "is no international number; write + and the country code and the number, digits alone, e.g. +14155238886" },
     { "TWILIO_WHATSAPP_NUMBER", whatsapp_account_missing, false,
       "is set without TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN; messages are sent with them" },
+    { "EVENT_WEBHOOK_SECRET", event_secret_malformed, false,
+      "is no secret of Standard Webhooks; that is whsec_ and 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32)" },
+    { "EVENT_WEBHOOK_SECRET", event_secret_missing, true,
+      "is not set while EVENT_WEBHOOK_URL is; without it nobody could tell our events from forged ones" },
+    { "EVENT_WEBHOOK_SECRET_NEXT", next_event_secret_malformed, false,
+      "is no secret of Standard Webhooks; that is whsec_ and 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32)" },
+    { "EVENT_WEBHOOK_SECRET_NEXT", next_event_secret_alone, false, "is set without EVENT_WEBHOOK_SECRET; set that one first" },
     { "GOOGLE_TTS_SA_JSON", google_json_malformed, false,
       "is no JSON; give it the content of the key file (its path goes into GOOGLE_APPLICATION_CREDENTIALS)" },
     { "CHAT_API_KEY", chat_key_alone, false,
@@ -529,6 +566,24 @@ static const struct endpoint {
     { "TWILIO_BASE_URL", "TWILIO_AUTH_TOKEN", NULL },
 };
 
+/* What goes to a URL, and is nobody else's business; "" nothing. */
+struct freight {
+    const char *what, *example, *remedy;
+};
+
+static void judge_url(struct loading *loading, size_t i, const char *url, const struct freight *freight)
+{
+    if (!url_is_service(url))
+        problem(loading, i, "is no URL; write https://HOST/%s, or http:// for a server on this machine", freight->example);
+    else if (!*freight->what || !url_is_exposed(url))
+        return;
+    else if (config_is_production(loading->config) && !loading->tool)
+        problem(loading, i, "would take %s over the network in the open; %s", freight->what, freight->remedy);
+    else
+        fprintf(loading->problems, "warning: %s: takes %s over the network in the open; production needs https://\n",
+                rows[i].name, freight->what);
+}
+
 static void judge_endpoint(struct loading *loading, const struct endpoint *endpoint)
 {
     size_t i = row_of(endpoint->url);
@@ -536,17 +591,22 @@ static void judge_endpoint(struct loading *loading, const struct endpoint *endpo
     bool has_key = loading->storage->texts[row_of(endpoint->key)].value ||
                    (endpoint->other_key && loading->storage->texts[row_of(endpoint->other_key)].value);
 
-    if (!url->value || url->bad)
-        return;
-    if (!url_is_service(url->value))
-        problem(loading, i, "is no URL; write https://HOST/v1, or http:// for a server on this machine");
-    else if (!has_key || !url_is_exposed(url->value))
-        return;
-    else if (config_is_production(loading->config) && !loading->tool)
-        problem(loading, i, "would take %s over the network in the open; write https://, or leave the key out", endpoint->key);
-    else
-        fprintf(loading->problems, "warning: %s: takes %s over the network in the open; production needs https://\n",
-                endpoint->url, endpoint->key);
+    if (url->value && !url->bad)
+        judge_url(loading, i, url->value,
+                  &(struct freight){ has_key ? endpoint->key : "", "v1", "write https://, or leave the key out" });
+}
+
+static void judge_hooks(struct loading *loading)
+{
+    size_t i = row_of("EVENT_WEBHOOK_URL");
+    const char *urls = loading->config->event_webhook_url;
+    struct hook_list list;
+    const char *wrong = urls ? hook_list_parse(urls, &list) : NULL;
+
+    if (wrong)
+        problem(loading, i, "%s", wrong);
+    for (size_t n = 0; urls && !wrong && n < list.n && !loading->storage->texts[i].bad; n++)
+        judge_url(loading, i, list.places[n].url, &(struct freight){ "what callers say", "PATH", "write https://" });
 }
 
 static void judge_origins(struct loading *loading)
@@ -593,6 +653,7 @@ static int load(bool tool, const char *env_file, FILE *problems, struct config *
     judge_origins(&loading);
     for (size_t i = 0; i < ELEMENTSOF(endpoints); i++)
         judge_endpoint(&loading, &endpoints[i]);
+    judge_hooks(&loading);
     if (loading.failed)
         return -EINVAL;
 

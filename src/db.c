@@ -88,6 +88,7 @@ static const char *const table_names[DB_N_TABLES] = {
     [DB_JOB_LANES] = "job_lanes",
     [DB_SEEN] = "seen",
     [DB_EVENTS] = "events",
+    [DB_HOOKS] = "hooks",
     [DB_ERASURES] = "erasures",
     [DB_TRASH] = "trash",
 };

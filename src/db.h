@@ -38,6 +38,7 @@ enum db_table {
     DB_JOB_LANES,           /* lane, 0, be64 job id -> empty */
     DB_SEEN,                /* provider id -> what was answered */
     DB_EVENTS,              /* be64 seq -> change feed */
+    DB_HOOKS,               /* who is told of events; see hook_store.c */
     DB_ERASURES,            /* receipt id -> what was erased; see crm_erase.c */
     DB_TRASH,               /* folder below the state directory -> nothing; see trash.c */
     DB_N_TABLES

@@ -14,6 +14,7 @@
 #define DEV "APP_ENV=development"
 #define TOKEN "0123456789abcdef0123456789abcdef"
 #define LIVE "PUBLIC_HOST=a.example\nTWILIO_AUTH_TOKEN=" TOKEN
+#define HOOK_SECRET "EVENT_WEBHOOK_SECRET=whsec_AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
 #define SID "AC0123456789abcdef0123456789abcdef"
 
 /* Replaces the whole environment. list is NAME=VALUE, one a line. */
@@ -79,6 +80,21 @@ static const struct {
     { DEV "\nAPI_TOKEN=console:0123456789abcdef crm:123456789abcdef0", NULL },
     { DEV "\nAPI_TOKEN=console:0123456789abcdef crm:0123456789abcdef",
       "API_TOKEN: has one secret under two names; give each token a secret of its own\n" },
+    { DEV "\n" HOOK_SECRET "\nEVENT_WEBHOOK_URL=https://crm.example.com/hook", NULL },
+    { LIVE "\n" HOOK_SECRET "\nEVENT_WEBHOOK_URL=crm:https://crm.example.com/hook erp:http://127.0.0.1:9/x", NULL },
+    { LIVE "\n" HOOK_SECRET "\nEVENT_WEBHOOK_URL=crm:https://crm.example.com/hook erp:http://10.0.0.1/x",
+      "EVENT_WEBHOOK_URL: would take what callers say over the network in the open; write https://\n" },
+    { DEV "\n" HOOK_SECRET "\nEVENT_WEBHOOK_URL=crm.example.com",
+      "EVENT_WEBHOOK_URL: is no URL; write https://HOST/PATH, or http:// for a server on this machine\n" },
+    { DEV "\n" HOOK_SECRET "\nEVENT_WEBHOOK_URL=https://a.example https://b.example",
+      "EVENT_WEBHOOK_URL: has a URL without a name; write NAME:URL for each when there are several\n" },
+    { DEV "\nEVENT_WEBHOOK_URL=https://a.example",
+      "EVENT_WEBHOOK_SECRET: is not set while EVENT_WEBHOOK_URL is; without it nobody could tell our events from forged ones\n" },
+    { DEV "\nEVENT_WEBHOOK_SECRET=0123456789012345678901234567890123456789",
+      "EVENT_WEBHOOK_SECRET: is no secret of Standard Webhooks; that is whsec_ and 24 to 64 bytes in base64: "
+      "echo whsec_$(openssl rand -base64 32)\n" },
+    { DEV "\nEVENT_WEBHOOK_SECRET_NEXT=whsec_AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
+      "EVENT_WEBHOOK_SECRET_NEXT: is set without EVENT_WEBHOOK_SECRET; set that one first\n" },
     { DEV "\nCORS_ORIGINS=https://crm.example.com http://localhost:3000", NULL },
     { DEV "\nCORS_ORIGINS=https://crm.example.com *", "CORS_ORIGINS: has * beside others; write * alone, or leave it out\n" },
     { DEV "\nCORS_ORIGINS=https://crm.example.com/",

@@ -15,11 +15,13 @@
 
 #include <json-c/json.h>
 
+#include "cli/admin.h"
 #include "cli/listing.h"
 #include "cli/table.h"
 #include "config.h"
 #include "services/crm_events.h"
 #include "services/crm_schema.h"
+#include "services/hook_store.h"
 #include "utils/json.h"
 
 enum { LOOK_EVERY_US = 250000 };
@@ -28,15 +30,21 @@ static const char usage[] =
     "Usage: agentlocator events [--last N] [--json] [--env-file FILE]\n"
     "       agentlocator events --follow [--after SEQ] [--json] [--env-file FILE]\n"
     "       agentlocator events --kinds\n"
+    "       agentlocator events --failed [--last N] [--json] [--env-file FILE]\n"
+    "       agentlocator events --again NAME[:SEQ] | --resume NAME [--env-file FILE]\n"
     "\n"
-    "Lists what happened last, or prints it as it happens.\n"
+    "Lists what happened last, or prints it as it happens; and looks after those that EVENT_WEBHOOK_URL tells of it.\n"
     "\n"
     "  --last N         list so many (50)\n"
     "  --follow         print what happens from now on, a line each, until it is interrupted\n"
     "  --after SEQ      and what happened since the event of that number; 0: all that is kept\n"
     "  --kinds          print which kinds of events there are\n"
+    "  --failed         list what an endpoint never took\n"
+    "  --again NAME:SEQ send that event to the endpoint again, or without SEQ all that it never took\n"
+    "  --resume NAME    tell an endpoint at once again that failed, or said that it was gone\n"
     "  --json           print JSON; with --follow an object a line, with what the event is about as \"data\"\n"
-    "  --env-file FILE  read settings from FILE too; DATABASE_URL says where the store is\n"
+    "  --env-file FILE  read settings from FILE too; DATABASE_URL says where the store is, ADMIN_SOCKET where\n"
+    "                   the daemon listens\n"
     "  --help           print this\n";
 
 /* --- the latest */
@@ -153,12 +161,91 @@ static int follow(const char *env_file, uint64_t after, bool as_json)
     return CLI_FAILED;
 }
 
+/* --- those who are told */
+
+static void print_letters(struct json_object *array)
+{
+    static const char *const headings[] = { "ENDPOINT", ">SEQ", "TIME", "KIND", "GIVEN UP", "AGAIN", "TROUBLE" };
+    scoped(table_free) struct table *table = table_new(headings, ELEMENTSOF(headings));
+    char text[WHEN_MAX];
+
+    for (size_t i = 0; table && i < json_object_array_length(array); i++) {
+        struct json_object *json = json_object_array_get_idx(array, i);
+        table_add(table, "%s", json_get_text(json, "hook") ?: "");
+        table_add(table, "%" PRId64, json_get_int(json, "seq"));
+        table_add(table, "%s", when((uint64_t)json_get_int(json, "at_ms"), 0, text));
+        table_add(table, "%s", json_get_text(json, "kind") ?: "");
+        table_add(table, "%s", when((uint64_t)json_get_int(json, "given_up_ms"), 0, text));
+        table_add(table, "%s", json_object_get_boolean(json_object_object_get(json, "again")) ? "soon" : "");
+        table_add(table, "%s", json_get_text(json, "error") ?: "");
+    }
+    if (table)
+        table_print(table, stdout);
+}
+
+static void print_failed(struct json_object *array)
+{
+    if (json_object_array_length(array) && json_get_text(json_object_array_get_idx(array, 0), "hook"))
+        print_letters(array);
+    else if (json_object_array_length(array))
+        print_page(array);
+    else
+        puts("No events.");
+}
+
+static int ask_daemon(const struct config *config, const char *verb, const char *name, const char *seq)
+{
+    scoped(json_object_put) struct json_object *json = NULL;
+    scoped(free) char *body = NULL, *path = NULL;
+
+    if (asprintf(&path, "/admin/events/%s/%s%s%s", verb, name, *seq ? "?seq=" : "", seq) < 0) {
+        path = NULL;
+        return CLI_FAILED;
+    }
+    int status = admin_ask(config, "POST", path, &body);
+    if (status < 0) {
+        fprintf(stderr, "agentlocator events: the daemon cannot be asked at %s: %s; ADMIN_SOCKET says where it listens.\n",
+                config->admin_socket, strerror(-status));
+        return CLI_FAILED;
+    }
+    (void)json_parse(body, strlen(body), &json);
+    if (status != 200) {
+        fprintf(stderr, "agentlocator events: %s.\n",
+                json_get_text(json_object_object_get(json, "error"), "message") ?: "the daemon refuses it");
+        return CLI_FAILED;
+    }
+    if (strcmp(verb, "again") == 0)
+        printf("%" PRId64 " are sent to %s again.\n", json_get_int(json, "letters"), name);
+    else
+        printf("%s is told of events again.\n", name);
+    return CLI_OK;
+}
+
+/* which: NAME or NAME:SEQ. */
+static int look_after(const char *env_file, const char *verb, const char *which)
+{
+    scoped(config_free) struct config *config = NULL;
+    char name[HOOK_NAME_MAX];
+    const char *seq = strchr(which, ':') ? strchr(which, ':') + 1 : "";
+    size_t n = strcspn(which, ":");
+
+    if (n == 0 || n >= sizeof(name) || strcspn(which, "/?#% ") < n || seq[strspn(seq, "0123456789")]) {
+        fprintf(stderr, "agentlocator events: '%s' is no endpoint of EVENT_WEBHOOK_URL; give NAME, or NAME:SEQ with --again.\n", which);
+        return CLI_USAGE;
+    }
+    (void)snprintf(name, sizeof(name), "%.*s", (int)n, which);
+    if (config_load_tool(env_file, stderr, &config) < 0)
+        return CLI_FAILED;
+    return ask_daemon(config, verb, name, seq);
+}
+
 /* --- which of them */
 
 struct asked {
     const char *env_file;
     uint64_t after;
-    bool follow, kinds, json;
+    const char *again, *resume;
+    bool follow, kinds, json, help;
 };
 
 /* Returns: false it said what is wrong. */
@@ -167,7 +254,9 @@ static bool parse(int argc, char **argv, struct asked *ret_asked)
     static const struct option options[] = {
         { "follow", no_argument, NULL, 'f' },          { "after", required_argument, NULL, 'a' },
         { "kinds", no_argument, NULL, 'k' },           { "json", no_argument, NULL, 'j' },
-        { "env-file", required_argument, NULL, 'e' }, { NULL, 0, NULL, 0 },
+        { "again", required_argument, NULL, 'g' },     { "resume", required_argument, NULL, 'r' },
+        { "env-file", required_argument, NULL, 'e' },  { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
     };
     struct asked asked = { .after = UINT64_MAX };
     char *end = NULL;
@@ -178,9 +267,14 @@ static bool parse(int argc, char **argv, struct asked *ret_asked)
             return false;
         asked.follow |= option == 'f';
         asked.kinds |= option == 'k';
+        asked.help |= option == 'h';
         asked.json |= option == 'j';
         if (option == 'e')
             asked.env_file = optarg;
+        if (option == 'g')
+            asked.again = optarg;
+        if (option == 'r')
+            asked.resume = optarg;
         if (option == 'a')
             asked.after = strtoull(optarg, &end, 10);
         if (option == 'a' && (*end || end == optarg || *optarg == '-')) {
@@ -196,22 +290,31 @@ static bool parse(int argc, char **argv, struct asked *ret_asked)
     return true;
 }
 
-static bool has_option(int argc, char **argv, const char *name)
+/* Of options that make it something else than a list. */
+static bool is_list(int argc, char **argv)
 {
+    static const char *const others[] = { "--follow", "--kinds", "--again", "--resume" };
+
     for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], name) == 0)
-            return true;
-    return false;
+        for (size_t k = 0; k < ELEMENTSOF(others); k++)
+            if (strncmp(argv[i], others[k], strlen(others[k])) == 0)
+                return false;
+    return true;
 }
 
 int cli_events(int argc, char **argv)
 {
-    static const struct listing listing = { .usage = usage, .one = "event", .page = crm_events_last, .print_page = print_page };
+    static const struct listing listing = { .usage = usage, .one = "event", .page = crm_events_last, .print_page = print_failed,
+                                            .page_failed = letters_page };
     struct asked asked;
 
-    if (has_option(argc, argv, "--help") || (!has_option(argc, argv, "--follow") && !has_option(argc, argv, "--kinds")))
+    if (is_list(argc, argv))
         return listing_run(&listing, argc, argv);
     if (!parse(argc, argv, &asked))
         return CLI_USAGE;
+    if (asked.help)
+        return fputs(usage, stdout) == EOF ? CLI_FAILED : CLI_OK;
+    if (asked.again || asked.resume)
+        return look_after(asked.env_file, asked.again ? "again" : "resume", asked.again ?: asked.resume);
     return asked.kinds ? print_kinds() : follow(asked.env_file, asked.after, asked.json);
 }

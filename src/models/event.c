@@ -128,6 +128,11 @@ void event_id(const struct event *event, char ret_id[EVENT_ID_MAX])
     (void)snprintf(ret_id, EVENT_ID_MAX, "evt_%" PRIx64 "_%" PRIu64, event->at_ms, event->seq);
 }
 
+struct json_object *event_to_json(const struct event *event)
+{
+    return json_write(fields, ELEMENTSOF(fields), event);
+}
+
 int event_from_json(struct json_object *json, struct event *ret_event)
 {
     struct event event = { 0 };

@@ -82,5 +82,6 @@ const char *event_ref(const struct event *event);
 /* Unlike that of any other event, and the same each time: "evt_", its time, its place. */
 void event_id(const struct event *event, char ret_id[EVENT_ID_MAX]);
 
+struct json_object *event_to_json(const struct event *event);
 /* As it is stored, without seq. Errors: -EBADMSG, -ENOMEM. ret_event is written on success only. */
 int event_from_json(struct json_object *json, struct event *ret_event);

@@ -11,6 +11,7 @@
 #include "server.h"
 #include "services/chat.h"
 #include "services/crm.h"
+#include "services/event_hooks.h"
 #include "services/google_token.h"
 #include "services/outbox.h"
 #include "services/services.h"
@@ -261,6 +262,7 @@ static int status_get(struct http_request *request, struct http_response *respon
         json_object_object_add(json, "store", store(request->context));
         json_object_object_add(json, "chat", replies(request->context));
         json_object_object_add(json, "outbox", outgoing(request->context));
+        json_object_object_add(json, "event_webhooks", event_hooks_status(((const struct services *)request->context)->event_hooks));
         json_object_object_add(json, "whatsapp", whatsapp_status(((const struct services *)request->context)->whatsapp));
         json_object_object_add(json, "stt", transcription(request->context));
         json_object_object_add(json, "latency", latencies(request->context));

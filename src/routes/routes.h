@@ -7,6 +7,7 @@ guard_fn metrics_guard; /* AUTH_METRICS: METRICS_TOKEN, in constant time; withou
 
 extern const struct blueprint admin;           /* /admin */
 extern const struct blueprint admin_contacts;  /* /admin/contacts */
+extern const struct blueprint admin_events;    /* /admin/events */
 extern const struct blueprint admin_records;   /* /admin/records */
 extern const struct blueprint api_crm;         /* /api/crm */
 extern const struct blueprint api_crm_records; /* /api/crm */

@@ -252,6 +252,8 @@ static int compose(struct http_transfer *transfer)
         r = authorize(transfer);
     if (r == 0 && call->content_type)
         r = add_header(transfer, "Content-Type", call->content_type);
+    for (size_t i = 0; r == 0 && i < call->n_headers; i++)
+        r = add_header(transfer, call->headers[i].name, call->headers[i].value);
     if (r == 0 && call->n_parts)
         return compose_form(transfer);
     if (r == 0 && call->query)
@@ -360,7 +362,7 @@ static void note(struct http_call *call, const struct http_failure *failure, boo
 {
     struct http_provider *provider = call->provider;
 
-    if (http_is_warm_up(call) || provider->unix_socket) /* to find nobody there costs nothing */
+    if (http_is_warm_up(call) || provider->is_unguarded)
         return;
     if (good || !http_failure_counts(failure))
         failure->r == -ECANCELED || failure->r == -ENOMEM ? http_breaker_unknown(&provider->breaker)

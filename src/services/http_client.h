@@ -31,10 +31,11 @@ SCOPED_PTR(struct http_client, http_client_free)
 /* Where calls go to: what is known of its health is shared by them. */
 struct http_provider_options {
     const char *base_url;    /* see http_join() */
-    const char *path;
+    const char *path;        /* NULL: base_url is the whole, as it stands */
     const char *user;        /* with it the key is a password (Basic), else a bearer token; NULL none */
     const char *key;         /* NULL none */
     unsigned connect_ms;
+    bool is_unguarded;       /* it is asked however often it failed: whoever asks leaves it alone himself */
     const char *unix_socket; /* the path of the socket that is connected to, whatever host base_url names; NULL none */
 };
 
@@ -68,6 +69,11 @@ struct http_part {
     const char *filename, *type; /* NULL none */
 };
 
+/* Beside those that every request has; lent until done(). */
+struct http_header {
+    const char *name, *value;
+};
+
 /* Embedded in the caller's own struct; the client's from http_start() until done() is called. */
 struct http_call {
     struct http_provider *_Atomic provider; /* read by http_abort(), while done() may begin another attempt elsewhere */
@@ -77,6 +83,8 @@ struct http_call {
     size_t n_content;
     const char *content_type;   /* "application/json" */
     const char *query;          /* asked for by GET instead, with this after the '?'; lent until done(); NULL it is posted */
+    const struct http_header *headers;
+    size_t n_headers;
     const char *bearer;         /* in place of the provider's key; lent until done(); NULL none */
     bool is_repeatable;         /* asking twice does no harm */
     bool is_once;               /* asking twice does harm: it goes over a connection of its own, which cannot have died meanwhile */
@@ -98,7 +106,7 @@ struct http_call {
     /*
      * Answer. r: 0 and 2xx; -EREMOTEIO any other status; -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET, -EHOSTUNREACH,
      * -EPROTO the certificate or TLS, -EFBIG over body_max, -EHOSTDOWN the breaker is open, -EAGAIN too many calls,
-     * -ECANCELED, -EINVAL bearer or content_type is not one line, -ENOMEM, -EIO.
+     * -ECANCELED, -EINVAL bearer, content_type or another header is not one line, -ENOMEM, -EIO.
      */
     int r;
     const char *why; /* the same in words, without anything secret */

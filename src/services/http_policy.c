@@ -126,6 +126,13 @@ int http_join(const char *base, const char *path, char *ret_url, size_t size)
     return n_url < (int)size ? 0 : -EMSGSIZE;
 }
 
+int http_take(const char *url, char *ret_url, size_t size)
+{
+    if (!url_is_service(url))
+        return -EINVAL;
+    return snprintf(ret_url, size, "%s", url) < (int)size ? 0 : -EMSGSIZE;
+}
+
 bool http_is_line(const char *text)
 {
     while (*text && (unsigned char)*text >= ' ' && *text != 0x7f)

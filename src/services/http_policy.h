@@ -54,5 +54,8 @@ void http_breaker_unknown(struct http_breaker *breaker); /* given up by ourselve
  */
 int http_join(const char *base, const char *path, char *ret_url, size_t size);
 
+/* The same of one that names the whole, as it stands. */
+int http_take(const char *url, char *ret_url, size_t size);
+
 /* What may stand in a header: no control characters, which could end it and begin another. */
 bool http_is_line(const char *text);

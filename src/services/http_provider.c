@@ -81,9 +81,11 @@ int http_provider_new(struct http_client *client, const struct http_provider_opt
     provider->n_refs = 1;
     provider->client = client;
     provider->connect_ms = options->connect_ms;
+    provider->is_unguarded = options->is_unguarded || options->unix_socket; /* to find nobody there costs nothing */
     provider->warm = (struct http_call){ .provider = provider, .first_byte_ms = WARM_MS, .stall_ms = WARM_MS,
                                          .total_ms = WARM_MS, .done = warmed };
-    int r = http_join(options->base_url, options->path, provider->url, sizeof(provider->url));
+    int r = options->path ? http_join(options->base_url, options->path, provider->url, sizeof(provider->url))
+                          : http_take(options->base_url, provider->url, sizeof(provider->url));
     if (r < 0)
         return r;
     if (key && (!http_is_line(key) || (user && (!http_is_line(user) || strchr(user, ':')))))

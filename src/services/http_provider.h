@@ -13,6 +13,7 @@ struct http_provider {
     char *authorization; /* NULL none */
     char *unix_socket;   /* NULL none */
     unsigned connect_ms;
+    bool is_unguarded;
     _Atomic unsigned n_refs; /* its owner's, and the warm-up's */
     _Atomic uint64_t n_calls, n_failed, n_retries, n_refused, n_connections, n_warmed;
     _Atomic bool is_open;

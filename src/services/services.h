@@ -8,6 +8,7 @@ struct chat;
 struct config;
 struct crm_reply_rules;
 struct db;
+struct event_hooks;
 struct google_token;
 struct keeper;
 struct media_store;
@@ -29,6 +30,7 @@ struct services {
     const struct crm_reply_rules *reply_rules; /* of who is answered by the agent on WhatsApp */
     struct speech *speech;
     struct outbox *outbox;
+    struct event_hooks *event_hooks; /* NULL: nobody is told */
     struct keeper *keeper;
     struct whatsapp *whatsapp; /* NULL: nobody carries messages */
     struct chat *chat; /* NULL: none is configured */

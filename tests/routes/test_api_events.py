@@ -72,7 +72,7 @@ def test_command(daemon, seen):
         ask(daemon, "POST", "/api/crm/notes", {"contact_id": seen[0]["contact"], "text": "Gate 6"})
         tap.same(json.loads(follow.stdout.readline())["data"]["text"], "Gate 6", "and what happens")
         follow.terminate()
-    for wrong in (["--follow", "--after", "x"], ["--follow", "now"], ["--failed"]):
+    for wrong in (["--follow", "--after", "x"], ["--follow", "now"]):
         tap.same(tap.run(tap.BINARY, "events", *wrong, env=daemon.env).returncode, 2, f"{' '.join(wrong)} is refused")
 
 

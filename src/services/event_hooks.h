@@ -1,0 +1,32 @@
+#pragma once
+/*
+ * event_hooks.h - the thread that tells others what happened: each event of the change feed, in order, at least once
+ *
+ * Whoever is told (EVENT_WEBHOOK_URL) gets a POST of the JSON that crm_event_shown() makes, signed as Standard Webhooks
+ * describes it. Its id is the same however often it comes.
+ */
+
+#include "utils/scoped.h"
+
+struct config;
+struct db;
+struct event_hooks;
+struct http_client;
+struct json_object;
+
+/* An endpoint that is new is told what happens from now on. config, client and db are lent. Errors: -errno. */
+int event_hooks_new(const struct config *config, struct http_client *client, struct db *db, struct event_hooks **ret_hooks);
+
+/* NULL is fine for all. Nobody is told any more, and it is on disk how far each was. */
+void event_hooks_stop(struct event_hooks *hooks);
+void event_hooks_free(struct event_hooks *hooks);
+SCOPED_PTR(struct event_hooks, event_hooks_free)
+
+/*
+ * Somebody has seen to an endpoint: what it did is forgotten, and it is asked at once. Also when dead letters of it are
+ * wanted again. Thread: any. Errors: -ENOENT there is none of that name.
+ */
+int event_hooks_resume(struct event_hooks *hooks, const char *name);
+
+/* {"NAME":{"state","seq","behind","taken","failed","given_up","missed","letters","error"},...}. Thread: any. NULL: no memory. */
+struct json_object *event_hooks_status(struct event_hooks *hooks);
