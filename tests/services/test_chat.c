@@ -633,6 +633,74 @@ static void questions_are_answered(void)
     }
 }
 
+struct told {
+    sem_t done;
+    int r;
+    size_t n_calls;
+    char text[64], calls[256]; /* "name(arguments) id;" */
+};
+
+static void on_reply(struct chat_question *question, int r, const char *text, void *user)
+{
+    struct chat_call calls[CHAT_TOOLS_MAX];
+    struct told *told = user;
+    size_t n = 0;
+
+    told->r = r;
+    told->n_calls = r == 0 ? chat_question_calls(question, calls) : 0;
+    (void)snprintf(told->text, sizeof(told->text), "%s", text);
+    for (size_t i = 0; i < told->n_calls; i++)
+        n += (size_t)snprintf(told->calls + n, sizeof(told->calls) - n, "%s(%s) %s;", calls[i].name, calls[i].arguments, calls[i].id);
+    chat_question_free(question);
+    sem_post(&told->done);
+}
+
+#define CALL(id, rest) "{\"id\":\"" id "\",\"type\":\"function\",\"function\":{" rest "}}"
+#define REPLY(content, calls) ANSWER(content ",\"tool_calls\":[" calls "]")
+
+static const struct {
+    const char *what, *script[6];
+    int r;
+    const char *text, *calls;
+} replies[] = {
+    { "words", { ANSWER("\"Hello\"") }, 0, "Hello", "" },
+    { "words behind thoughts", { ANSWER("\"<think>what?</think>\\n Hello\"") }, 0, "Hello", "" },
+    { "a tool", { REPLY("null", CALL("c1", "\"name\":\"save\",\"arguments\":\"{}\"")) }, 0, "", "save({}) c1;" },
+    { "words and two tools", { REPLY("\"So.\"", CALL("c1", "\"name\":\"save\",\"arguments\":\"{}\"") "," CALL("", "\"name\":\"end\"")) }, 0, "So.",
+      "save({}) c1;end() ;" },
+    { "a tool without a name", { REPLY("\"So.\"", CALL("c1", "\"arguments\":\"{}\"") ",7") }, 0, "So.", "" },
+    { "nothing at all", { ANSWER("null") }, -EBADMSG, "", "" },
+    { "tools that are none", { ANSWER("null,\"tool_calls\":7") }, -EBADMSG, "", "" },
+    { "500", { JSON("500 No") "{}" }, -EREMOTEIO, "", "" },
+};
+
+static void conversations_are_answered(void)
+{
+    struct chat_question *question = NULL;
+
+    for (size_t i = 0; i < ELEMENTSOF(replies); i++) {
+        scoped(chat_close) struct chat *chat = open_chat(KEY, PATIENT_MS);
+        scoped(json_object_put) struct json_object *body = NULL;
+        struct told told = { .calls = "" };
+
+        sem_init(&told.done, 0, 0);
+        answer_with(replies[i].script);
+        is_int(chat_question_of(chat, messages, i ? "[{\"type\":\"function\"}]" : NULL, on_reply, &told, &question), 0, replies[i].what);
+        chat_question_ask(question);
+        sem_wait(&told.done);
+        is_int(told.r, replies[i].r, "  it ends so");
+        is_str(told.text, replies[i].text, "  its words");
+        is_str(told.calls, replies[i].calls, "  its tools");
+        body = body_of(last_request);
+        ok(body && json_object_array_length(json_object_object_get(body, "messages")) == 2 && !json_object_object_get_ex(body, "response_format", NULL) &&
+               json_object_object_get_ex(body, "tools", NULL) == (i > 0), "  all of it was asked");
+        sem_destroy(&told.done);
+    }
+    scoped(chat_close) struct chat *chat = open_chat(KEY, PATIENT_MS);
+    is_int(chat_question_of(chat, "{\"role\"", NULL, on_reply, NULL, &question), -EBADMSG, "what is no conversation is not asked");
+    is_int(chat_question_of(chat, messages, "[", on_reply, NULL, &question), -EBADMSG, "nor are tools that are none");
+}
+
 int main(void)
 {
     if (!ok(fake_provider_open(&server, serve) == 0 && inbox_new(&inbox) == 0 &&
@@ -649,6 +717,7 @@ int main(void)
     if (!ok(fake_provider_open(&server, serve) == 0, "another server"))
         return done_testing();
     questions_are_answered();
+    conversations_are_answered();
     fake_provider_close(&server);
     if (!ok(fake_provider_open(&server, serve) == 0, "and another"))
         return done_testing();
