@@ -52,6 +52,7 @@ static const struct {
     { "logged_out", "No device is linked: agentlocator whatsapp link --phone NUMBER" },
     { "replaced", "Another program uses the same device: stop one of the two, then restart this one." },
     { "banned", "WhatsApp has blocked the account." },
+    { "broken", "The session is broken again and again: agentlocator whatsapp unlink, then link." },
 };
 
 static int show_status(struct json_object *json)

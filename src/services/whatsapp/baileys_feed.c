@@ -88,7 +88,7 @@ static void tell_connection(struct baileys_feed *feed, struct json_object *event
     (void)pthread_mutex_lock(&feed->lock);
     (void)text_set(feed->stats.state, sizeof(feed->stats.state), state);
     (void)pthread_mutex_unlock(&feed->lock);
-    if (strcmp(state, "banned") == 0 || strcmp(state, "replaced") == 0 || strcmp(state, "logged_out") == 0)
+    if (strcmp(state, "banned") == 0 || strcmp(state, "replaced") == 0 || strcmp(state, "logged_out") == 0 || strcmp(state, "broken") == 0)
         (void)log_warning(0, "whatsapp: the device is %.24s: agentlocator whatsapp status says what to do", state);
     else
         log_info("whatsapp: the device is %.24s", state);
@@ -101,8 +101,11 @@ static void tell_restriction(struct baileys_feed *feed, struct json_object *even
     (void)pthread_mutex_lock(&feed->lock);
     feed->stats.restricted_until_ms = until_ms > 0 ? (uint64_t)until_ms : 0;
     (void)pthread_mutex_unlock(&feed->lock);
-    (void)log_warning(0, "whatsapp: the account is restricted (%.24s): it may write to nobody new for now",
-                      json_get_text(event, "kind") ?: "");
+    if (until_ms > 0)
+        (void)log_warning(0, "whatsapp: the account is restricted (%.24s): it may write to nobody new for now",
+                          json_get_text(event, "kind") ?: "");
+    else
+        log_info("whatsapp: the account may write to new people (%.24s)", json_get_text(event, "kind") ?: "");
 }
 
 static void tell_pair(struct baileys_feed *feed, struct json_object *event)

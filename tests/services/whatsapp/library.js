@@ -3,7 +3,7 @@
  *
  * Events go through the package's own buffer, so that what it holds back and throws away is real. The test connects to
  * the unix socket STUB_SOCKET and speaks JSON lines: {"emit": [event, value]}, {"buffer": true}, {"close": code},
- * {"ack": [id, error]}, {"fail": n} (the next n sends break); it is told {"made": n}, {"sent": {...}}, {"presence": ...}.
+ * {"ack": [id, error]}, {"fail": [n, code]} (the next n sends break); it is told {"made": n}, {"sent": {...}}, {"presence": ...}.
  */
 import net from 'node:net'
 import { Readable } from 'node:stream'
@@ -16,7 +16,9 @@ const quiet = { level: 'silent', child: () => quiet, trace() {}, debug() {}, inf
 let tester = null
 let current = null
 let nMade = 0
-let nToFail = 0
+let toFail = [0, 0]
+let absent = []
+let isHanging = false
 
 const tell = what => tester?.write(`${JSON.stringify(what)}\n`)
 
@@ -24,8 +26,23 @@ const commands = {
     emit: ([event, value]) => current.ev.emit(event, revive(value)),
     buffer: () => current.ev.buffer(),
     close: code => current.over(code),
-    ack: ([id, error]) => current.ws.emit('CB:ack,class:message', { attrs: error ? { id, error: String(error) } : { id } }),
-    fail: n => { nToFail = n },
+    ack: ([id, error]) => {
+        if (error) /* the library's own handler of the frame is the first */
+            current.ev.emit('messages.update', [{ key: { id, fromMe: true }, update: { status: 0, messageStubParameters: [String(error)] } }])
+        current.ws.emit('CB:ack,class:message', { attrs: error ? { id, error: String(error) } : { id } })
+    },
+    fail: n => { toFail = n },
+    absent: numbers => { absent = numbers },
+    hang: () => { isHanging = true },
+    reject: () => { Promise.reject(new Error('nobody waits for it')) },
+    crash: () => { setImmediate(() => { throw new Error('in a timer of the library') }) },
+    count: ([key, value]) => current.config.msgRetryCounterCache.set(key, value),
+    counted: key => tell({ counted: current.config.msgRetryCounterCache.get(key) ?? null }),
+    ignores: jid => tell({ ignored: current.config.shouldIgnoreJid(jid) }),
+    options: () => {
+        const { markOnlineOnConnect, syncFullHistory, emitOwnEvents } = current.config
+        tell({ config: { markOnlineOnConnect, syncFullHistory, emitOwnEvents, filtersHistory: Boolean(current.config.shouldSyncHistoryMessage) } })
+    },
     creds: creds => { Object.assign(current.config.auth.creds, creds); current.ev.emit('creds.update', creds) },
     key: async ([type, id, value]) => { await current.config.auth.keys.set({ [type]: { [id]: value } }); tell({ key: await current.config.auth.keys.get(type, [id]) }) },
     wants: async id => { const message = await current.config.getMessage({ id }); tell({ wanted: message ? message.conversation ?? message.extendedTextMessage?.text : null }) },
@@ -62,7 +79,12 @@ export function makeSocket(config) {
             ev.removeAllListeners('connection.update')
             ev.destroy()
         },
-        async end() { tell({ ended: true }) },
+        async end() {
+            tell({ ended: true })
+            await new Promise(resolve => isHanging || resolve())
+            sock.over(undefined)
+        },
+        async onWhatsApp(number) { tell({ looked: number }); return absent.includes(number) ? [] : [{ jid: `${number}@s.whatsapp.net`, exists: true }] },
         async logout() { tell({ unlinked: true }) },
         async requestPairingCode(phone) { return `CODE${phone.slice(-4)}` },
         async sendPresenceUpdate(what, jid) { tell({ presence: [what, jid] }) },
@@ -70,10 +92,8 @@ export function makeSocket(config) {
         async updateMediaMessage(message) { return message },
         async downloadMedia() { return Readable.from([Buffer.from('a voice')]) },
         async sendMessage(jid, content, options) {
-            if (nToFail > 0) {
-                nToFail--
-                throw Object.assign(new Error('broken'), { output: { statusCode: 428 } })
-            }
+            if (toFail[0]-- > 0)
+                throw Object.assign(new Error('broken'), { output: { statusCode: toFail[1] } })
             tell({ sent: { jid, content, id: options.messageId } })
             return { key: { id: options.messageId }, message: proto.Message.fromObject({ conversation: content.text ?? '' }) }
         },

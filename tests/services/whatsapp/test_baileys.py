@@ -61,7 +61,7 @@ NOT_PEOPLE = (
     (message("N3", {"conversation": "x"}, jid="1@newsletter"), "a channel"),
     (message("N4", {"protocolMessage": {"type": 0}}), "a protocol message"),
     (message("N5", {"senderKeyDistributionMessage": {"groupId": "1"}}), "a key"),
-    (message("N6", {"conversation": "x"}, ts=int(time.time()) - 72 * 3600), "a message of three days ago"),
+    (message("N6", {"conversation": "x"}, ts=int(time.time()) - 16 * 24 * 3600), "a message of sixteen days ago"),
     (message("N7", None), "no message"),
 )
 
@@ -77,6 +77,88 @@ def test_what_is_no_message():
         for unwanted, what in NOT_PEOPLE:
             ok(unwanted["key"]["id"] not in got, f"{what} is none for the daemon")
         same(got, ["LAST"], "what cannot be handled ends nothing")
+
+
+def test_what_is_told_to_the_library():
+    with Sidecar() as s:
+        s.open()
+        s.do(options=True)
+        same(s.wait("config"), {"markOnlineOnConnect": False, "syncFullHistory": False, "emitOwnEvents": True, "filtersHistory": False},
+             "the telephone still rings, history is not fetched, and privacy ids are learnt")
+        for jid, ignored in ((DANA, False), (DANA_LID, False), ("972501234567@hosted", False), ("1@hosted.lid", False), ("1@g.us", True),
+                             ("status@broadcast", True), ("1@newsletter", True)):
+            s.do(ignores=jid)
+            same(s.wait("ignored"), ignored, f"{jid} is {'not ' if ignored else ''}heard")
+        s.do(count=["W1:retries", 3])
+        s.do(close=428)
+        s.open()
+        s.do(counted="W1:retries")
+        same(s.wait("counted"), 3, "what was asked for again is counted over connections")
+
+
+def test_faults_of_the_library():
+    with Sidecar() as s:
+        s.open()
+        s.do(reject=True)
+        s.do(emit=upsert(message("REJECT", {"conversation": "x"})))
+        same(len(s.until("message", 1)), 1, "what fails in the library, and nobody waits for, ends nothing")
+        s.do(buffer=True)
+        s.do(emit=upsert(message("CRASH", {"conversation": "held back"})))
+        s.control.sendall(b'{"crash": true}\n')
+        same(s.process.wait(PATIENCE), 1, "what goes wrong altogether ends it")
+        s.control.close()
+        s.start()
+        ok("CRASH" in [event["wa_id"] for event in s.events("message")], "but what was held back is not lost")
+
+
+def test_end():
+    with Sidecar() as s:
+        s.open()
+        s.do(hang=True)
+        s.do(buffer=True)
+        s.do(emit=upsert(message("HANG", {"conversation": "held back"})))
+        began = time.monotonic()
+        same(s.stop(), 0, "SIGTERM ends it while WhatsApp does not answer")
+        ok(time.monotonic() - began < 5, f"within 5 s: {time.monotonic() - began:.1f}")
+        told = []
+        while not s.told.empty():
+            told.append(s.told.get())
+        ok({"ended": True} in told and {"unlinked": True} not in told, "it hangs up, and stays linked")
+        s.start()
+        ok("HANG" in [event["wa_id"] for event in s.events("message")], "and nothing is lost")
+
+
+OUTBOX_MAX = 100_000
+
+
+def write_outbox(s, n):
+    os.makedirs(s.state, exist_ok=True)
+    with open(os.path.join(s.state, "events.log"), "w", encoding="ascii") as log:
+        log.write('{"acked":0,"outbox":"full"}\n')
+        for i in range(1, n + 1):
+            log.write(f'{{"seq":{i},"t":1,"k":"message","wa_id":"F{i}","chat":"1@lid"}}\n')
+
+
+def test_outbox_is_bounded():
+    s = Sidecar()
+    write_outbox(s, OUTBOX_MAX - 3)
+    with s:
+        s.open()
+        ok(s.ask("GET", "/v1/health")[1]["is_filling"], "it says that it is filling up")
+        for i in range(4):
+            s.do(emit=upsert(message(f"L{i}", {"conversation": "x"})))
+        ok(s.wait("ended") and s.state_is("backoff"), "full, it leaves WhatsApp, whose server keeps what comes")
+        health = s.ask("GET", "/v1/health")[1]
+        ok(health["outbox"] >= OUTBOX_MAX, f"and what had come is kept: {health['outbox']}")
+        s.ask("GET", f"/v1/events?after={OUTBOX_MAX // 10}&wait=0&max=1")
+        same(s.ask("GET", "/v1/health")[1]["state"], "backoff", "a little room is not enough")
+        s.ask("GET", f"/v1/events?after={OUTBOX_MAX // 2}&wait=0&max=1")
+        ok(s.wait("made"), "when the daemon has taken a good part, it comes back")
+    s = Sidecar(linked=False)
+    write_outbox(s, OUTBOX_MAX)
+    with s:
+        s.ask("GET", f"/v1/events?after={OUTBOX_MAX}&wait=0&max=1")
+        same(s.ask("GET", "/v1/health")[1]["state"], "logged_out", "room does not begin a pairing that nobody asked for")
 
 
 def test_traps():
@@ -200,6 +282,64 @@ def test_sending_through_a_crash():
         ok(s.wait("sent")["id"] != first, "then it is not sent any more")
 
 
+def test_sending_again():
+    with Sidecar() as s:
+        s.open()
+        s.do(fail=[2, 408])
+        s.ask("POST", "/v1/messages", job(1, text="one"))
+        s.ask("POST", "/v1/messages", job(2, text="two"))
+        same([s.wait("sent")["content"]["text"] for _ in range(2)], ["one", "two"], "what does not go out for now is tried again, and not overtaken")
+        s.do(fail=[100, 503])
+        s.ask("POST", "/v1/messages", job(3))
+        ends = time.monotonic() + PATIENCE
+        while s.ask("GET", f"/v1/messages/{job(3)['id']}")[1]["state"] != "failed" and time.monotonic() < ends:
+            pass
+        told = s.ask("GET", f"/v1/messages/{job(3)['id']}")[1]
+        same((told["state"], told["code"], told["retry"]), ("failed", 503, True), "but not for ever")
+        s.do(fail=[1, 400])
+        s.ask("POST", "/v1/messages", job(4))
+        s.ask("POST", "/v1/messages", job(5))
+        same(s.wait("sent")["id"], s.ask("GET", f"/v1/messages/{job(5)['id']}")[1]["wa_id"], "what will never go out holds up nothing")
+        same(s.ask("GET", f"/v1/messages/{job(4)['id']}")[1]["state"], "failed", "and has failed")
+
+
+def test_pace():
+    with Sidecar(BAILEYS_PACE_MS="200") as s:
+        s.open()
+        s.do(emit=upsert(message("K1", {"conversation": "x"})))
+        at = []
+        for i in range(4):
+            s.ask("POST", "/v1/messages", job(i + 1))
+        for _ in range(4):
+            same(s.wait("presence"), ["composing", DANA], "it types")
+            s.wait("sent")
+            at.append(time.monotonic())
+        gaps = [b - a for a, b in zip(at, at[1:])]
+        ok(min(gaps) > 0.45, f"then takes its time: {gaps}")
+        ok(len({round(gap, 2) for gap in gaps}) > 1, "never quite the same")
+
+
+def test_new_chats():
+    with Sidecar(BAILEYS_NEW_CHATS="8") as s:
+        s.open()
+        s.do(absent=["972500000001"])
+        for i in range(1, 4):
+            s.ask("POST", "/v1/messages", job(i, to=f"97250000000{i}"))
+        s.do(emit=upsert(message("K1", {"conversation": "x"})))
+        s.ask("POST", "/v1/messages", job(4))
+        same([s.wait("sent")["jid"] for _ in range(2)], ["972500000002@s.whatsapp.net", DANA], "on the first day a quarter may be written to, and who has written")
+        told = [s.ask("GET", f"/v1/messages/{job(i)['id']}")[1] for i in (1, 3)]
+        same([(one["state"], one["code"]) for one in told], [("failed", "he is not on WhatsApp"), ("failed", "too many new chats today, see BAILEYS_NEW_CHATS")],
+             "nobody who is not there, and nobody beyond")
+        s.kill()
+        s.start()
+        s.open()
+        s.ask("POST", "/v1/messages", job(5, to="972500000004"))
+        s.ask("POST", "/v1/messages", job(6, to="972500000002"))
+        same(s.wait("sent")["jid"], "972500000002@s.whatsapp.net", "after a crash it has not forgotten; who was written to may be again")
+        same(s.ask("GET", f"/v1/messages/{job(5)['id']}")[1]["state"], "failed", "and nobody new")
+
+
 def test_strangers():
     with Sidecar() as s:
         s.open()
@@ -211,14 +351,33 @@ def test_strangers():
         same(len(s.events("restriction")), 1, "the operator is told")
         s.ask("POST", "/v1/messages", job(2, to="972508888888"))
         s.ask("POST", "/v1/messages", job(3))
-        same(s.wait("sent")["jid"], DANA, "who wrote to us is still answered")
+        sent = s.wait("sent")
+        same(sent["jid"], DANA, "who wrote to us is still answered")
+        s.do(ack=[sent["id"], None])
         same(s.ask("GET", f"/v1/messages/{job(2)['id']}")[1]["state"], "failed", "another stranger is not tried")
         s.ask("POST", "/v1/messages", job(4))
         wa_id = s.wait("sent")["id"]
         s.do(ack=[wa_id, 479])
         same(s.wait("sent")["id"], wa_id, "a stale session is tried once more")
         s.do(ack=[wa_id, 479])
-        same(s.ask("GET", f"/v1/messages/{job(4)['id']}")[1]["state"], "failed", "and not again")
+        told = s.ask("GET", f"/v1/messages/{job(4)['id']}")[1]
+        same((told["state"], told["code"]), ("failed", 479), "and not again")
+        s.kill()
+        s.start()
+        s.open()
+        s.ask("POST", "/v1/messages", job(5, to="972507777777"))
+        s.ask("POST", "/v1/messages", job(6))
+        same(s.wait("sent")["jid"], DANA, "the lock outlives a crash")
+        ok(s.ask("GET", "/v1/health")[1]["restricted_until"] > time.time() * 1000, "and its end is told")
+        s.do(emit=["connection.update", {"reachoutTimeLock": {"isActive": False}}])
+        s.ask("POST", "/v1/messages", job(7, to="972507777777"))
+        same(s.wait("sent")["jid"], "972507777777@s.whatsapp.net", "until WhatsApp lifts it")
+        s.do(emit=["message-capping.update", {"capping_status": "CAPPED"}])
+        s.ask("POST", "/v1/messages", job(8, to="972506666666"))
+        s.ask("POST", "/v1/messages", job(9))
+        same(s.wait("sent")["jid"], DANA, "as long as its quota of new chats is used up, nobody new either")
+        s.do(emit=["message-capping.update", {"capping_status": "FIRST_WARNING"}])
+        ok(s.events("restriction")[-1]["until"], "a mere warning lifts nothing")
 
 
 REFUSED = (
@@ -266,32 +425,52 @@ def test_queue_is_bounded():
         same(s.ask("POST", "/v1/messages", job(999, ttl=5))[0], 503, "who cannot wait is told so")
 
 
-CLOSES = (
-    (515, "connecting", True, "after pairing: again at once"),
-    (428, "backoff", True, "the connection broke"),
-    (408, "backoff", True, "it went silent"),
-    (503, "backoff", True, "WhatsApp is not there"),
-    (440, "replaced", False, "another process has the device"),
-    (403, "banned", False, "blocked"),
-    (401, "logged_out", False, "unlinked"),
+SOON, LATE = (250, 1000), (7500, 30000)
+CLOSES = (  # and after how many ms at least and at most it is tried again; () at once; None never
+    (515, "connecting", (), "after pairing: again at once"),
+    (428, "backoff", SOON, "the connection broke"),
+    (408, "backoff", SOON, "it went silent"),
+    (500, "backoff", SOON, "something is wrong with the session"),
+    (503, "backoff", LATE, "WhatsApp is not there"),
+    (405, "backoff", LATE, "the library is too old"),
+    (440, "replaced", None, "another process has the device"),
+    (402, "banned", None, "blocked for a while"),
+    (403, "banned", None, "blocked"),
+    (406, "banned", None, "blocked, too"),
+    (401, "logged_out", None, "unlinked"),
+    (411, "logged_out", None, "to be linked again"),
+    (419, "logged_out", None, "not accepted any more"),
 )
 
 
 def test_closes():
-    for code, state, is_again, what in CLOSES:
+    for code, state, span, what in CLOSES:
         with Sidecar() as s:
             s.open()
             s.do(close=code)
-            if is_again:
+            if span in ((), SOON):
                 ok(s.wait("made"), f"{code}, {what}: a new socket is made")
             else:
                 ok(s.state_is(state), f"{code}, {what}: {state}")
-            same([event["state"] for event in s.events("connection")][2], state, "  the daemon is told")
-            if is_again:
+            told = s.events("connection")[2]
+            same(told["state"], state, "  the daemon is told")
+            if span:
+                ok(span[0] <= told["next_try_ms"] <= span[1], f"  after a while: {told['next_try_ms']} ms")
+            if span is not None:
                 continue
             same(s.ask("POST", "/v1/messages", job(1))[0], 503, "  nothing is taken that cannot be sent")
             is_linked = os.path.exists(os.path.join(s.state, "auth", "creds.json"))
-            same(is_linked, code != 401, "  the device is forgotten" if code == 401 else "  the device is kept")
+            same(is_linked, state != "logged_out", "  the device is kept" if is_linked else "  the device is forgotten")
+
+
+def test_broken_session():
+    with Sidecar() as s:
+        for _ in range(4):
+            s.open()
+            s.do(close=500)
+        ok(s.state_is("broken"), "a session that breaks again and again is left alone, though it opens each time")
+        same(s.events("connection")[-1]["state"], "broken", "the daemon is told")
+        same(s.ask("POST", "/v1/messages", job(1))[0], 503, "nothing is taken that cannot be sent")
 
 
 def test_pairing():

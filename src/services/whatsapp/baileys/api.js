@@ -102,7 +102,7 @@ export function makeApi({ session, outbox, jobs, sender, spool, library }) {
     const shown = job => ({ id: job.id, wa_id: job.wa_id, state: job.state, code: job.code ?? null, retry: job.retry ?? false })
 
     function refuseUnlinked(ttl) {
-        if (['logged_out', 'replaced', 'banned'].includes(session.state))
+        if (['logged_out', 'replaced', 'banned', 'broken'].includes(session.state))
             throw new Refusal(503, session.state, { 'retry-after': '60' })
         if (session.state !== 'open' && ttl && ttl < 60)
             throw new Refusal(503, `${session.state}: it would not be sent in time`, { 'retry-after': '10' })

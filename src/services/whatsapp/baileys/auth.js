@@ -11,6 +11,7 @@ import path from 'node:path'
 import { BufferJSON, initAuthCreds, proto } from '@whiskeysockets/baileys'
 
 import { replace, syncFolder, writeWhole } from './files.js'
+import { log } from './log.js'
 
 const nameOf = (type, id) => `${type}-${id}.json`.replaceAll('/', '__').replaceAll(':', '-')
 
@@ -38,10 +39,20 @@ export function openAuth(folder) {
     const credsFile = path.join(folder, 'creds.json')
     const creds = read(credsFile) ?? initAuthCreds()
 
+    /* The library takes what it cannot have for missing; so somebody has to say it. */
+    function readKey(type, id) {
+        try {
+            return read(path.join(folder, nameOf(type, id)))
+        } catch (error) {
+            log.error(error.message)
+            throw error
+        }
+    }
+
     function get(type, ids) {
         const values = {}
         for (const id of ids) {
-            const value = read(path.join(folder, nameOf(type, id)))
+            const value = readKey(type, id)
             if (value !== null)
                 values[id] = type === 'app-state-sync-key' ? proto.Message.AppStateSyncKeyData.fromObject(value) : value
         }

@@ -1,7 +1,9 @@
 /*
  * chats.js - who is who: the chats that wrote to us, and which telephone number a privacy id (LID) belongs to
  *
- * A chat that has written may be answered; any other is a first contact, which WhatsApp counts against the account.
+ * A chat that has written may be answered; any other is a first contact, which WhatsApp counts against the account. So
+ * they are counted here, and few at first: a device gets a quarter of what it may at most on its first day, and a quarter
+ * more each day. What WhatsApp has forbidden outlives a restart, too.
  * The daemon keys people on its own; here is only what sending needs.
  */
 import path from 'node:path'
@@ -10,20 +12,34 @@ import { isLidUser, isPnUser, jidNormalizedUser } from '@whiskeysockets/baileys'
 
 import { Log, readLines } from './files.js'
 
+const DAY_MS = 24 * 3600 * 1000
+const RAMP_DAYS = 4
+
 export class Chats {
     #known = new Set()
+    #first = new Map() /* chat: when we wrote first, and nobody had written to us */
+    #since = null /* when the device was linked */
+    #lockedUntil = 0
     #pnOf = new Map()
     #lidOf = new Map()
     #log
 
     constructor(folder) {
         const file = path.join(folder, 'chats.log')
-        for (const { chat, lid, pn } of readLines(file))
+        for (const { chat, lid, pn, first, t, since, locked } of readLines(file))
             if (chat)
                 this.#known.add(chat)
+            else if (first)
+                this.#first.set(first, t)
+            else if (since !== undefined)
+                this.#since = since
+            else if (locked !== undefined)
+                this.#lockedUntil = locked
             else
                 this.#pair(lid, pn)
-        this.#log = new Log(file, [...[...this.#known].map(chat => ({ chat })),
+        this.#log = new Log(file, [{ since: this.#since }, { locked: this.#lockedUntil },
+                                   ...[...this.#known].map(chat => ({ chat })),
+                                   ...[...this.#first].map(([first, t]) => ({ first, t })),
                                    ...[...this.#pnOf].map(([lid, pn]) => ({ lid, pn }))])
     }
 
@@ -73,5 +89,39 @@ export class Chats {
     isKnown(jid) {
         const chat = jidNormalizedUser(jid)
         return this.#known.has(chat) || this.#known.has(this.#other(chat))
+    }
+
+    /* --- first contacts */
+
+    /* Until when WhatsApp lets us write to nobody new; 0 it does. */
+    get lockedUntil() {
+        return this.#lockedUntil > Date.now() ? this.#lockedUntil : 0
+    }
+
+    lock(untilMs) {
+        this.#lockedUntil = untilMs
+        this.#log.append({ locked: untilMs })
+    }
+
+    /* The device is linked; a new one begins anew. */
+    begin(isNew) {
+        if (this.#since !== null && !isNew)
+            return
+        this.#since = Date.now()
+        this.#log.append({ since: this.#since })
+    }
+
+    /* Whether somebody may be written to who has not written to us; noted when he may. most: in a day, of a device that is not new. */
+    mayBegin(jid, most) {
+        const chat = jidNormalizedUser(jid), now = Date.now()
+        if (this.#first.has(chat))
+            return true
+        const days = Math.floor((now - (this.#since ?? now)) / DAY_MS) + 1
+        const today = [...this.#first.values()].filter(t => t > now - DAY_MS).length
+        if (today >= Math.ceil(most * Math.min(1, days / RAMP_DAYS)))
+            return false
+        this.#first.set(chat, now)
+        this.#log.append({ first: chat, t: now })
+        return true
     }
 }

@@ -5,8 +5,7 @@
  * groups, channels, the status feed) is null.
  */
 import {
-    getContentType, isJidBroadcast, isJidGroup, isJidNewsletter, isLidUser, isPnUser, jidNormalizedUser,
-    normalizeMessageContent, proto,
+    getContentType, isHostedLidUser, isHostedPnUser, isLidUser, isPnUser, jidNormalizedUser, normalizeMessageContent, proto,
 } from '@whiskeysockets/baileys'
 
 const MEDIA = {
@@ -73,7 +72,7 @@ function content(message) {
 }
 
 export function isPerson(jid) {
-    return Boolean(jid) && !isJidGroup(jid) && !isJidBroadcast(jid) && !isJidNewsletter(jid) && (isPnUser(jid) || isLidUser(jid))
+    return [isPnUser, isLidUser, isHostedPnUser, isHostedLidUser].some(isOne => isOne(jid))
 }
 
 /* live: it came while we were there to see it. pnOf: the telephone number of a privacy id, or null. */

@@ -7,6 +7,7 @@
  *   STATE_DIRECTORY        where everything is kept (systemd sets it)
  *   BAILEYS_SOCKET         path of the unix socket, when systemd passes none
  *   BAILEYS_PACE_MS        least time between two messages, 1500; within one chat twice that
+ *   BAILEYS_NEW_CHATS      how many people a day may be written to who have not written, 20; fewer in the first days
  *   BAILEYS_LIBRARY        a module with a makeSocket() in place of the library's, for tests
  */
 import { spawnSync } from 'node:child_process'
@@ -37,7 +38,7 @@ for (const name of ['log', 'info', 'warn', 'error', 'debug'])
 const { version: library } = createRequire(import.meta.url)('@whiskeysockets/baileys/package.json')
 
 function settings() {
-    const { STATE_DIRECTORY, BAILEYS_SOCKET, BAILEYS_PACE_MS = '1500', BAILEYS_LIBRARY, LISTEN_FDS, LISTEN_PID } = process.env
+    const { STATE_DIRECTORY, BAILEYS_SOCKET, BAILEYS_PACE_MS = '1500', BAILEYS_NEW_CHATS = '20', BAILEYS_LIBRARY, LISTEN_FDS, LISTEN_PID } = process.env
     const isActivated = LISTEN_FDS === '1' && Number(LISTEN_PID) === process.pid
     if (!STATE_DIRECTORY)
         throw new Error('STATE_DIRECTORY is not set: name the folder where the linked device is kept')
@@ -45,7 +46,12 @@ function settings() {
         throw new Error('no socket: start me by systemd, or set BAILEYS_SOCKET to a path')
     if (!/^\d{1,6}$/.test(BAILEYS_PACE_MS))
         throw new Error('BAILEYS_PACE_MS is no number of milliseconds')
-    return { folder: STATE_DIRECTORY, socket: isActivated ? null : BAILEYS_SOCKET, paceMs: Number(BAILEYS_PACE_MS), module: BAILEYS_LIBRARY }
+    if (!/^\d{1,6}$/.test(BAILEYS_NEW_CHATS))
+        throw new Error('BAILEYS_NEW_CHATS is no number of people')
+    return {
+        folder: STATE_DIRECTORY, socket: isActivated ? null : BAILEYS_SOCKET, module: BAILEYS_LIBRARY,
+        paceMs: Number(BAILEYS_PACE_MS), newChats: Number(BAILEYS_NEW_CHATS),
+    }
 }
 
 /* Two that share a device throw each other out for ever. Node has no locks; flock takes one on what we hold open. */
@@ -72,8 +78,21 @@ function refuseSecond(socket) {
     })
 }
 
+/* What goes wrong below us is not to take with it what the library holds back. */
+function watchFaults(session) {
+    process.on('unhandledRejection', error => log.error(`in the library: ${error?.message ?? error}`))
+    process.on('uncaughtException', error => {
+        log.error(`it ends, since it does not know what to do: ${error?.message ?? error}`)
+        try {
+            session.flush()
+        } finally {
+            process.exit(1)
+        }
+    })
+}
+
 async function main() {
-    const { folder, socket, paceMs, module } = settings()
+    const { folder, socket, paceMs, newChats, module } = settings()
     process.umask(0o007)
     if (socket)
         await refuseSecond(socket)
@@ -82,16 +101,19 @@ async function main() {
     const makeSocket = module ? (await import(pathToFileURL(path.resolve(module)))).makeSocket : makeWASocket
     const outbox = new Outbox(folder), jobs = new Jobs(folder), chats = new Chats(folder)
     const spool = new Spool(path.join(folder, 'spool'))
-    const sender = new Sender({ jobs, chats, spool, outbox, paceMs, chatPaceMs: 2 * paceMs })
+    const sender = new Sender({ jobs, chats, spool, outbox, paceMs, chatPaceMs: 2 * paceMs, newChats })
     const session = new Session({ folder, makeSocket, outbox, sender, chats, spool })
+    watchFaults(session)
     const server = makeApi({ session, outbox, jobs, sender, spool, library })
 
     let stopping = async () => {}
     async function stop() {
         const told = stopping()
         server.close()
-        await session.stop()
+        session.flush()
         jobs.close()
+        outbox.close()
+        await session.stop()
         outbox.close()
         await told
         process.exit(0)

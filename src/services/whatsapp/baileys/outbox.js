@@ -3,7 +3,8 @@
  *
  * An event is in the log before push() returns, so that it is not lost with us; the daemon fetches those after a number,
  * and by that says that it has all up to it. Numbers go on over restarts. When the daemon stays away and the outbox
- * fills up, isFull tells the session to leave WhatsApp, whose server then keeps what comes.
+ * fills up, isFull tells the session to leave WhatsApp, whose server then keeps what comes; onRoom, to come back, is
+ * called when a good part of it is empty again.
  */
 import { randomUUID } from 'node:crypto'
 import path from 'node:path'
@@ -67,7 +68,7 @@ export class Outbox {
 
     #acknowledge(seq) {
         const n = this.#events.findIndex(event => event.seq > seq)
-        const wasFull = this.isFull
+        const wasFilling = this.isFilling
         const gone = this.#events.splice(0, n < 0 ? this.#events.length : n)
         this.#acked = Math.max(this.#acked, seq)
         if (!gone.length)
@@ -76,7 +77,7 @@ export class Outbox {
         this.#log.append({ acked: this.#acked })
         if (this.#log.bytes > REWRITE_BYTES && this.#log.bytes > 4 * this.#bytes)
             this.#log.rewrite(this.#lines())
-        if (wasFull && !this.isFull)
+        if (wasFilling && !this.isFilling)
             this.onRoom()
     }
 

@@ -1,19 +1,25 @@
 /*
  * sender.js - sends the jobs, one at a time, at the pace of somebody who types
  *
- * Between two messages passes a while, longer within one chat, each time a little different; "typing" shows before each.
- * A send that resolved is only handed over: the server's ack (or its refusal) comes as a raw frame, and a receipt may say
- * the same. What has no ack when the connection ends is sent again after the next one opens, under the same id.
+ * Between two messages passes a while, longer within one chat, each time a little different; "typing" shows before each,
+ * longer for a longer one. A send that resolved is only handed over: the server's ack (or its refusal) comes as a raw
+ * frame. The library tells of a refusal, too, and earlier, but not of an ack; so the frame alone is believed. What has no
+ * ack when the connection ends is sent again after the next one opens, under the same id; what could not be handed over
+ * for a reason that passes is, after a while, a few times, and nothing overtakes it.
  *
  * 463 is WhatsApp's limit on writing to strangers: the message is never tried again, since each try makes it worse, and
- * no other first contact is until the lock ends.
+ * no other first contact is until the lock ends. Somebody new is looked up first, and only so many of them a day.
  */
-import { proto } from '@whiskeysockets/baileys'
+import { isPnUser, proto } from '@whiskeysockets/baileys'
 
 import { log } from './log.js'
 
 const STRANGERS_LOCKED_MS = 24 * 3600 * 1000
-const TYPING_MS = 600
+const TYPING_MS = { least: 600, each: 30, most: 5000 } /* each: letter */
+const TRIES = 4
+const RETRY_MS = 500
+const CHATS_MAX = 10_000 /* whose last message is remembered for their pace */
+const PASSING = new Set([408, 428, 500, 503]) /* why a send fails that may go through the next time */
 const ACK_STRANGER = 463
 const ACK_STALE = 479 /* the session was stale: worth one more try */
 
@@ -39,19 +45,21 @@ export class Sender {
     #pace
     #sock = null
     #queue = []
-    #isRunning = false
+    #runningFor = null /* a socket: what it was asked may never be answered, and the next one does not wait for that */
     #lastChat = new Map()
     #lastSend = 0
-    #lockedUntil = 0
     #retried = new Set()
+    #tries = new Map()
     #timers = new Set()
+    #newChats
 
-    constructor({ jobs, chats, spool, outbox, paceMs, chatPaceMs }) {
+    constructor({ jobs, chats, spool, outbox, paceMs, chatPaceMs, newChats }) {
         this.#jobs = jobs
         this.#chats = chats
         this.#spool = spool
         this.#outbox = outbox
         this.#pace = { any: paceMs, chat: chatPaceMs }
+        this.#newChats = newChats
     }
 
     get length() {
@@ -60,7 +68,7 @@ export class Sender {
 
     /* Until when nobody new may be written to; null. */
     get restrictedUntil() {
-        return this.#lockedUntil > Date.now() ? this.#lockedUntil : null
+        return this.#chats.lockedUntil || null
     }
 
     /* A connection is open: what was not acknowledged goes first, in the order it came. */
@@ -85,8 +93,10 @@ export class Sender {
         this.#run()
     }
 
+    /* 0: the lock is over. */
     lockStrangers(untilMs) {
-        this.#lockedUntil = Math.max(this.#lockedUntil, untilMs)
+        if (untilMs > this.#chats.lockedUntil || (!untilMs && this.#chats.lockedUntil))
+            this.#chats.lock(untilMs)
     }
 
     #move(job, state, fields = {}) {
@@ -121,15 +131,15 @@ export class Sender {
 
     #strangersRefused() {
         this.lockStrangers(Date.now() + STRANGERS_LOCKED_MS)
-        this.#outbox.push('restriction', { kind: 'reachout', until: this.#lockedUntil })
+        this.#outbox.push('restriction', { kind: 'reachout', until: this.#chats.lockedUntil })
     }
 
-    /* 0 ERROR, 1 PENDING, 2 SERVER_ACK ...: what the receipts say. */
-    receipt(waId, status) {
+    /* 0 ERROR, 1 PENDING, 2 SERVER_ACK ...: what the receipts say. An error with parameters is that of a frame. */
+    receipt(waId, { status, messageStubParameters }) {
         const job = this.#jobs.byWaId(waId)
         if (job && STATUS[status])
             this.#move(job, STATUS[status])
-        else if (job && status === 0)
+        else if (job && status === 0 && !messageStubParameters?.length)
             this.#fail(job, 0, false)
     }
 
@@ -146,57 +156,96 @@ export class Sender {
         return Math.max(0, due - Date.now())
     }
 
+    #typingFor({ request }) {
+        const ms = Math.min(TYPING_MS.most, TYPING_MS.least + TYPING_MS.each * (request.text?.length ?? 0))
+        return this.#pace.any ? ms * (0.75 + Math.random() / 2) : 0
+    }
+
+    /* Why somebody who has not written may not be written to, or null. Errors: he could not be looked up. */
+    async #stranger(jid, sock) {
+        if (this.#chats.lockedUntil)
+            return [ACK_STRANGER, false]
+        if (!this.#chats.mayBegin(jid, this.#newChats))
+            return ['too many new chats today, see BAILEYS_NEW_CHATS', true]
+        const isThere = !isPnUser(jid) || (await sock.onWhatsApp(jid.split('@')[0]))?.some(({ exists }) => exists)
+        return isThere ? null : ['he is not on WhatsApp', false]
+    }
+
     /* Why a job cannot go out, or null. */
-    #refusal(job, file) {
+    async #refusal(job, file, sock) {
         const { to, ttl } = job.request
         if (ttl && Date.now() > job.t + ttl * 1000)
             return ['expired', true]
         if (job.request.file && !file)
             return ['the file is not there', false]
-        if (Date.now() < this.#lockedUntil && !this.#chats.isKnown(jidOf(to)))
-            return [ACK_STRANGER, false]
-        return null
+        return this.#chats.isKnown(jidOf(to)) ? null : this.#stranger(jidOf(to), sock)
     }
 
     async #run() {
-        if (this.#isRunning)
+        const sock = this.#sock
+        if (!sock || this.#runningFor === sock)
             return
-        this.#isRunning = true
+        this.#runningFor = sock
+        while (this.#sock === sock && this.#queue.length)
+            await this.#send(this.#queue[0], sock).catch(error => log.error(`sending: ${error.message}`))
+        if (this.#runningFor === sock)
+            this.#runningFor = null
+    }
+
+    /* The connection broke under it: the next one sends it again. */
+    #isOver(sock) {
+        return this.#sock !== sock
+    }
+
+    async #send(job, sock) {
+        const chat = this.#chats.reach(jidOf(job.request.to))
+        await this.#wait(this.#delayFor(chat))
+        if (this.#isOver(sock))
+            return
+        this.#queue.shift()
+        this.#lastSend = Date.now()
+        this.#lastChat.delete(chat)
+        this.#lastChat.set(chat, this.#lastSend)
+        if (this.#lastChat.size > CHATS_MAX)
+            this.#lastChat.delete(this.#lastChat.keys().next().value)
         try {
-            while (this.#sock && this.#queue.length)
-                await this.#send(this.#queue[0]).catch(error => log.error(`sending: ${error.message}`))
-        } finally {
-            this.#isRunning = false
+            await this.#handOver(job, chat, sock)
+            this.#tries.delete(job.id)
+        } catch (error) {
+            if (!this.#isOver(sock))
+                await this.#failed(job, error?.output?.statusCode)
         }
     }
 
-    async #send(job) {
-        const chat = this.#chats.reach(jidOf(job.request.to))
-        await this.#wait(this.#delayFor(chat))
-        const sock = this.#sock
-        if (!sock)
-            return
-        this.#queue.shift()
+    async #handOver(job, chat, sock) {
         const file = job.request.file ? this.#spool.find(job.request.file) : null
-        const refusal = this.#refusal(job, file)
+        const refusal = await this.#refusal(job, file, sock)
+        if (this.#isOver(sock))
+            return
         if (refusal) {
             this.#fail(job, ...refusal)
             return
         }
-        this.#lastSend = Date.now()
-        this.#lastChat.set(chat, this.#lastSend)
-        try {
-            await sock.sendPresenceUpdate('composing', chat).catch(() => {})
-            await this.#wait(this.#pace.any ? TYPING_MS : 0)
-            const sent = await sock.sendMessage(chat, CONTENT[job.request.type](job.request, file), { messageId: job.wa_id })
-            if (sent?.message)
-                this.#jobs.keepSent(job, Buffer.from(proto.Message.encode(sent.message).finish()).toString('base64'))
-            this.#move(job, 'sent')
-        } catch (error) {
-            if (this.#sock === sock)
-                this.#fail(job, error?.output?.statusCode ?? 'it could not be sent', true)
-            /* else the connection broke under it: the next one sends it again */
+        await sock.sendPresenceUpdate('composing', chat).catch(() => {})
+        await this.#wait(this.#typingFor(job))
+        if (this.#isOver(sock))
+            return
+        const sent = await sock.sendMessage(chat, CONTENT[job.request.type](job.request, file), { messageId: job.wa_id })
+        if (sent?.message)
+            this.#jobs.keepSent(job, Buffer.from(proto.Message.encode(sent.message).finish()).toString('base64'))
+        this.#move(job, 'sent')
+    }
+
+    async #failed(job, code) {
+        const n = (this.#tries.get(job.id) ?? 0) + 1
+        if (!PASSING.has(code) || n === TRIES) {
+            this.#tries.delete(job.id)
+            this.#fail(job, code ?? 'it could not be sent', true)
+            return
         }
+        this.#tries.set(job.id, n)
+        this.#queue.unshift(job)
+        await this.#wait(RETRY_MS * 2 ** (n - 1) * (0.5 + Math.random() / 2))
     }
 
     isOurs(waId) {

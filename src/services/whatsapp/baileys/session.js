@@ -16,27 +16,34 @@ import { Log, readLines } from './files.js'
 import { hasMedia, isPerson, toEvent } from './inbound.js'
 import { libraryLog, log } from './log.js'
 
-const BACKOFF_MIN_MS = 1000
-const BACKOFF_MAX_MS = 60_000
+const SOON = { min: 1000, max: 60_000 } /* how long it waits before it tries again, doubled each time */
+const LONG = { min: 30_000, max: 600_000 }
+const MEDIA_WAIT_MS = 1000
 const STABLE_MS = 60_000
 const FLUSH_MS = 1000
-const TOO_OLD_S = 48 * 3600
+const TOO_OLD_S = 15 * 24 * 3600 /* WhatsApp unlinks a device that stays away for two weeks */
 const SEEN_MAX = 10_000
 const BAD_SESSION_TRIES = 3
 const MEDIA_TRIES = 3
 const QR_MS = 20_000
 const CODE_MS = 160_000
 const UNLINK_MS = 5000
+const END_MS = 2000
+const LOCK_MS = 24 * 3600 * 1000
 
 /* Why a connection closed: what to do, and the state it is called. */
 const afterClose = {
     515: { go: 'at once', state: 'connecting' },
     440: { go: 'stop', state: 'replaced', why: 'another process uses this device: stop one of them, then restart' },
     401: { go: 'unlink', state: 'logged_out', why: 'the account unlinked this device: link it again' },
+    402: { go: 'stop', state: 'banned', why: 'WhatsApp has blocked the account for a while' },
     403: { go: 'stop', state: 'banned', why: 'WhatsApp has blocked the account' },
+    405: { go: 'later', state: 'backoff', wait: LONG, why: 'WhatsApp does not take this version of its library: install a newer one' },
+    406: { go: 'stop', state: 'banned', why: 'WhatsApp has blocked the account' },
     419: { go: 'unlink', state: 'logged_out', why: 'WhatsApp does not accept this device any more: link it again' },
     411: { go: 'unlink', state: 'logged_out', why: 'the device has to be linked again' },
-    500: { go: 'later', state: 'backoff', tries: BAD_SESSION_TRIES, why: 'the session is broken: unlink the device and link it again' },
+    500: { go: 'later', state: 'broken', tries: BAD_SESSION_TRIES, why: 'the session is broken: unlink the device and link it again' },
+    503: { go: 'later', state: 'backoff', wait: LONG },
 }
 const LATER = { go: 'later', state: 'backoff' }
 
@@ -70,10 +77,11 @@ export class Session {
     #media = new Map() /* that are still to be fetched */
     #timer = null
     #flusher = null
-    #backoff = BACKOFF_MIN_MS
+    #nTries = 0 /* that did not come to last */
     #opened = 0
     #badTries = 0
     #isStopping = false
+    #leftFull = false /* the outbox */
     #pairing = null
     #qr = null /* that is shown */
     state = 'starting'
@@ -94,7 +102,7 @@ export class Session {
             else
                 this.#media.delete(line.wa_id)
         this.mediaLog = new Log(path.join(folder, 'media.log'), [...this.#media.values()])
-        outbox.onRoom = () => this.#connect()
+        outbox.onRoom = () => this.#leftFull && this.#connect()
     }
 
     start() {
@@ -127,6 +135,7 @@ export class Session {
         if (this.#sock || this.#isStopping || this.#outbox.isFull)
             return
         clearTimeout(this.#timer)
+        this.#leftFull = false
         this.#enter(this.#auth.isLinked() ? 'connecting' : 'pairing', null, null)
         const sock = this.#sock = this.#makeSocket({
             auth: { creds: this.#auth.creds, keys: this.#auth.keys },
@@ -143,9 +152,9 @@ export class Session {
         on('creds.update', () => this.#auth.save())
         on('connection.update', update => this.#updated(update, sock))
         on('messages.upsert', upsert => this.#received(upsert))
-        on('messages.update', updates => updates.forEach(({ key, update }) => this.#sender.receipt(key.id, update.status)))
+        on('messages.update', updates => updates.forEach(({ key, update }) => this.#sender.receipt(key.id, update)))
         on('lid-mapping.update', ({ lid, pn }) => this.#mapped(lid, pn))
-        on('message-capping.update', info => this.#outbox.push('restriction', { kind: 'capping', status: info.capping_status ?? null, until: null }))
+        on('message-capping.update', info => this.#capped(info))
         this.#flusher = setInterval(() => this.#guard('flush', () => sock.ev.flush()), FLUSH_MS)
     }
 
@@ -169,7 +178,9 @@ export class Session {
         }
         if (update.qr)
             this.#paired({ qr: update.qr })
-        if (update.reachoutTimeLock?.isActive)
+        if (update.isNewLogin)
+            this.#chats.begin(true)
+        if (update.reachoutTimeLock)
             this.#restricted(update.reachoutTimeLock)
         if (update.connection === 'open')
             this.#isOpen(sock)
@@ -177,17 +188,26 @@ export class Session {
 
     #isOpen(sock) {
         this.#opened = Date.now()
-        this.#badTries = 0
+        this.#chats.begin(false)
         this.#enter('open', null, null)
         this.#sender.open(sock)
         for (const line of this.#media.values())
             this.#guard('media', () => this.#fetchMedia(line))
     }
 
+    /* Until when WhatsApp lets us write to nobody new. */
     #restricted(lock) {
-        const until = lock.timeEnforcementEnds ? Number(new Date(lock.timeEnforcementEnds)) : Date.now() + 24 * 3600 * 1000
+        const until = !lock.isActive ? 0 : lock.timeEnforcementEnds ? Number(new Date(lock.timeEnforcementEnds)) : Date.now() + LOCK_MS
+        if (!until && !this.#sender.restrictedUntil)
+            return
         this.#sender.lockStrangers(until)
-        this.#outbox.push('restriction', { kind: 'reachout', until })
+        this.#outbox.push('restriction', { kind: 'reachout', until: until || null })
+    }
+
+    #capped(info) {
+        if (info.capping_status === 'CAPPED')
+            this.#sender.lockStrangers(Date.now() + LOCK_MS)
+        this.#outbox.push('restriction', { kind: 'capping', status: info.capping_status ?? null, until: this.#sender.restrictedUntil })
     }
 
     #letGo() {
@@ -204,10 +224,11 @@ export class Session {
         this.#letGo()
         this.#opened = 0
         if (wasStable)
-            this.#backoff = BACKOFF_MIN_MS
+            this.#nTries = this.#badTries = 0
         if (this.#isStopping)
             return
-        if (this.#outbox.isFull)
+        this.#leftFull = this.#outbox.isFull
+        if (this.#leftFull)
             this.#enter('backoff', code, 'the daemon does not take what came: nothing more is taken from WhatsApp until it does')
         else if (rule.go === 'at once')
             this.#connect()
@@ -218,13 +239,14 @@ export class Session {
         else if (rule.go === 'stop' || (rule.tries && ++this.#badTries > rule.tries))
             this.#enter(rule.state, code, rule.why)
         else
-            this.#later(code)
+            this.#later(code, rule)
     }
 
-    #later(code) {
-        const ms = Math.round(this.#backoff * (0.5 + Math.random() / 2))
-        this.#backoff = Math.min(2 * this.#backoff, BACKOFF_MAX_MS)
-        this.#enter('backoff', code, null, ms)
+    /* Somewhere between nothing and what it is by now, so that many do not come at once; but never at once. */
+    #later(code, { wait = SOON, tries, why }) {
+        const most = Math.min(wait.min * 2 ** this.#nTries++, wait.max)
+        const ms = Math.round(wait.min / 4 + Math.random() * (most - wait.min / 4))
+        this.#enter('backoff', code, tries ? null : why, ms)
         this.#timer = setTimeout(() => this.#connect(), ms)
     }
 
@@ -337,7 +359,7 @@ export class Session {
             if (line.tries >= MEDIA_TRIES)
                 this.#mediaDone(line, { file: null, bytes: null })
             else if (sock && sock === this.#sock)
-                setTimeout(() => this.#sock && this.#guard('media', () => this.#fetchMedia(line)), BACKOFF_MIN_MS * line.tries)
+                setTimeout(() => this.#sock && this.#guard('media', () => this.#fetchMedia(line)), MEDIA_WAIT_MS * line.tries)
             line.sock = null
         }
     }
@@ -377,9 +399,15 @@ export class Session {
     async stop() {
         this.#isStopping = true
         const sock = this.#sock
-        sock?.ev.flush()
+        this.flush()
         this.#letGo()
         this.mediaLog.syncNow()
-        await sock?.end(undefined)
+        const late = new Promise(resolve => setTimeout(resolve, END_MS))
+        await Promise.race([Promise.resolve(sock?.end(undefined)).catch(() => {}), late])
+    }
+
+    /* What the library holds back is in the outbox when it returns. */
+    flush() {
+        this.#sock?.ev.flush()
     }
 }
