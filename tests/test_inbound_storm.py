@@ -3,6 +3,8 @@
 Every message is there once, with its words, in the conversation of its sender; every status is the final one; what was
 answered with 2xx before the kill is there after it. Twilio's webhooks bear no time: the order of a conversation is that
 in which its messages first arrived. So a message that was answered before another was sent must stand before it.
+The same then by a linked device: its program tells all of it in one row, each one to three times, and the daemon is
+killed while it fetches.
 
 INBOUND_MESSAGES (2000) says how many, `make storm` does it with 20000; `test_inbound_storm.py SEED` plays another game.
 """
@@ -14,7 +16,8 @@ import sys
 import time
 
 import tap
-from daemon import ACCOUNT, Daemon
+from daemon import ACCOUNT, Daemon, until
+from services.whatsapp.fake_sidecar import FakeSidecar
 from volley import volley, webhook
 
 N = int(os.environ.get("INBOUND_MESSAGES", "2000"))
@@ -134,6 +137,62 @@ def check_statuses(stored, final):
              collections.Counter(final.values()), "with its final state, and why it failed")
     tap.same(sum(rows[sid]["status"] != state for sid, (state, _) in final.items() if sid in rows), 0, "each with its own")
 
+
+DEVICE_CHAINS = [
+    (["sent", "server", "delivered", "read"], "read"), (["sent", "server", "delivered", "read", "played"], "read"),
+    (["sent", "server"], "sent"), (["sent", "failed"], "failed"), (["server", "failed", "delivered"], "delivered"),
+]
+
+
+def device_events(n, draw):
+    """(rows of (kind, fields), {chat: [text]}, {wa_id: final state}): of about n events, each one to three times, shuffled."""
+    singles = [("message", f"K{i:032x}", f"{97250_0000000 + i // OF_ONE_PERSON}@s.whatsapp.net", f"words {i}") for i in range(n * 6 // 10)]
+    final = {}
+    while len(singles) < n:
+        wa_id = f"3EB0{len(final):018X}"
+        states, final[wa_id] = DEVICE_CHAINS[len(final) % len(DEVICE_CHAINS)]
+        singles += [("status", wa_id, None, state) for state in states]
+    deck = [single for single in singles for _ in range(draw.randint(1, 3))]
+    draw.shuffle(deck)
+    texts = collections.defaultdict(list)
+    for kind, _, chat, text in dict.fromkeys(deck):
+        if kind == "message":
+            texts[chat].append(text)
+    return deck, texts, final
+
+
+def storm_of_device(draw):
+    with FakeSidecar() as s, Daemon(WHATSAPP_PROVIDER="baileys", WHATSAPP_SOCKET=s.path) as d:
+        deck, texts, final = device_events(N, draw)
+        for kind, wa_id, chat, text in deck:
+            if kind == "message":
+                s.message(wa_id, text, chat, chat.partition("@")[0])
+            else:
+                s.push("status", wa_id=wa_id, state=text, code=463 if text == "failed" else None)
+        began = time.monotonic()
+        until(lambda: len(s.taken) > len(deck) // 3)
+        d.kill()
+        n_taken = len(s.taken)
+        d.start()
+        tap.ok(n_taken < len(deck), f"killed after {n_taken} of {len(deck)} events of a device")
+        while not s.is_taken:
+            n_taken = len(s.taken)
+            until(lambda n=n_taken: s.is_taken or len(s.taken) > n)
+            if len(s.taken) == n_taken:
+                break
+        tap.ok(s.is_taken, "all of them are fetched in the end")
+        print(f"# {len(deck)} events in {time.monotonic() - began:.1f} s, with the restart")
+        rows = kept(d)
+        got = collections.defaultdict(list)
+        for row in reversed(rows):
+            if row["direction"] == "in":
+                got[row["contact_id"]].append(row["body"])
+        tap.same(sorted(got.values()) == sorted(texts.values()), True, f"each of {sum(map(len, texts.values()))} messages is there once, in the order of its conversation")
+        tap.same({row["provider_id"]: row["status"] for row in rows if row["direction"] == "out"} == final, True, f"and the state of each of {len(final)} is the final one")
+        tap.same(d.stop(), 0, "the daemon stops as it should")
+
+
+storm_of_device(random.Random(SEED))
 
 with Daemon() as d:
     print(f"# seed {SEED}")

@@ -169,9 +169,10 @@ class FakeSidecar:
             self.n_asked += 1
             if query.get("of", self.outbox) != self.outbox or after > self.last:
                 return 410, {"outbox": self.outbox}
-            last = max((i for i, event in enumerate(self.events) if self._seq(event) and self._seq(event) <= after), default=-1)
-            self.taken += self.events[:last + 1]
-            del self.events[:last + 1]
+            # in the order of their numbers; an event that has none goes with the next
+            n = next((i for i, event in enumerate(self.events) if self._seq(event) > after), len(self.events) if after >= self.last else 0)
+            self.taken += self.events[:n]
+            del self.events[:n]
             self.lock.wait_for(lambda: self.events or self.is_over or self.outbox != query.get("of", self.outbox), wait)
             events = self.events[:most or 64]
             last = max((self._seq(event) for event in events), default=after)
