@@ -113,7 +113,8 @@ static const char *explain(const struct hook *hook, char *ret_text, size_t size)
 
 static void set_at(struct hook *hook, uint64_t seq)
 {
-    hook->at.seq = hook->seq = seq;
+    hook->at.seq = seq;
+    hook->seq = seq;
 }
 
 static void miss(struct hook *hook, uint64_t n)
