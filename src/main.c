@@ -35,6 +35,8 @@ static const struct command commands[] = {
     { "contacts", cli_contacts, "List contacts, or show one with calls and messages" },
     { "erasures", cli_erasures, "List who was erased, without a word of him" },
     { "events", cli_events, "List what happened, or print it as it happens" },
+    { "export", cli_export, "Write what is kept, for other programs and spreadsheets" },
+    { "import", cli_import, "Read contacts from a table, or what was exported" },
     { "messages", cli_messages, "List messages" },
     { "restore", cli_restore, "Make a backup the store" },
     { "routes", cli_routes, "Print what is served" },

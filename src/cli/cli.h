@@ -10,6 +10,8 @@ int cli_config(int argc, char **argv);
 int cli_contacts(int argc, char **argv);
 int cli_erasures(int argc, char **argv);
 int cli_events(int argc, char **argv);
+int cli_export(int argc, char **argv);
+int cli_import(int argc, char **argv);
 int cli_messages(int argc, char **argv);
 int cli_restore(int argc, char **argv);
 int cli_routes(int argc, char **argv);

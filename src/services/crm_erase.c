@@ -212,6 +212,8 @@ static int forget_contact(struct db_txn *txn, const char *id, const char *key, s
         r = idempotency_forget(txn, id);
     if (r > 0)
         erasure->n_answers += (uint32_t)r;
+    if (r >= 0)
+        r = tombstone_set(txn, id, erasure->at_ms);
     return r < 0 ? r : json_append(erasure->members, json_object_new_string(id));
 }
 

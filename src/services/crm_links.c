@@ -215,8 +215,11 @@ int links_merge(struct db_txn *txn, const char *into, const char *from, const ch
 {
     struct links_members ours, theirs;
     struct key child = key_pair(into, 0, from);
-    int r = links_members(txn, into, &ours);
+    char person[CONTACT_ID_MAX];
+    int r = links_person(txn, into, person);
 
+    if (r == 0)
+        r = links_members(txn, person, &ours);
     if (r > 0)
         r = links_members(txn, from, &theirs);
     if (r < 0)
@@ -226,7 +229,16 @@ int links_merge(struct db_txn *txn, const char *into, const char *from, const ch
     r = row_put(txn, DB_CONTACT_LINKS, text_bytes(from), link_json(into, why, now_ms));
     if (r >= 0)
         r = db_put(txn, DB_CONTACT_LINKS, key_bytes(&child), nothing);
-    return r < 0 ? r : move_all(txn, into, from, &theirs);
+    return r < 0 ? r : move_all(txn, person, from, &theirs);
+}
+
+int links_keep_parted(struct db_txn *txn, const char *a, const char *b)
+{
+    struct key parted = key_parted(a, b);
+    struct db_bytes value;
+    int r = db_get(txn, DB_CONTACT_LINKS, key_bytes(&parted), &value);
+
+    return r == -ENOENT ? db_put(txn, DB_CONTACT_LINKS, key_bytes(&parted), nothing) : r < 0 ? r : 1;
 }
 
 int links_part(struct db_txn *txn, const char *from)

@@ -21,7 +21,8 @@ struct links_members {
 int links_members(struct db_txn *txn, const char *id, struct links_members *ret_members);
 
 /*
- * from, a person, becomes part of into, another one; what belongs to it is found below into from then on.
+ * from, a person, becomes part of into, another one or a part of it; what belongs to it is found below that person from
+ * then on.
  *
  * Errors: -EMLINK too many contacts.
  */
@@ -36,6 +37,9 @@ int links_part(struct db_txn *txn, const char *from);
 
 /* The rows that lead to and from a contact nothing belongs to any more. Others' memory of having been parted from it stays. */
 int links_drop(struct db_txn *txn, const char *id);
+
+/* As if they had been. Returns: 0; 1 it is known. */
+int links_keep_parted(struct db_txn *txn, const char *a, const char *b);
 
 /* Whether two persons were merged before and parted by hand. Returns: 1, 0. */
 int links_were_parted(struct db_txn *txn, const char *a, const char *b);

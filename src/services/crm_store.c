@@ -139,6 +139,15 @@ int store_put_turn(struct db_txn *txn, const char *sid, uint32_t n, const struct
     return row_put(txn, DB_TURNS, key_bytes(&key), turn_to_json(turn));
 }
 
+int store_has_turn(struct db_txn *txn, const char *sid, uint32_t n)
+{
+    struct key key = key_turn(sid, n);
+    struct db_bytes value;
+    int r = db_get(txn, DB_TURNS, key_bytes(&key), &value);
+
+    return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
 struct sids {
     char (*sids)[SID_MAX];
     size_t n, room;

@@ -26,6 +26,7 @@ int store_message_id_of(struct db_txn *txn, const char *provider_id, char ret_id
 /* Returns: 0 written; 1 it was stored just so. */
 int store_put_call(struct db_txn *txn, const struct call *call);
 int store_put_turn(struct db_txn *txn, const char *sid, uint32_t n, const struct turn *turn);
+int store_has_turn(struct db_txn *txn, const char *sid, uint32_t n); /* Returns: 1, 0 */
 int store_put_contact(struct db_txn *txn, const struct contact *contact);
 int store_put_message(struct db_txn *txn, const struct message *message);
 int store_put_note(struct db_txn *txn, const struct note *note);

@@ -1,5 +1,5 @@
 /*
- * tombstones.c - ids of calls and messages that were erased
+ * tombstones.c - ids of what was erased
  *
  * Two rows of DB_SEEN for each, beside those of idempotency.c, apart from provider ids by their first byte:
  *

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * tombstones.h - ids of calls and messages that were erased, so that what is still told of them does not bring them back
+ * tombstones.h - ids of contacts, calls and messages that were erased, so that nothing brings them back
  *
  * A provider repeats callbacks, and sends the last ones late. Without a trace they would make the call or the message
  * anew, with the number of whoever asked to be forgotten. Every function works inside the caller's transaction.
