@@ -539,7 +539,7 @@ static void free_hooks(struct app *app)
 
 static int build_keeper(struct app *app)
 {
-    struct keeper_options options = { .db = app->services.db, .state_dir = app->config->state_dir, .media = app->services.media };
+    struct keeper_options options = { .db = app->services.db, .media = app->services.media, .config = app->config };
     int r = keeper_new(&options, &app->services.keeper);
 
     return r < 0 ? log_err(r, "cannot begin to forget what is to be forgotten") : 0;

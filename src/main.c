@@ -39,6 +39,7 @@ static const struct command commands[] = {
     { "import", cli_import, "Read contacts from a table, or what was exported" },
     { "messages", cli_messages, "List messages" },
     { "restore", cli_restore, "Make a backup the store" },
+    { "retention", cli_retention, "Forget what is kept long enough" },
     { "routes", cli_routes, "Print what is served" },
     { "serve", cli_serve, "Answer calls" },
     { "version", cli_version, "Print the version" },

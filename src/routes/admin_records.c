@@ -12,6 +12,7 @@
 #include "config.h"
 #include "routes/erasing.h"
 #include "services/import_batch.h"
+#include "services/keeper.h"
 #include "services/services.h"
 #include "utils/json.h"
 
@@ -68,8 +69,18 @@ static int import_post(struct http_request *request, struct http_response *respo
     return HTTP_LATER;
 }
 
+static int retention_post(struct http_request *request, struct http_response *response)
+{
+    const struct services *services = request->context;
+
+    keeper_forget(services->keeper);
+    response->status = 202;
+    return HTTP_DONE;
+}
+
 static const struct route routes[] = {
     { "POST", "/erase/{id}", AUTH_LOCAL, 0, erase_post, "Erase a person and all that is his" },
+    { "POST", "/retention", AUTH_LOCAL, 0, retention_post, "Forget what is kept long enough, now" },
     { "POST", "/import", AUTH_LOCAL, IMPORT_BATCH_BYTES, import_post, "Take some lines of an import" },
 };
 

@@ -1,7 +1,7 @@
 /*
  * keeper.c - the thread that forgets
  *
- *   wake, or RETRY_S after something failed ─> erasures, step by step ─> the trash
+ *   wake, each hour, or RETRY_S after something failed ─> erasures, step by step ─> what is old, each hour ─> the trash
  *
  * Each step is a write that it waits for. Then it rests as long as the step took, so that of the writer's time at least
  * half is for calls.
@@ -9,23 +9,27 @@
 #include "services/keeper.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "config.h"
 #include "services/crm_erase.h"
+#include "services/crm_retention.h"
 #include "services/trash.h"
 #include "utils/clock.h"
 #include "utils/log.h"
 
-enum { RETRY_S = 30 };
+enum { RETRY_S = 30, FORGET_EVERY_S = 3600 };
 
 struct keeper {
     struct keeper_options options;
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t cond;
-    bool is_running, is_stopping, has_work; /* the last two: under mutex */
+    bool is_running, is_stopping, has_work, must_forget; /* the last three: under mutex */
+    uint64_t forget_ms;                                  /* when the next hour is over; the thread's */
 };
 
 /* Until it is woken, or so long. Returns: false when it is to end. */
@@ -82,6 +86,40 @@ static int erase(struct keeper *keeper)
     return r;
 }
 
+static bool is_time_to_forget(struct keeper *keeper)
+{
+    pthread_mutex_lock(&keeper->mutex);
+    bool must_forget = keeper->must_forget || clock_mono_ms() >= keeper->forget_ms;
+    keeper->must_forget = false;
+    pthread_mutex_unlock(&keeper->mutex);
+    return must_forget;
+}
+
+static bool go_on(void *arg, uint64_t took_ms)
+{
+    return rest(arg, took_ms, false);
+}
+
+static int forget(struct keeper *keeper)
+{
+    struct crm_retention retention = { .now_ms = clock_real_ms(), .go_on = go_on, .arg = keeper };
+    uint64_t n[RETAIN_N_KINDS], sum = 0;
+
+    if (!is_time_to_forget(keeper))
+        return 0;
+    keeper->forget_ms = clock_mono_ms() + FORGET_EVERY_S * 1000;
+    retention_days(keeper->options.config, retention.days);
+    int r = crm_retention_run(keeper->options.db, &retention, n);
+    for (int i = 0; i < RETAIN_N_KINDS; i++)
+        sum += n[i];
+    if (r < 0)
+        (void)log_err(r, "what is kept long enough cannot be forgotten; it is tried again");
+    if (sum)
+        log_info("forgot, for their age: the sound of %" PRIu64 " calls, the files of %" PRIu64 " messages, %" PRIu64 " messages, %" PRIu64
+                 " calls, %" PRIu64 " contacts", n[RETAIN_AUDIO], n[RETAIN_MEDIA], n[RETAIN_MESSAGES], n[RETAIN_CALLS], n[RETAIN_CONTACTS]);
+    return r;
+}
+
 static void *keeper_main(void *arg)
 {
     struct keeper *keeper = arg;
@@ -89,13 +127,14 @@ static void *keeper_main(void *arg)
 
     do {
         r = erase(keeper);
-        int deleted = trash_empty(keeper->options.db, keeper->options.state_dir, keeper->options.media);
+        int forgotten = forget(keeper);
+        int deleted = trash_empty(keeper->options.db, keeper->options.config->state_dir, keeper->options.media);
         if (deleted < 0)
             (void)log_err(deleted, "files below STATE_DIR that are to be deleted cannot be; it is tried again");
         else if (deleted > 0)
             log_info("deleted the files of %d calls and messages", deleted);
-        r = r < 0 ? r : deleted;
-    } while (rest(keeper, r < 0 ? RETRY_S * 1000 : 3600 * 1000, true));
+        r = r < 0 ? r : forgotten < 0 ? forgotten : deleted;
+    } while (rest(keeper, r < 0 ? RETRY_S * 1000 : FORGET_EVERY_S * 1000, true));
     return NULL;
 }
 
@@ -157,12 +196,23 @@ void keeper_free(struct keeper *keeper)
     free(keeper);
 }
 
-void keeper_wake(struct keeper *keeper)
+static void wake(struct keeper *keeper, bool must_forget)
 {
     if (!keeper)
         return;
     pthread_mutex_lock(&keeper->mutex);
     keeper->has_work = true;
+    keeper->must_forget |= must_forget;
     pthread_cond_signal(&keeper->cond);
     pthread_mutex_unlock(&keeper->mutex);
+}
+
+void keeper_forget(struct keeper *keeper)
+{
+    wake(keeper, true);
+}
+
+void keeper_wake(struct keeper *keeper)
+{
+    wake(keeper, false);
 }

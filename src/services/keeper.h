@@ -7,14 +7,15 @@
 
 #include "utils/scoped.h"
 
+struct config;
 struct db;
 struct keeper;
 struct media_store;
 
 struct keeper_options {
     struct db *db;
-    const char *state_dir; /* lent */
     struct media_store *media;
+    const struct config *config; /* RETAIN_AUDIO_DAYS and its like; lent */
 };
 
 /* Errors: -errno. */
@@ -22,6 +23,9 @@ int keeper_new(const struct keeper_options *options, struct keeper **ret_keeper)
 void keeper_stop(struct keeper *keeper); /* before the store is closed; what is not done is found at the next start */
 void keeper_free(struct keeper *keeper);
 SCOPED_PTR(struct keeper, keeper_free)
+
+/* What is kept long enough is to be forgotten now, and not in an hour. Thread: as below. */
+void keeper_forget(struct keeper *keeper);
 
 /* There is something to do. Thread: any; does not wait. keeper may be NULL. */
 void keeper_wake(struct keeper *keeper);
