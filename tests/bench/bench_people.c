@@ -9,12 +9,16 @@
 #include "bench.h"
 #include "scratch.h"
 #include "services/crm_contacts.h"
+#include "services/crm_erase.h"
+#include "services/crm_export.h"
+#include "services/crm_import.h"
+#include "services/crm_retention.h"
 #include "services/crm_search.h"
 #include "services/crm_tasks.h"
 #include "services/crm_timeline.h"
 #include "utils/json.h"
 
-enum { N_CONTACTS = 100000, GROUP = 500, N_ITEMS = 10000, FINDS = 200 };
+enum { N_CONTACTS = 100000, GROUP = 500, N_ITEMS = 10000, FINDS = 200, IMPORT_ROWS = 1000 };
 
 static struct db *db;
 static char latest[2][CONTACT_ID_MAX];
@@ -108,6 +112,103 @@ static double timed(int (*run)(struct db_txn *txn, struct db_op *op))
     return bench_cpu_ns() - began;
 }
 
+static int count_line(enum export_kind kind, struct json_object *line, void *arg)
+{
+    size_t n;
+
+    (void)json_print(line, &n);
+    ((size_t *)arg)[0]++;
+    ((size_t *)arg)[1] += n;
+    return 0;
+}
+
+static void export_all(void)
+{
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    struct export_filter filter = { 0 };
+    size_t n[2] = { 0, 0 };
+    double began = bench_cpu_ns();
+
+    if (db_read_begin(db, &txn) < 0 || crm_export_all(txn, &filter, count_line, n) < 0)
+        abort();
+    double took = bench_cpu_ns() - began;
+    bench_row("crm: export 100,000 contacts", took / 1e9, "s", "CPU, JSON lines; how long the snapshot is held");
+    bench_row("crm: export a line", took / (double)n[0] / 1000, "us", "of contacts and notes");
+}
+
+static int import_rows(struct db_txn *txn, struct db_op *op)
+{
+    scoped(json_object_put) struct json_object *line = NULL;
+    struct import_result result;
+    char text[160];
+    int r = 0;
+
+    for (int i = 0; r == 0 && i < IMPORT_ROWS; i++) {
+        int n = snprintf(text, sizeof(text), "{\"format\":1,\"kind\":\"person\",\"data\":{\"name\":\"Dana %d\",\"phones\":[\"+9725%08d\"],\"tags\":[\"new\"]}}", i,
+                         i * 7);
+        json_object_put(steal(&line));
+        if (json_parse(text, (size_t)n, &line) < 0)
+            abort();
+        r = crm_import(txn, line, "972", 4000000, &result);
+    }
+    return r;
+}
+
+static void import_again(void)
+{
+    bench_row("crm: import a line among 100,000", timed(import_rows) / IMPORT_ROWS / 1000, "us", "CPU; somebody who is there gets a name and a tag");
+}
+
+static void look_for_old_ones(void)
+{
+    struct crm_retention retention = { .now_ms = 4000000, .is_dry = true };
+    uint64_t n[RETAIN_N_KINDS];
+    double began = bench_cpu_ns();
+
+    for (int i = 0; i < RETAIN_N_KINDS; i++)
+        retention.days[i] = 1;
+    if (crm_retention_run(db, &retention, n) < 0)
+        abort();
+    bench_row("crm: look for what is old, 100,000 contacts", (bench_cpu_ns() - began) / 1e6, "ms", "CPU, by reading, each hour");
+}
+
+struct erasing {
+    struct db_op op; /* first */
+    char receipt[CONTACT_ID_MAX];
+};
+
+static int begin_erasing(struct db_txn *txn, struct db_op *op)
+{
+    char key[ERASURE_KEY_TEXT];
+
+    erasure_make_key(key);
+    return crm_erase_begin(txn, &(struct crm_erase){ latest[1], "bench", key, 4000000 }, ((struct erasing *)op)->receipt);
+}
+
+static int go_on_erasing(struct db_txn *txn, struct db_op *op)
+{
+    return crm_erase_step(txn, ((struct erasing *)op)->receipt, 4000000);
+}
+
+static void erase_one(void)
+{
+    struct erasing erasing = { .op = { .run = begin_erasing, .what = "bench" } };
+    double began = bench_cpu_ns(), from, longest = 0;
+    int r = db_write(db, &erasing.op);
+
+    bench_row("crm: begin to erase one of 100,000", (bench_cpu_ns() - began) / 1e6, "ms", "CPU on the writer thread with the commit");
+    do {
+        from = bench_cpu_ns();
+        erasing.op = (struct db_op){ .run = go_on_erasing, .what = "bench" };
+        r = r < 0 ? r : db_write(db, &erasing.op);
+        longest = bench_cpu_ns() - from > longest ? bench_cpu_ns() - from : longest;
+    } while (r == 1);
+    if (r < 0)
+        abort();
+    bench_row("crm: erase one with 10,000 notes", (bench_cpu_ns() - began) / 1e6, "ms", "CPU, in all");
+    bench_row("crm: the longest step of it", longest / 1e6, "ms", "CPU on the writer thread with the commit");
+}
+
 int main(void)
 {
     struct db_options options = { .path = scratch_file("store"), .map_mib = 2048 };
@@ -134,6 +235,10 @@ int main(void)
     bench_row("crm: merge a contact with 10,000 notes", timed(merge) / 1e6, "ms", "CPU on the writer thread with the commit");
     bench_row("crm: a page of a timeline of 10,000", BENCH_NS(FINDS, timeline()) / 1000, "us", "20 items");
     bench_row("crm: part them again", timed(part) / 1e6, "ms", "CPU on the writer thread with the commit");
+    export_all();
+    import_again();
+    look_for_old_ones();
+    erase_one();
     db_close(db);
     return 0;
 }
