@@ -134,6 +134,19 @@ static void describe(struct http_transfer *transfer)
     call->is_json = strstr(call->type, "json");
 }
 
+/* Nobody follows it but who asked; what does not fit leads nowhere. */
+static void note_location(struct http_transfer *transfer)
+{
+    struct http_call *call = transfer->call;
+    char *url = NULL;
+
+    if (!call->location)
+        return;
+    curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &url);
+    if (snprintf(call->location, call->location_size, "%s", url ?: "") >= (int)call->location_size)
+        call->location[0] = '\0';
+}
+
 static int gather(struct http_transfer *transfer, const char *bytes, size_t n)
 {
     struct http_call *call = transfer->call;
@@ -236,6 +249,10 @@ static int ask_for(struct http_transfer *transfer)
 {
     scoped(free) char *url = NULL;
 
+    if (!*transfer->call->query) {
+        curl_easy_setopt(transfer->easy, CURLOPT_HTTPGET, 1L);
+        return 0;
+    }
     if (asprintf(&url, "%s?%s", transfer->call->provider->url, transfer->call->query) < 0)
         return -ENOMEM;
     return curl_easy_setopt(transfer->easy, CURLOPT_URL, url) == CURLE_OK ? 0 : -ENOMEM; /* it keeps its own */
@@ -454,6 +471,7 @@ static void completed(struct http_client *client, struct http_transfer *transfer
     curl_off_t retry_after_s = 0;
 
     describe(transfer);
+    note_location(transfer);
     curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &n_connections);
     curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
     curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);

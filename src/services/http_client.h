@@ -82,7 +82,7 @@ struct http_call {
     const char *content;        /* or these bytes; lent until done() */
     size_t n_content;
     const char *content_type;   /* "application/json" */
-    const char *query;          /* asked for by GET instead, with this after the '?'; lent until done(); NULL it is posted */
+    const char *query;          /* asked for by GET instead, with this after the '?', "" without one; lent until done(); NULL it is posted */
     const struct http_header *headers;
     size_t n_headers;
     const char *bearer;         /* in place of the provider's key; lent until done(); NULL none */
@@ -91,7 +91,7 @@ struct http_call {
     unsigned first_byte_ms;     /* from the beginning of an attempt */
     unsigned stall_ms;          /* between bytes */
     unsigned total_ms;          /* with all attempts */
-    size_t body_max;
+    uint64_t body_max;
     /*
      * The body of a 2xx answer as it comes, on the client's thread, in place of gathering it: body stays NULL, and
      * body_max is of all of it; status and type are known. After the first bytes nothing is tried again, after
@@ -114,6 +114,8 @@ struct http_call {
     bool was_sent;   /* some of it left this machine, so that who was asked may have acted on it */
     int64_t retry_after_ms; /* as the answer asked for; 0 it did not */
     uint64_t asked_ms, first_ms, done_ms; /* clock_mono_ms(): given to the network first, first byte of the body, end; 0 never */
+    char *location;  /* of location_size bytes, lent: gets the whole URL that the answer leads to, "" none; NULL it is not wanted */
+    size_t location_size;
     char type[HTTP_TYPE_MAX]; /* its content type, lower case, without parameters; "" none */
     bool is_json;    /* by its type */
     char *body;      /* NUL-terminated; the caller's, to be freed; NULL none */
