@@ -19,9 +19,12 @@
 #include "utils/language.h"
 #include "utils/log.h"
 
+enum { NOTE_TIMEOUT_MS = 60000 };
+
 struct stt {
     struct stt_pocketsphinx *embedded; /* NULL: there is none */
     struct stt_whisper *whisper;       /* NULL: not configured */
+    struct stt_whisper *notes;         /* the same for what nobody waits for on the telephone */
     unsigned n_threads;
     _Atomic uint64_t n_filtered, n_passed_on, n_stepped_down, n_unheard;
 };
@@ -40,7 +43,9 @@ int stt_open(const struct config *config, struct http_client *client, unsigned n
     if (r < 0)
         (void)log_warning(r, "no answer is recognised, install pocketsphinx-en-us: %s", why);
     if (client && config_stt_url(config)) {
-        r = stt_whisper_open(config, client, &stt->whisper);
+        r = stt_whisper_open(config, client, (unsigned)config->stt_timeout_ms, &stt->whisper);
+        if (r == 0)
+            r = stt_whisper_open(config, client, NOTE_TIMEOUT_MS, &stt->notes);
         if (r < 0)
             return log_err(r, "Whisper cannot be asked at STT_BASE_URL or OPENAI_BASE_URL");
         log_info("answers are transcribed by %s at %s", config->stt_model,
@@ -56,6 +61,7 @@ void stt_close(struct stt *stt)
         return;
     stt_pocketsphinx_close(stt->embedded);
     stt_whisper_close(stt->whisper);
+    stt_whisper_close(stt->notes);
     free(stt);
 }
 
@@ -89,7 +95,9 @@ void stt_warm(struct stt *stt)
 
 int stt_question_new(struct stt *stt, const struct stt_request *request, struct stt_question **ret_question)
 {
-    return stt->whisper ? stt_whisper_question(stt->whisper, request, ret_question) : -EOPNOTSUPP;
+    struct stt_whisper *whisper = request->is_note ? stt->notes : stt->whisper;
+
+    return whisper ? stt_whisper_question(whisper, request, ret_question) : -EOPNOTSUPP;
 }
 
 void stt_question_free(struct stt_question *question)

@@ -20,11 +20,13 @@ struct http_client;
 struct stt;
 
 struct stt_request {
-    const int16_t *pcm; /* mono, 8000 Hz */
+    const int16_t *pcm; /* mono */
     size_t n_samples;
     const char *language; /* "en", "he" */
     enum answer_kind expect;
     const char *hints; /* words that are likely to come, such as the caller's name; NULL none */
+    unsigned rate_hz; /* 0: 8000, as calls are */
+    bool is_note; /* nobody waits for it on the telephone: it goes its own way, with patience, so that no call learns of its fate */
 };
 
 struct stt_result {

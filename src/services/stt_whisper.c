@@ -312,7 +312,7 @@ static void release(struct stt_question *question)
 
 int stt_whisper_question(struct stt_whisper *whisper, const struct stt_request *request, struct stt_question **ret_question)
 {
-    struct wav wav = { .rate_hz = RATE_HZ, .n_channels = 1, .n_samples = request->n_samples, .pcm = (int16_t *)request->pcm };
+    struct wav wav = { .rate_hz = request->rate_hz ?: RATE_HZ, .n_channels = 1, .n_samples = request->n_samples, .pcm = (int16_t *)request->pcm };
     struct whisper_question *q = calloc(1, sizeof(*q));
 
     if (!q)
@@ -322,7 +322,7 @@ int stt_whisper_question(struct stt_whisper *whisper, const struct stt_request *
     q->question.release = release;
     q->question.result.confidence = -1;
     q->whisper = whisper;
-    q->seconds = (double)request->n_samples / RATE_HZ;
+    q->seconds = (double)request->n_samples / wav.rate_hz;
     (void)text_set(q->language, sizeof(q->language), request->language);
     q->language[strcspn(q->language, "-")] = '\0'; /* ISO 639-1 */
     q->call = (struct http_call){
@@ -358,7 +358,7 @@ static bool is_whole(const char *url)
 }
 
 static int open_one(const struct config *config, struct http_client *client, const char *url, const char *key,
-                    const char *model, struct stt_whisper **ret_whisper)
+                    const char *model, unsigned timeout_ms, struct stt_whisper **ret_whisper)
 {
     scoped(stt_whisper_close) struct stt_whisper *whisper = calloc(1, sizeof(*whisper));
     struct http_provider_options options = {
@@ -371,7 +371,7 @@ static int open_one(const struct config *config, struct http_client *client, con
     if (!whisper)
         return -ENOMEM;
     whisper->name = "whisper";
-    whisper->timeout_ms = whisper->budget_ms = (unsigned)config->stt_timeout_ms;
+    whisper->timeout_ms = whisper->budget_ms = timeout_ms;
     whisper->is_plain = strncmp(model, "gpt-", 4) == 0;
     whisper->has_prompt = !strstr(model, "diarize");
     whisper->has_logprobs = whisper->has_prompt && strncmp(model, "gpt-4o", 6) == 0;
@@ -384,14 +384,14 @@ static int open_one(const struct config *config, struct http_client *client, con
     return r;
 }
 
-int stt_whisper_open(const struct config *config, struct http_client *client, struct stt_whisper **ret_whisper)
+int stt_whisper_open(const struct config *config, struct http_client *client, unsigned timeout_ms, struct stt_whisper **ret_whisper)
 {
     const char *url = config_stt_url(config), *openai = config_openai_url(config);
     scoped(stt_whisper_close) struct stt_whisper *whisper = NULL;
 
-    int r = open_one(config, client, url, config_stt_key(config), config->stt_model, &whisper);
+    int r = open_one(config, client, url, config_stt_key(config), config->stt_model, timeout_ms, &whisper);
     if (r == 0 && openai && strcmp(openai, url) != 0) { /* STT_MODEL is a model of STT_BASE_URL */
-        r = open_one(config, client, openai, config->openai_api_key, "whisper-1", &whisper->next);
+        r = open_one(config, client, openai, config->openai_api_key, "whisper-1", timeout_ms, &whisper->next);
         if (r == 0)
             whisper->next->name = "openai";
         whisper->timeout_ms = whisper->budget_ms / 5 * 3;

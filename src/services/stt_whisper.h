@@ -7,7 +7,7 @@
 struct stt_whisper;
 
 /* Errors: -EINVAL the URL; -ENOMEM. */
-int stt_whisper_open(const struct config *config, struct http_client *client, struct stt_whisper **ret_whisper);
+int stt_whisper_open(const struct config *config, struct http_client *client, unsigned timeout_ms, struct stt_whisper **ret_whisper);
 void stt_whisper_close(struct stt_whisper *whisper); /* when no question is out; NULL is fine */
 SCOPED_PTR(struct stt_whisper, stt_whisper_close)
 

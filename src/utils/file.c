@@ -22,11 +22,14 @@ enum { FILE_CHUNK = 4096 };
 int file_read(const char *path, int flags, size_t max, char **ret_text, size_t *ret_n)
 {
     scoped(close) int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
+
+    return fd < 0 ? -errno : file_read_fd(fd, max, ret_text, ret_n);
+}
+
+int file_read_fd(int fd, size_t max, char **ret_text, size_t *ret_n)
+{
     scoped(free) char *text = NULL;
     size_t n = 0, room = 0;
-
-    if (fd < 0)
-        return -errno;
 
     for (;;) {
         if (n + 1 >= room) {

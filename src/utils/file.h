@@ -12,6 +12,9 @@
  */
 int file_read(const char *path, int flags, size_t max, char **ret_text, size_t *ret_n);
 
+/* The same of what is open, from where it stands. */
+int file_read_fd(int fd, size_t max, char **ret_text, size_t *ret_n);
+
 /*
  * Make a folder that only its owner may enter, and those above it; one that is there already stays as it is.
  *

@@ -103,7 +103,7 @@ static void test_questions(void)
         struct stt_question *question = NULL;
         char want[256];
 
-        if (!ok(stt_whisper_open(&config, client, &whisper) == 0 && stt_whisper_question(whisper, &request, &question) == 0, "a question"))
+        if (!ok(stt_whisper_open(&config, client, (unsigned)(&config)->stt_timeout_ms, &whisper) == 0 && stt_whisper_question(whisper, &request, &question) == 0, "a question"))
             break;
         stt_whisper_warm(whisper);
         question->on_answer = on_answer;
