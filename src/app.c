@@ -26,8 +26,8 @@
 #include "services/crm.h"
 #include "services/crm_reply.h"
 #include "services/crm_schema.h"
-#include "services/crm_store.h"
 #include "services/event_hooks.h"
+#include "services/engine.h"
 #include "services/google_token.h"
 #include "services/http_client.h"
 #include "services/keeper.h"
@@ -74,6 +74,7 @@ struct app {
     struct profile *profile;
     struct crm_reply_rules reply_rules;
     struct agent_tools *text_tools; /* NULL: no chat model writes */
+    struct http_client *fetcher; /* for media alone: its thread may wait for the disk; NULL: none are fetched */
     struct http_client *client; /* these: not on the echo line */
     struct router *router;
     struct server *server;
@@ -166,10 +167,12 @@ static void stop_store(struct app *app)
 
 /* --- media: the files of messages; what belongs to none, since its daemon died over it, is taken away */
 
+enum { MEDIA_JOBS_MAX = 64, MEDIA_CALLS_MAX = 16 };
+
 static int is_message(void *user, const char *id)
 {
     scoped(message_release) struct message message = { 0 };
-    int r = store_get_message(user, id, &message);
+    int r = crm_message_by_id(user, id, &message);
 
     return r == 0 || r == -EUCLEAN ? 1 : r == -ENOENT ? 0 : r;
 }
@@ -177,6 +180,7 @@ static int is_message(void *user, const char *id)
 static int build_media(struct app *app)
 {
     const struct media_limits limits = { .bytes_max = app->config->media_max_mib * MIB, .free_bytes_min = app->config->media_free_mib * MIB };
+    struct http_client_options options = { .calls_max = MEDIA_CALLS_MAX, .ca_file = app->config->provider_ca_file };
     scoped(db_read_end) struct db_txn *txn = NULL;
     int r = media_store_open(app->config->state_dir, &limits, &app->services.media);
 
@@ -188,11 +192,16 @@ static int build_media(struct app *app)
         return log_err(r, "the media of messages cannot be kept below STATE_DIR %s", app->config->state_dir);
     if (r > 0)
         log_info("media of %d messages that were never kept were left over, and are gone", r);
-    return 0;
+    r = engine_new(1, MEDIA_JOBS_MAX, &app->services.media_engine);
+    if (r == 0 && app->config->twilio_whatsapp_number)
+        r = http_client_new(&options, &app->fetcher);
+    return r < 0 ? log_err(r, "cannot start what takes care of media") : 0;
 }
 
 static void free_media(struct app *app)
 {
+    http_client_free(app->fetcher);
+    engine_free(app->services.media_engine);
     media_store_close(app->services.media);
 }
 
@@ -491,6 +500,11 @@ static int build_outbox(struct app *app)
     services.text_tools = app->text_tools;
     services.country = config->default_country;
     services.reply_rules = app->reply_rules;
+    services.config = config;
+    services.media = app->services.media;
+    services.engine = app->services.media_engine;
+    services.fetcher = app->fetcher;
+    services.stt = app->services.stt;
     r = outbox_new(&services, &app->services.outbox);
     if (r < 0)
         return log_err(r, "cannot begin to do what is owed");

@@ -11,6 +11,8 @@ static const char *const kinds[JOB_N_KINDS] = {
     [JOB_MESSAGE] = "message",
     [JOB_SUMMARY] = "summary",
     [JOB_REPLY] = "reply",
+    [JOB_FETCH] = "fetch",
+    [JOB_TRANSCRIBE] = "transcription",
 };
 
 static const char *const states[JOB_N_STATES] = {

@@ -11,6 +11,8 @@ enum job_kind {
     JOB_MESSAGE, /* a message is to be sent */
     JOB_SUMMARY, /* a call is to be summed up */
     JOB_REPLY,   /* a message that came in is to be answered */
+    JOB_FETCH,   /* what a message brought is to be fetched */
+    JOB_TRANSCRIBE, /* what is said in its recording is to be written down */
     JOB_N_KINDS
 };
 

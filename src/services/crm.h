@@ -116,7 +116,8 @@ int crm_contact_pair(struct db_txn *txn, const char *id, const char *number, uin
 int crm_message_add(struct db_txn *txn, struct message *message, const char *country);
 
 /*
- * The media of a message that came in, which were fetched after it. Takes media in any case.
+ * The media of a message that came in, of which is known only now where they are; they are owed from then on. Takes
+ * media in any case.
  *
  * Returns: 0; 1 they were known. Errors: -ENOENT; -ENOMEM, also when media is NULL.
  */
@@ -200,6 +201,7 @@ int crm_known(struct db_txn *txn, const struct contact *contact, char *ret_text,
 /* His last calls, newest first: how long ago, and what they came to, or the last that was said in them. */
 int crm_known_calls(struct db_txn *txn, const struct contact *contact, uint64_t now_ms, char *ret_text, size_t size);
 int crm_message_get(struct db_txn *txn, const char *provider_id, struct message *ret_message);
+int crm_message_by_id(struct db_txn *txn, const char *id, struct message *ret_message); /* Errors: -ENOENT */
 
 /* A page of JSON, newest first; the shapes of `agentlocator calls --json` and `contacts --json`. */
 int crm_calls_page(struct db_txn *txn, size_t max, struct json_object **ret_array);

@@ -28,6 +28,7 @@
 #include "services/crm_agent.h"
 #include "services/crm_internal.h"
 #include "services/crm_links.h"
+#include "services/crm_media.h"
 #include "services/crm_store.h"
 #include "services/jobs.h"
 #include "services/tombstones.h"
@@ -45,6 +46,11 @@ int crm_message_get(struct db_txn *txn, const char *provider_id, struct message 
     int r = store_message_id_of(txn, provider_id, id);
 
     return r < 0 ? r : store_get_message(txn, id, ret_message);
+}
+
+int crm_message_by_id(struct db_txn *txn, const char *id, struct message *ret_message)
+{
+    return store_get_message(txn, id, ret_message);
 }
 
 static bool is_whatsapp(const char *address)
@@ -168,6 +174,8 @@ int crm_message_add(struct db_txn *txn, struct message *message, const char *cou
         return r < 0 ? r : 1;
 
     r = assign_message_contact(txn, message);
+    if (r == 0)
+        r = crm_media_owe(txn, message, message->created_ms);
     return r < 0 ? r : store_save_message(txn, message, EVENT_MESSAGE_NEW, message->created_ms);
 }
 
@@ -182,7 +190,8 @@ int crm_message_media(struct db_txn *txn, const char *provider_id, struct json_o
     json_object_put(message.media);
     message.media = steal(&taken);
     message.updated_ms = now_ms;
-    return store_save_message(txn, &message, EVENT_MESSAGE_MEDIA, now_ms);
+    r = crm_media_owe(txn, &message, now_ms);
+    return r < 0 ? r : store_save_message(txn, &message, EVENT_MESSAGE_MEDIA, now_ms);
 }
 
 /* --- out */

@@ -41,6 +41,8 @@ static const struct effect_kind *const kinds[JOB_N_KINDS] = {
     [JOB_MESSAGE] = &effect_message,
     [JOB_SUMMARY] = &effect_summary,
     [JOB_REPLY] = &effect_reply,
+    [JOB_FETCH] = &effect_fetch,
+    [JOB_TRANSCRIBE] = &effect_transcribe,
 };
 
 enum phase { IDLE, CLAIMING, PERFORMING, SETTLING, HELD };

@@ -16,8 +16,14 @@
 
 struct agent_tools;
 struct chat;
+struct config;
 struct effect;
+struct engine;
+struct http_client;
+struct media_store;
 struct outbox;
+struct profile;
+struct stt;
 struct whatsapp;
 
 struct effect_kind {
@@ -38,7 +44,7 @@ struct effect_kind {
     void (*release)(struct effect *effect); /* frees state, which may be NULL */
 };
 
-extern const struct effect_kind effect_message, effect_reply, effect_summary;
+extern const struct effect_kind effect_message, effect_reply, effect_summary, effect_fetch, effect_transcribe;
 
 struct effect {
     const struct effect_kind *kind;
@@ -66,6 +72,11 @@ struct outbox_services {
     const struct agent_tools *text_tools; /* of conversations in writing; NULL none */
     const char *country;                  /* of numbers without one */
     struct crm_reply_rules reply_rules;
+    const struct config *config;
+    struct media_store *media;   /* NULL: nothing is kept, as these */
+    struct engine *engine;       /* one thread, for what waits for the disk or takes its time */
+    struct http_client *fetcher; /* a client of its own, whose thread may wait for the disk; NULL: nothing is fetched */
+    struct stt *stt;             /* NULL: nobody transcribes */
 };
 const struct outbox_services *outbox_services(const struct outbox *outbox);
 struct inbox *outbox_inbox(const struct outbox *outbox);

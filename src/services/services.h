@@ -9,6 +9,7 @@ struct config;
 struct crm_reply_rules;
 struct db;
 struct event_hooks;
+struct engine;
 struct google_token;
 struct keeper;
 struct media_store;
@@ -25,7 +26,8 @@ struct whatsapp;
 struct services {
     const struct config *config;
     struct db *db;
-    struct media_store *media; /* the files of messages */
+    struct media_store *media;   /* the files of messages */
+    struct engine *media_engine; /* a thread for what has to do with them and waits for the disk */
     const struct profile *profile;
     const struct crm_reply_rules *reply_rules; /* of who is answered by the agent on WhatsApp */
     struct speech *speech;

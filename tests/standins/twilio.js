@@ -1,6 +1,8 @@
 /*
  * twilio.js - Twilio's REST interface: messages with their status callbacks, calls that are redirected
  *
+ * Media of messages are given to the account alone, by way of another place that must not see who it is.
+ *
  * A message is kept, goes through its states, and each is told to its StatusCallback, signed as Twilio does; the callback's
  * host is the public name, so it is connected to `callbacks_to` instead. What was sent can be listed, as a client in doubt does.
  */
@@ -17,6 +19,7 @@ const defaults = {
   messages: [],
   calls: {}, /* sid: what it was told last */
   states: STATES,
+  media: {}, /* ME...: { type, base64, how }: how it goes wrong */
   window: true, /* false: outside the 24 hours, so that 63016 follows */
 };
 
@@ -161,7 +164,49 @@ function update(request, reply, settings, form) {
   return reply.json(200, { sid, account_sid: settings.account_sid, status: form.get("Status") || "in-progress", api_version: "2010-04-01" });
 }
 
+const ENDLESS = 256 * 1024;
+
+/* Where Twilio's media really lie: whoever shows his token there has told it to somebody else. */
+function stored(request, reply) {
+  const { settings } = reply.cloud;
+  const media = settings.media[request.path.split("/").pop()];
+  const bytes = media && Buffer.from(media.base64, "base64");
+  if (request.headers.authorization || request.query.get("sig") !== "s&g=") return reply.refuse("forbidden");
+  if (!media) return reply.refuse("path");
+  if (media.how === "loop") return reply.send(307, { location: request.url }, "");
+  if (media.how === "length") {
+    reply.begin(200, { "content-type": media.type, "content-length": bytes.length + 10 });
+    reply.write(bytes);
+    media.how = "";
+    return setTimeout(() => reply.cut(), 50);
+  }
+  if (media.how === "endless") {
+    reply.begin(200, { "content-type": media.type });
+    const more = () => { while (!reply.isGone && reply.res.write(Buffer.alloc(ENDLESS))); };
+    reply.res.on("drain", more);
+    return more();
+  }
+  if (media.how === "slow") { /* all but the last byte, which comes when it is told so */
+    reply.begin(200, { "content-type": media.type, "content-length": bytes.length });
+    reply.write(bytes.subarray(0, bytes.length - 1));
+    const last = () => (media.how === "slow" ? setTimeout(last, ASK_AGAIN_MS) : reply.end(bytes.subarray(bytes.length - 1)));
+    return last();
+  }
+  return reply.send(200, { "content-type": media.type }, bytes);
+}
+
+function lead(request, reply, settings) {
+  const name = request.path.split("/").pop(), media = settings.media[name];
+  media && (media.n = (media.n || 0) + 1);
+  if (!media || (media.how === "late" && media.n === 1)) return reply.refuse("path");
+  if (media.how === "gone") return reply.json(410, { code: 20404, status: 410 });
+  const to = (media.how === "outside" && "http://192.0.2.1/x") || `/stored/${name}?sig=s%26g%3D`;
+  return reply.send(307, { location: to }, "");
+}
+
 const routes = [
+  { method: "GET", path: /^\/2010-04-01\/Accounts\/\w+\/Messages\/\w+\/Media\/ME[0-9a-f]{32}$/, answer: known(lead) },
+  { method: "GET", path: /^\/stored\/ME[0-9a-f]{32}$/, answer: stored },
   { method: "POST", path: /^\/2010-04-01\/Accounts\/\w+\/Messages\.json$/, answer: known(send) },
   { method: "GET", path: /^\/2010-04-01\/Accounts\/\w+\/Messages\.json$/, answer: known(list) },
   { method: "POST", path: /^\/2010-04-01\/Accounts\/\w+\/Calls\/CA[0-9a-f]{32}\.json$/i, answer: known(update) },

@@ -22,6 +22,7 @@
 #include "services/crm_agent.h"
 #include "services/crm_contacts.h"
 #include "services/crm_reply.h"
+#include "services/media_type.h"
 #include "utils/clock.h"
 #include "utils/json.h"
 #include "utils/log.h"
@@ -147,29 +148,41 @@ static int read_params(struct json_object *event, struct json_object **ret_param
     return 0;
 }
 
-static bool has_media(struct json_object *event)
+/* Returns: whether it brings media, and *ret_kind of which kind. */
+static bool has_media(struct json_object *event, enum message_kind *ret_kind)
 {
-    static const char *const types[] = { "image", "video", "audio", "voice", "document" };
+    static const struct {
+        const char *name;
+        enum message_kind kind;
+    } types[] = {
+        { "image", MESSAGE_IMAGE }, { "video", MESSAGE_VIDEO }, { "audio", MESSAGE_AUDIO },
+        { "voice", MESSAGE_AUDIO }, { "document", MESSAGE_DOCUMENT },
+    };
     const char *type = json_get_text(event, "type") ?: "";
 
     for (size_t i = 0; i < ELEMENTSOF(types); i++)
-        if (strcmp(type, types[i]) == 0)
+        if (strcmp(type, types[i].name) == 0) {
+            *ret_kind = types[i].kind;
             return true;
+        }
     return false;
 }
 
-/* [{"type","name","file"}]; file is its name in the spool, and comes later. Errors: -ENOMEM. */
-static int read_media(const char *mime, const char *name, const char *file, struct json_object **ret_media)
+/* [{"type","name","spool"}]; spool is what its file is called there, and comes later. Errors: -ENOMEM. */
+static int read_media(const char *mime, const char *file_name, const char *spool, struct json_object **ret_media)
 {
+    char name[MEDIA_NAME_MAX];
     scoped(json_object_put) struct json_object *media = json_object_new_array();
     struct json_object *item = json_object_new_object();
     const struct {
         const char *key, *value;
-    } members[] = { { "type", mime }, { "name", name }, { "file", file } };
+    } members[] = { { "type", mime }, { "name", file_name ? name : NULL }, { "spool", spool } };
     int r = media && item ? 0 : -ENOMEM;
 
+    media_safe_name(file_name ?: "", name);
+
     for (size_t i = 0; r == 0 && i < ELEMENTSOF(members); i++)
-        if (members[i].value)
+        if (members[i].value && *members[i].value)
             r = json_add(item, members[i].key, json_text(members[i].value, strlen(members[i].value)));
     if (r < 0 || json_append(media, json_object_get(item)) < 0)
         r = -ENOMEM;
@@ -230,7 +243,7 @@ static int apply_message(struct db_txn *txn, struct json_object *event, const st
     int r = name_message(event, message.provider_id);
     if (r == 0)
         r = read_params(event, &message.params);
-    if (r == 0 && has_media(event))
+    if (r == 0 && has_media(event, &message.kind))
         r = read_media(json_get_text(event, "mime"), json_get_text(event, "file_name"), NULL, &message.media);
     if (r == 0 && !(message.body = strdup(json_get_text(event, "text") ?: "")))
         r = -ENOMEM;
@@ -241,20 +254,23 @@ static int apply_message(struct db_txn *txn, struct json_object *event, const st
     return r;
 }
 
+/* file null: it could not be fetched, and that is the end of it. */
 static int apply_media(struct db_txn *txn, struct json_object *event, const struct crm_reply_rules *rules)
 {
     scoped(message_release) struct message message = { 0 };
-    struct json_object *media = NULL, *item;
+    struct json_object *media = NULL;
     char name[ADDRESS_MAX];
     const char *file = json_get_text(event, "file");
-    int r = file ? name_message(event, name) : -EINVAL;
+    int r = name_message(event, name);
 
     if (r == 0)
         r = crm_message_get(txn, name, &message);
-    if (r == 0) {
-        item = message.media ? json_object_array_get_idx(message.media, 0) : NULL;
-        r = read_media(json_get_text(item, "type"), json_get_text(item, "name"), file, &media);
-    }
+    struct json_object *item = message.media ? json_object_array_get_idx(message.media, 0) : NULL;
+    if (r < 0 || json_get_text(item, "spool") || json_get_text(item, "file"))
+        return r < 0 ? r : 1; /* it is told again */
+    r = read_media(json_get_text(item, "type"), json_get_text(item, "name"), file, &media);
+    if (r == 0 && !file)
+        r = json_add(json_object_array_get_idx(media, 0), "error", json_object_new_string("the linked device could not fetch it"));
     return r < 0 ? r : crm_message_media(txn, name, media, told_ms(event));
 }
 

@@ -90,7 +90,7 @@ export function makeSocket(config) {
         async sendPresenceUpdate(what, jid) { tell({ presence: [what, jid] }) },
         async readMessages(keys) { tell({ read: keys }) },
         async updateMediaMessage(message) { return message },
-        async downloadMedia() { return Readable.from([Buffer.from('a voice')]) },
+        async downloadMedia() { return Readable.from([Buffer.from('#!AMR\n')]) }, /* the least that is a recording */
         async sendMessage(jid, content, options) {
             if (toFail[0]-- > 0)
                 throw Object.assign(new Error('broken'), { output: { statusCode: toFail[1] } })

@@ -147,7 +147,7 @@ static const struct {
     { "a state nobody knows", "{\"k\":\"status\",\"t\":7,\"wa_id\":\"3EB3\",\"state\":\"dancing\"}", 1, NULL, NULL, NULL, NULL, 0 },
     { "a state of nothing", "{\"k\":\"status\",\"t\":7,\"state\":\"read\"}", 1, NULL, NULL, NULL, NULL, 0 },
     { "media of no message", "{\"k\":\"media\",\"t\":7,\"chat\":\"1@lid\",\"wa_id\":\"X\",\"file\":\"ab\"}", 1, NULL, NULL, NULL, NULL, 0 },
-    { "media that cannot be had", "{\"k\":\"media\",\"t\":7,\"chat\":\"888@lid\",\"wa_id\":\"D\",\"file\":null}", 1, NULL, NULL, NULL, NULL, 0 },
+    { "media that cannot be had", "{\"k\":\"media\",\"t\":7,\"chat\":\"888@lid\",\"wa_id\":\"D\",\"file\":null}", 0, NULL, NULL, NULL, NULL, 0 },
     { "what is of no matter here", "{\"k\":\"connection\",\"state\":\"open\"}", 1, NULL, NULL, NULL, NULL, 0 },
     { "what we do not know yet", "{\"k\":\"poll\"}", 1, NULL, NULL, NULL, NULL, 0 },
     { "of a time that never comes", "{\"k\":\"message\",\"t\":1e300,\"ts\":1e300,\"chat\":\"888@lid\",\"wa_id\":\"J\",\"text\":\"late\"}", 0,

@@ -15,7 +15,7 @@ MANY = 40
 
 
 def new_daemon(sidecar):
-    return Daemon(WHATSAPP_PROVIDER="baileys", WHATSAPP_SOCKET=sidecar.path)
+    return Daemon(WHATSAPP_PROVIDER="baileys", WHATSAPP_SOCKET=sidecar.path, WHATSAPP_SPOOL=os.path.join(sidecar.state, "spool"))
 
 
 def owing(daemon, *texts):
@@ -60,10 +60,12 @@ def what_comes():
         tap.same([(row["direction"], row["status"]) for row in rows if row["body"] == "I take over"], [("out", "sent")], "the owner's own words are ours")
         contacts = daemon.kept("contacts")
         tap.same(sorted(row["name"] for row in contacts), ["Dana", "Eli"], "who wrote under two ids is one person")
-        until(lambda: any((row.get("media") or [{}])[0].get("file") for row in messages(daemon)))
+        until(lambda: any((row.get("media") or [{}])[0].get("unheard") for row in messages(daemon)))
         media = [row["media"][0] for row in messages(daemon) if row.get("media")]
-        tap.ok(len(media) == 1 and media[0]["type"] == "audio/ogg", "the voice note is of its type")
-        tap.ok(os.path.exists(os.path.join(s.state, "spool", "in", media[0].get("file", "none"))), "and its file is where it says")
+        tap.ok(len(media) == 1 and media[0]["type"] == "audio/amr", "the voice note is of its type, whatever its sender claims")
+        with open(os.path.join(daemon.scratch.name, media[0]["file"]), "rb") as file:
+            tap.same(file.read(), b"#!AMR\n", "and its file is where it says")
+        tap.same((os.listdir(os.path.join(s.state, "spool", "in")), media[0].get("spool")), ([], None), "and no more in the spool")
         device = daemon.status()["whatsapp"]
         tap.same((device["provider"], device["device"]["state"], device["device"]["there"]), ("baileys", "open", True), "the status says how it is")
         s.do(close=403)
