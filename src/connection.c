@@ -34,6 +34,11 @@
 
 enum {
     GRACE_MS = 1000,   /* to read why we close */
+    BODY_LEAST = 64 * KIB,
+    LARGE_INPUT = HTTP_HEAD_MAX + BODY_LEAST,
+    INPUT_MAX = 128 * MIB, /* of requests that are coming, on one loop; over it the large ones are turned away */
+    PACE_BYTES_A_MS = 64,
+    STREAM_PIECE = 64 * KIB, /* what is held of a body that comes piece by piece */
     PROMISE_MS = 1500, /* before the loop ends, promised answers that did not come are given up */
 };
 
@@ -67,7 +72,7 @@ static void proceed_nothing(h2o_generator_t *generator, h2o_req_t *req)
 {
 }
 
-/* Whole bodies only. Its address also tells our responses from those that h2o makes itself. */
+/* Of whole bodies. */
 static h2o_generator_t whole_body = { proceed_nothing, NULL };
 
 static void add_header(h2o_req_t *req, const char *name, const char *value, size_t n_value)
@@ -125,6 +130,111 @@ static void add_headers(h2o_req_t *req, const struct http_response *response,
     add_common_headers(req, request_id, is_cacheable);
 }
 
+/* --- bodies that come piece by piece */
+
+/* It lives until the request has gone and no pull is out. */
+struct stream {
+    h2o_generator_t generator; /* first */
+    struct http_pull pull;
+    struct loop_task arrival;
+    struct loop *loop;
+    struct http_source *source;
+    h2o_req_t *req;        /* NULL: the client has gone */
+    struct stream **owner; /* in the request's memory, whose end tells us */
+    uint64_t n_left;
+    bool is_pulling;
+    int n; /* what came */
+    char buffer[STREAM_PIECE];
+};
+
+static void end_stream(struct stream *stream)
+{
+    stream->source->close(stream->source);
+    free(stream);
+}
+
+static void on_stream_gone(void *arg)
+{
+    struct stream **owner = arg, *stream = *owner;
+
+    if (!stream)
+        return;
+    stream->req = NULL;
+    if (!stream->is_pulling)
+        end_stream(stream);
+}
+
+static void pull(struct stream *stream)
+{
+    size_t size = stream->n_left < sizeof(stream->buffer) ? (size_t)stream->n_left : sizeof(stream->buffer);
+
+    stream->is_pulling = true;
+    stream->source->pull(stream->source, stream->buffer, size, &stream->pull);
+}
+
+static void proceed_stream(h2o_generator_t *generator, h2o_req_t *req)
+{
+    pull((struct stream *)generator);
+}
+
+static void piece_arrived(struct loop_task *task)
+{
+    struct stream *stream = H2O_STRUCT_FROM_MEMBER(struct stream, arrival, task);
+    h2o_iovec_t piece = h2o_iovec_init(stream->buffer, stream->n > 0 ? (size_t)stream->n : 0);
+    bool is_stopped = stream->loop->server->is_stopped; /* then the request may be there for ever, and must not be touched */
+
+    stream->is_pulling = false;
+    if (!stream->req || is_stopped) {
+        if (stream->req)
+            *stream->owner = NULL;
+        end_stream(stream);
+        return;
+    }
+    stream->n_left -= piece.len;
+    h2o_send(stream->req, &piece, piece.len ? 1 : 0,
+             !piece.len           ? H2O_SEND_STATE_ERROR
+             : stream->n_left > 0 ? H2O_SEND_STATE_IN_PROGRESS
+                                  : H2O_SEND_STATE_FINAL);
+}
+
+static void pulled(struct http_pull *super, int n)
+{
+    struct stream *stream = H2O_STRUCT_FROM_MEMBER(struct stream, pull, super);
+
+    stream->n = n;
+    loop_post(stream->loop, &stream->arrival);
+}
+
+/* Takes the source. Errors: -ENOMEM. */
+static int start_stream(h2o_req_t *req, struct http_source *source)
+{
+    struct stream *stream = malloc(sizeof(*stream));
+
+    if (!stream) {
+        source->close(source);
+        return -ENOMEM;
+    }
+    memset(stream, 0, offsetof(struct stream, buffer));
+    stream->generator.proceed = proceed_stream;
+    stream->pull.done = pulled;
+    stream->arrival.run = piece_arrived;
+    stream->loop = H2O_STRUCT_FROM_MEMBER(struct loop, context, req->conn->ctx);
+    stream->source = source;
+    stream->req = req;
+    stream->n_left = source->n_bytes;
+    stream->owner = h2o_mem_alloc_shared(&req->pool, sizeof(*stream->owner), on_stream_gone);
+    *stream->owner = stream;
+    h2o_start_response(req, &stream->generator);
+    pull(stream);
+    return 0;
+}
+
+/* Told from what h2o makes itself. */
+static bool is_ours(const h2o_req_t *req)
+{
+    return req->_generator && (req->_generator == &whole_body || req->_generator->proceed == proceed_stream);
+}
+
 /* Of one request, while it is there. */
 struct exchange { /* in the request's memory */
     struct http_request request;
@@ -145,17 +255,27 @@ static void send_response(struct exchange *exchange, const struct http_response 
 {
     h2o_req_t *req = exchange->req;
     bool has_body = !h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
+    struct http_source *source = response->source;
     h2o_iovec_t body =
         h2o_strdup(&req->pool, response->body ? response->body : "", response->n_body);
 
     req->res.status = response->status ? response->status : 200;
     req->res.reason = http_reason(req->res.status);
-    req->res.content_length = response->n_body; /* without it h2o would close, or chunk */
+    req->res.content_length = source ? source->n_bytes : response->n_body; /* without it h2o would close, or chunk */
     if (req->conn->ctx->shutdown_requested) /* perhaps since it was read */
         req->http1_is_persistent = 0;
     add_headers(req, response, exchange->id);
     add_cors(req, &exchange->request.cors);
     note_answer(exchange, req->res.status);
+    if (source && has_body && source->n_bytes > 0) {
+        if (start_stream(req, source) == 0)
+            return;
+        source = NULL;
+        req->http1_is_persistent = 0; /* what was promised does not come */
+        has_body = false;
+    }
+    if (source)
+        source->close(source);
     h2o_start_response(req, &whole_body);
     h2o_send(req, &body, has_body && body.len ? 1 : 0, H2O_SEND_STATE_FINAL);
 }
@@ -185,8 +305,11 @@ static void settle(struct ticket *ticket, const struct http_response *response)
 {
     struct exchange *exchange = steal(&ticket->exchange);
 
-    if (!exchange || ticket->loop->server->is_stopped)
+    if (!exchange || ticket->loop->server->is_stopped) {
+        if (response->source)
+            response->source->close(response->source);
         return;
+    }
     *ticket->owner = NULL;
     send_response(exchange, response);
 }
@@ -219,8 +342,11 @@ static void answer(struct http_ticket *super, const struct http_response *respon
 {
     struct ticket *ticket = (struct ticket *)super;
 
-    if (http_response_copy(response, &ticket->response, &ticket->text) < 0)
+    if (http_response_copy(response, &ticket->response, &ticket->text) < 0) {
+        if (response->source)
+            response->source->close(response->source);
         ticket->response = (struct http_response){ .status = 503 };
+    }
     loop_post(ticket->loop, &ticket->delivery);
 }
 
@@ -460,6 +586,7 @@ static const struct {
     { 408, "request_timeout",  "The request took too long to arrive." },
     { 413, "too_large",        "The body is too large." },
     { 417, "expectation",      "Only 100-continue can be expected." },
+    { 503, "busy",             "Too much is coming in; try again." },
     { 431, "header_too_large", "The header is too large." },
     { 400, "bad_request",      "The body cannot be read." }, /* and any other */
 };
@@ -499,7 +626,7 @@ static void on_setup_ostream(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t
 {
     struct held_back *held;
 
-    if (req->_generator != &whole_body) {
+    if (!is_ours(req)) {
         held = (struct held_back *)h2o_add_ostream(req, sizeof(*held), slot);
         held->super.do_send = hold_back;
         held->req = req;
@@ -618,6 +745,35 @@ static void arrive(struct loop_task *task)
     h2o_socket_ssl_handshake(connection->socket, connection->context, NULL, on_handshake);
 }
 
+/* The most that the request that is coming may have; of one whose first line is not there yet, a small form. */
+static size_t request_max(const struct connection *connection)
+{
+    const struct router *router = connection->loop->server->options.router;
+    const h2o_buffer_t *input = connection->socket->input;
+    char path[512];
+    const char *blank = memchr(input->bytes, ' ', input->size < sizeof(path) ? input->size : sizeof(path));
+    size_t at = blank ? (size_t)(blank - input->bytes) + 1 : 0, n = 0;
+
+    while (blank && at + n < input->size && n < sizeof(path) - 1 && !strchr(" ?\r\n", input->bytes[at + n]))
+        n++;
+    memcpy(path, input->bytes + at, n);
+    path[n] = '\0';
+    size_t max = router_path_body_max(router, path);
+    return HTTP_HEAD_MAX + (max > BODY_LEAST ? max : BODY_LEAST);
+}
+
+/* Somebody who sends much has more time, as long as it comes at a good pace. */
+static uint64_t time_for(const struct server_options *options, size_t n)
+{
+    return options->request_timeout_ms + n / PACE_BYTES_A_MS;
+}
+
+/* Whether all that is coming on this loop is too much to be held, and this is one of the large ones. */
+static bool is_over_budget(const struct connection *connection, size_t n)
+{
+    return n > LARGE_INPUT && connection->loop->n_input > INPUT_MAX;
+}
+
 /* h2o waits for (the rest of) a request. */
 static void check_reading(struct connection *connection, uint64_t now)
 {
@@ -628,11 +784,14 @@ static void check_reading(struct connection *connection, uint64_t now)
         connection->unfinished_ms = 0;
         if (now - connection->since_ms >= options->request_timeout_ms)
             finish(connection);
-    } else if (n > HTTP_HEAD_MAX + router_body_max(options->router)) {
-        say_farewell(connection, 431);
+    } else if (n > LARGE_INPUT && n > request_max(connection)) {
+        say_farewell(connection, memmem(connection->socket->input->bytes, n, "\r\n\r\n", 4) ? 413 : 431);
+    } else if (is_over_budget(connection, n)) {
+        connection->loop->n_input -= n;
+        say_farewell(connection, 503);
     } else if (connection->unfinished_ms == 0) {
         connection->unfinished_ms = now;
-    } else if (now - connection->unfinished_ms >= options->request_timeout_ms) {
+    } else if (now - connection->unfinished_ms >= time_for(options, n)) {
         say_farewell(connection, 408);
     }
 }
@@ -672,8 +831,16 @@ static void for_each_connection(struct loop *loop,
     }
 }
 
+static void add_input(struct connection *connection, uint64_t arg)
+{
+    if (connection->phase == SERVING)
+        connection->loop->n_input += connection->socket->input->size;
+}
+
 void connection_second(struct loop *loop, uint64_t mono_ms)
 {
+    loop->n_input = 0;
+    for_each_connection(loop, add_input, 0);
     for_each_connection(loop, check, mono_ms);
     if (loop->is_closing && mono_ms + PROMISE_MS >= loop->close_by_ms)
         break_promises(loop);

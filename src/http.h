@@ -34,13 +34,29 @@ struct http_cors {
 /* What a handler returns; negative errno becomes a JSON error. */
 enum { HTTP_DONE = 0, HTTP_LATER = 1, HTTP_UPGRADE = 2 };
 
-enum { HTTP_EXTRA_MAX = 4, HTTP_REQUEST_ID_MAX = 33, HTTP_PEER_MAX = 64 };
+enum { HTTP_EXTRA_MAX = 6, HTTP_REQUEST_ID_MAX = 33, HTTP_PEER_MAX = 64 };
+
+/* One piece of a body, asked for. */
+struct http_pull {
+    void (*done)(struct http_pull *pull, int n); /* bytes that were written; 0 there are no more; -errno. Any thread; once */
+};
+
+/*
+ * A body that is too long to be held whole: it is asked for piece by piece, as fast as the client takes it. Whoever sends
+ * the response owns it, also when the client has gone.
+ */
+struct http_source {
+    uint64_t n_bytes; /* of all of it; with fewer the connection is broken off, so that nobody takes it for whole */
+    void (*pull)(struct http_source *source, char *buffer, size_t size, struct http_pull *pull); /* on a loop: never blocks */
+    void (*close)(struct http_source *source); /* once, when no pull is out. Any thread; never blocks */
+};
 
 struct http_response {
     int status;               /* 0 means 200 */
     const char *content_type; /* NULL: none */
     const char *body;         /* copied by whoever sends it */
     size_t n_body;
+    struct http_source *source; /* in place of body; NULL none */
     struct http_field extra[HTTP_EXTRA_MAX];
     size_t n_extra;
     const struct websocket_ops *upgrade_ops; /* with HTTP_UPGRADE only */
@@ -60,7 +76,7 @@ struct http_request {
     const char *path;   /* normalised, without the query; what the router matches */
     const char *target; /* the request-target byte for byte as received; what a signature covers */
     const char *query;  /* after the '?'; "" without one */
-    const char *param;  /* what {name} in the route's path stood for; "" without one */
+    const char *param;  /* what {name} in the route's path stood for, of two with the '/' between; "" without one */
     const char *body;   /* not NUL-terminated */
     size_t n_body;
     const struct http_field *fields;

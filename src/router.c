@@ -56,8 +56,24 @@ static bool is_method(const char *method)
     return method[0] && method[strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
 }
 
+/* Whether from there on one or two segments follow, each in braces. */
+static bool is_named(const char *brace)
+{
+    for (int i = 0; i < 2; i++) {
+        size_t n = brace[0] == '{' ? strcspn(brace + 1, "{}/") : 0;
+        if (n == 0 || brace[1 + n] != '}')
+            return false;
+        brace += n + 2;
+        if (!*brace)
+            return true;
+        if (*brace++ != '/')
+            return false;
+    }
+    return false;
+}
+
 /* Begins with '/', stays below it, ends without one (but for the root), and has braces only around
- * the last segment. */
+ * the last segment, or the last two. */
 static bool is_path(const char *path)
 {
     const char *brace = strpbrk(path, "{}"), *last = strrchr(path, '/');
@@ -67,9 +83,7 @@ static bool is_path(const char *path)
         strstr(path, "//") || strstr(path, "/./") || strstr(path, "/../") ||
         strcmp(last, "/.") == 0 || strcmp(last, "/..") == 0)
         return false;
-    return !brace || (brace == last + 1 && brace[0] == '{' &&
-                      strcspn(brace + 1, "{}/") == strlen(brace) - 2 && brace[1] != '}' &&
-                      path[n - 1] == '}');
+    return !brace || (brace[-1] == '/' && is_named(brace));
 }
 
 static const char *problem_of(const struct row *row)
@@ -82,7 +96,7 @@ static const char *problem_of(const struct row *row)
         return "the path lies outside its blueprint";
     if (!is_path(row->path))
         return "the path must begin with '/', have no empty, . or .. segment, and {name} only as "
-               "the last one";
+               "the last one or two";
     if (!is_method(row->route->method))
         return "the method must be in capitals";
     if (!row->route->handler)
@@ -105,7 +119,7 @@ static int fill(struct row *row, const struct blueprint *blueprint, const struct
         return -ENOMEM;
     char *brace = strchr(row->key, '{');
     if (brace && brace[1])
-        strcpy(brace, "{}");
+        strcpy(brace, strchr(brace, '/') ? "{}/{}" : "{}");
     return 0;
 }
 
@@ -243,22 +257,36 @@ static const struct row *first_of_key(const struct router *router, const char *k
                                                                            : NULL;
 }
 
-/* Returns: the first row of the path, and what {name} stood for; or NULL. */
+/* The row whose path ends so behind what lies before the slash. */
+static const struct row *first_of_end(const struct router *router, const char *path, const char *slash, const char *end)
+{
+    char key[PATH_MAX_BYTES + 8];
+
+    if (!slash || !slash[1] || (size_t)(slash - path) >= PATH_MAX_BYTES - 3)
+        return NULL;
+    (void)snprintf(key, sizeof(key), "%.*s%s", (int)(slash - path), path, end);
+    return first_of_key(router, key);
+}
+
+/* Returns: the first row of the path, and what {name}, or {name}/{name}, stood for; or NULL. */
 static const struct row *first_of_path(const struct router *router, const char *path,
                                        const char **ret_param)
 {
-    const char *last = strrchr(path, '/');
+    const char *last = strrchr(path, '/'), *before = last ? memrchr(path, '/', (size_t)(last - path)) : NULL;
     const struct row *row = first_of_key(router, path);
-    char key[PATH_MAX_BYTES + 2];
 
     *ret_param = "";
     if (row && !strchr(row->key, '{'))
         return row;
-    if (!last || !last[1] || (size_t)(last - path) >= PATH_MAX_BYTES - 3)
-        return NULL;
-    (void)snprintf(key, sizeof(key), "%.*s/{}", (int)(last - path), path);
-    *ret_param = last + 1;
-    return first_of_key(router, key);
+    row = first_of_end(router, path, last, "/{}");
+    if (row) {
+        *ret_param = last + 1;
+        return row;
+    }
+    row = last && last[1] && before && before[1] != '/' ? first_of_end(router, path, before, "/{}/{}") : NULL;
+    if (row)
+        *ret_param = before + 1;
+    return row;
 }
 
 static const struct row *row_of_method(const struct router *router, const struct row *first,
@@ -371,6 +399,17 @@ static int answer_preflight(const struct row *first, const struct http_request *
     response->extra[response->n_extra++] = headers;
     response->extra[response->n_extra++] = age;
     return HTTP_DONE;
+}
+
+size_t router_path_body_max(const struct router *router, const char *path)
+{
+    const char *param;
+    const struct row *first = first_of_path(router, path, &param);
+    size_t max = 0;
+
+    for (const struct row *row = first; row && row < router->rows + router->n_rows && strcmp(row->key, first->key) == 0; row++)
+        max = row->route->body_max > max ? row->route->body_max : max;
+    return max;
 }
 
 int router_dispatch(const struct router *router, struct http_request *request,

@@ -19,7 +19,7 @@ enum guard { AUTH_NONE, AUTH_TWILIO, AUTH_TOKEN, AUTH_LOCAL, AUTH_METRICS, N_GUA
 
 struct route {
     const char *method;
-    const char *path; /* below the prefix; the last segment may be {name} */
+    const char *path; /* below the prefix; the last segment, or the last two, may be {name} */
     enum guard guard;
     size_t body_max; /* bytes; over it 413 */
     int (*handler)(struct http_request *request, struct http_response *response);
@@ -85,6 +85,8 @@ void router_set_guard(struct router *router, enum guard guard, guard_fn *fn);
 void router_set_origins(struct router *router, const char *origins);
 
 /* The largest body_max of the table; what the listener may let through at all. */
+/* The same of one path, without its query; 0 when there is no such path. */
+size_t router_path_body_max(const struct router *router, const char *path);
 size_t router_body_max(const struct router *router);
 
 /*

@@ -407,7 +407,7 @@ static void configure(struct server *server)
     conf->server_name = h2o_iovec_init(NULL, 0); /* no Server header */
     conf->http1.upgrade_to_http2 = 0;
     /* a backstop: connection.c comes first */
-    conf->http1.req_timeout = 2 * server->options.request_timeout_ms + 5000;
+    conf->http1.req_timeout = 2 * server->options.request_timeout_ms + 5000 + body_max(server->options.router) / 64;
     /* what comes in chunks is refused at the limit already, else over it */
     conf->max_request_entity_size = body_max(server->options.router) + 1;
     connection_configure(server);

@@ -34,6 +34,7 @@ struct loop {
     bool is_closing; /* ends as soon as nothing is open, or at close_by_ms */
     uint64_t close_by_ms;
     uint64_t id_seed, id_counter; /* of request ids */
+    uint64_t n_input;             /* bytes of requests that are coming, as of the last second */
     pthread_t thread;
     uint64_t n_beats_seen, beat_ms; /* server_is_alive()'s */
     _Alignas(64) _Atomic unsigned n_connections, n_websockets;
