@@ -59,6 +59,7 @@ static const struct blueprint *const blueprints[] = {
     &api_openapi,
     &api_whatsapp,
     &health,
+    &media_public,
     &metrics,
     &twilio_voice,
     &whatsapp_twilio,
@@ -167,7 +168,7 @@ static void stop_store(struct app *app)
 
 /* --- media: the files of messages; what belongs to none, since its daemon died over it, is taken away */
 
-enum { MEDIA_JOBS_MAX = 64, MEDIA_CALLS_MAX = 16 };
+enum { MEDIA_THREADS = 2, MEDIA_JOBS_MAX = 1024, MEDIA_CALLS_MAX = 16 };
 
 static int is_message(void *user, const char *id)
 {
@@ -192,16 +193,21 @@ static int build_media(struct app *app)
         return log_err(r, "the media of messages cannot be kept below STATE_DIR %s", app->config->state_dir);
     if (r > 0)
         log_info("media of %d messages that were never kept were left over, and are gone", r);
-    r = engine_new(1, MEDIA_JOBS_MAX, &app->services.media_engine);
+    r = engine_new(MEDIA_THREADS, MEDIA_JOBS_MAX, &app->services.media_engine);
     if (r == 0 && app->config->twilio_whatsapp_number)
         r = http_client_new(&options, &app->fetcher);
     return r < 0 ? log_err(r, "cannot start what takes care of media") : 0;
 }
 
+/* After the server and the outbox, who give it work; before the store and the loops, to whom it tells what came of it. */
+static void stop_media(struct app *app)
+{
+    http_client_free(steal(&app->fetcher));
+    engine_free(steal(&app->services.media_engine));
+}
+
 static void free_media(struct app *app)
 {
-    http_client_free(app->fetcher);
-    engine_free(app->services.media_engine);
     media_store_close(app->services.media);
 }
 
@@ -589,7 +595,7 @@ static const struct part {
     { "state",     build_state,     NULL,        NULL },
     { "clock",     build_clock,     NULL,        NULL },
     { "store",     build_store,     stop_store,  NULL },
-    { "media",     build_media,     NULL,        free_media },
+    { "media",     build_media,     stop_media,  free_media },
     { "security",  build_security,  NULL,        free_security },
     { "api",       build_api,       NULL,        free_api },
     { "profile",   build_profile,   NULL,        free_profile },

@@ -58,6 +58,25 @@ static void add_kind(struct table *table, const struct message *message, const c
     table_add(table, "%s", text);
 }
 
+/* What is said in it, and where each file is, or why it is not. */
+static void add_media(struct table *table, const struct message *message)
+{
+    size_t n_media = message->media ? json_object_array_length(message->media) : 0, n = 0;
+    char text[TEXT_MAX] = "";
+
+    for (size_t i = 0; i < n_media; i++) {
+        struct json_object *item = json_object_array_get_idx(message->media, i);
+        const char *file = json_get_text(item, "file"), *error = json_get_text(item, "error"), *unheard = json_get_text(item, "unheard");
+        char part[1024];
+
+        (void)snprintf(part, sizeof(part), "%s%s%s%s%s%s", json_get_text(item, "type") ?: "file", file || error ? ": " : "", file ?: error ?: "",
+                       unheard ? " (" : "", unheard ?: "", unheard ? ")" : "");
+        text_add(text, sizeof(text), &n, ", ", n ? 2 : 0);
+        text_add(text, sizeof(text), &n, part, strlen(part));
+    }
+    table_add(table, "%s", text);
+}
+
 static void add_message(struct table *table, const struct message *message, struct json_object *json)
 {
     char text[WHEN_MAX], line[TEXT_MAX];
@@ -70,6 +89,7 @@ static void add_message(struct table *table, const struct message *message, stru
     table_add(table, "%s", json_get_text(json, "status") ?: "");
     add_kind(table, message, json_get_text(json, "kind") ?: "");
     table_add(table, "%s", line);
+    add_media(table, message);
     table_add(table, "%s", message->error);
     table_add(table, "%s", message->again);
     table_add(table, "%s", message->direction == MESSAGE_OUT ? message->id : "");
@@ -77,7 +97,7 @@ static void add_message(struct table *table, const struct message *message, stru
 
 void messages_print(struct json_object *array)
 {
-    static const char *const headings[] = { "TIME", "WAY", "CHANNEL", "ADDRESS", "STATUS", "KIND", "TEXT", "TROUBLE", "AGAIN", "ID" };
+    static const char *const headings[] = { "TIME", "WAY", "CHANNEL", "ADDRESS", "STATUS", "KIND", "TEXT", "MEDIA", "TROUBLE", "AGAIN", "ID" };
     scoped(table_free) struct table *table = table_new(headings, ELEMENTSOF(headings));
 
     for (size_t i = 0; table && i < json_object_array_length(array); i++) {

@@ -118,7 +118,7 @@ static int check_object(const struct api_field *fields, size_t n, struct json_ob
     return 0;
 }
 
-static bool is_json(const struct http_request *request)
+bool api_is_json(const struct http_request *request)
 {
     static const char want[] = "application/json";
     const struct http_field *field = http_field(request, "content-type", 0);
@@ -133,7 +133,7 @@ int api_read_body(const struct http_request *request, const struct api_shape *sh
 {
     scoped(json_object_put) struct json_object *json = NULL;
 
-    if (!is_json(request))
+    if (!api_is_json(request))
         return api_problem(problem, 415, "not_json", "Content-Type", "the body must be JSON; send Content-Type: application/json");
     int r = json_parse(request->n_body ? request->body : "", request->n_body, &json);
     if (r == -ENOMEM)
@@ -242,6 +242,7 @@ int api_refuse(struct http_request *request, const struct api_problem *problem)
 static void end_write(struct api_write *write)
 {
     free(write->answer.text);
+    free(write->bytes);
     json_object_put(write->body);
     free(write);
 }
@@ -302,6 +303,8 @@ static void done(struct db_op *op, int r)
     struct http_response response = { .status = write->answer.status, .content_type = "application/json" };
     struct api_problem problem;
 
+    if (write->kind->end)
+        write->kind->end(write, r);
     if (r < 0) {
         explain(write, r, &problem);
         send_problem(write->ticket, &problem, write->request_id);
@@ -315,9 +318,54 @@ static void done(struct db_op *op, int r)
     end_write(write);
 }
 
+/* The work is done by done(), after which the engine does not look at the job any more: the write may be gone. */
+static void run_nothing(struct engine_job *job, unsigned thread)
+{
+}
+
+static void work(struct engine_job *job)
+{
+    struct api_write *write = (struct api_write *)((char *)job - offsetof(struct api_write, job));
+    int r = write->kind->work(write);
+
+    write->now_ms = clock_real_ms();
+    if (r == 0)
+        r = db_submit(write->services->db, &write->op);
+    if (r < 0)
+        done(&write->op, r);
+}
+
+static int submit(struct api_write *write)
+{
+    if (!write->kind->work)
+        return db_submit(write->services->db, &write->op);
+    write->job = (struct engine_job){ .run = run_nothing, .done = work };
+    return engine_submit(write->services->media_engine, &write->job);
+}
+
+/* The request's memory goes before the bytes are written. */
+static int take_bytes(struct api_write *write, const struct http_request *request)
+{
+    const struct http_field *type = http_field(request, "content-type", 0);
+
+    write->bytes = malloc(request->n_body + 1);
+    if (!write->bytes)
+        return -ENOMEM;
+    if (request->n_body)
+        memcpy(write->bytes, request->body, request->n_body);
+    write->n_bytes = request->n_body;
+    (void)snprintf(write->content_type, sizeof(write->content_type), "%.*s", type ? (int)type->n_value : 0, type ? type->value : "");
+    return 0;
+}
+
 static int check(struct api_write *write, const struct http_request *request, struct api_problem *problem)
 {
-    int r = api_read_body(request, write->kind->shape, &write->body, problem);
+    const struct api_shape *shape = write->kind->shape;
+    int r = write->kind->is_raw ? api_read_query(request, shape, &write->body, problem)
+                                : api_read_body(request, shape, &write->body, problem);
+
+    if (r == 0 && write->kind->is_raw)
+        r = take_bytes(write, request);
 
     if (r == 0 && strlen(request->param) >= sizeof(write->param))
         r = api_problem(problem, 404, "not_found", "", "there is nothing of that name");
@@ -351,7 +399,7 @@ int api_take(struct http_request *request, const struct api_write_kind *kind)
         end_write(write);
         return r == -EINVAL ? api_refuse(request, &problem) : r;
     }
-    r = db_submit(write->services->db, &write->op);
+    r = submit(write);
     if (r < 0)
         done(&write->op, r);
     return HTTP_LATER;

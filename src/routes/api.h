@@ -10,6 +10,7 @@
 
 #include "db.h"
 #include "router.h"
+#include "services/engine.h"
 #include "services/idempotency.h"
 
 enum api_type { API_TEXT, API_NUMBER, API_OBJECT, API_N_TYPES };
@@ -30,6 +31,7 @@ struct api_shape {
     const struct api_field *body, *query;
     size_t n_body, n_query;
     bool is_write; /* takes an Idempotency-Key */
+    const char *(*raw_type)(size_t i); /* a body of the i-th of these types is taken too, with the fields as query; NULL no */
 };
 
 struct api_problem {
@@ -38,6 +40,8 @@ struct api_problem {
     char field[64];   /* "" none */
     char text[256];
 };
+
+bool api_is_json(const struct http_request *request); /* as its Content-Type says */
 
 /* Always -EINVAL, with the problem filled in. */
 __attribute__((format(printf, 5, 6))) int api_problem(struct api_problem *problem, int status, const char *code, const char *field,
@@ -72,6 +76,10 @@ struct api_write_kind {
     int (*keep)(struct db_txn *txn, struct api_write *write, struct json_object **ret_answer);
     const struct api_refusal *refusals; /* the last has r 0 */
     int status;                         /* of the answer; 0: 202 */
+    bool is_raw;                        /* the body is bytes, and the fields are in the query */
+    /* On the media's engine, before the transaction, for what waits for the disk; its error is told as refusals say. */
+    int (*work)(struct api_write *write);
+    void (*end)(struct api_write *write, int r); /* after both, before the answer; r as of keep(), 1 it had been done before */
 };
 
 struct api_write {
@@ -80,8 +88,13 @@ struct api_write {
     const struct services *services;
     struct json_object *body; /* as the shape has it */
     char param[64];           /* of the path */
+    char *bytes;              /* the body, when it is raw; NULL */
+    size_t n_bytes;
+    char content_type[64]; /* of it, as was said */
+    void *extra; /* the kind's; freed by its end() */
     uint64_t now_ms;
     /* the rest is api.c's */
+    struct engine_job job;
     struct idempotency idempotency;
     struct idempotency_answer answer;
     bool is_other;

@@ -94,6 +94,8 @@ static void put_body(struct writing *writing, struct json_object *operation, con
     struct json_object *properties = put_object(writing, schema, "properties");
 
     put(writing, body, "required", json_object_new_boolean(true));
+    for (size_t i = 0; shape->raw_type && writing->r == 0 && shape->raw_type(i); i++)
+        (void)put_object(writing, content, shape->raw_type(i));
     put_text(writing, schema, "type", "object");
     put(writing, schema, "additionalProperties", json_object_new_boolean(false));
     put(writing, schema, "required", needed);
@@ -119,6 +121,15 @@ static void add_parameter(struct writing *writing, struct json_object *array, co
     put_schema(writing, parameter, "schema", field);
 }
 
+/* Fields beside a raw body are not needed with JSON, which has them in it. */
+static void add_query(struct writing *writing, struct json_object *array, const struct api_shape *shape, const struct api_field *field)
+{
+    struct api_field shown = *field;
+
+    shown.is_needed = field->is_needed && !shape->raw_type;
+    add_parameter(writing, array, "query", &shown);
+}
+
 static void put_parameters(struct writing *writing, struct json_object *operation, const struct route *route, const char *path)
 {
     static const struct api_field key = { .name = "Idempotency-Key", .type = API_TEXT, .min = 1, .max = IDEMPOTENCY_KEY_MAX,
@@ -128,13 +139,13 @@ static void put_parameters(struct writing *writing, struct json_object *operatio
     char name[64];
 
     put(writing, operation, "parameters", array);
-    if (writing->r == 0 && brace) {
+    for (; writing->r == 0 && brace; brace = strchr(brace + 1, '{')) {
         (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(brace + 1, "}"), brace + 1);
         add_parameter(writing, array, "path",
                       &(struct api_field){ .name = name, .type = API_TEXT, .is_needed = true, .min = 1, .summary = "Which one" });
     }
     for (size_t i = 0; writing->r == 0 && route->shape && i < route->shape->n_query; i++)
-        add_parameter(writing, array, "query", &route->shape->query[i]);
+        add_query(writing, array, route->shape, &route->shape->query[i]);
     if (writing->r == 0 && route->shape && route->shape->is_write)
         add_parameter(writing, array, "header", &key);
 }

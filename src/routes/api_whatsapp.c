@@ -13,40 +13,39 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "config.h"
 #include "routes/api.h"
+#include "routes/media_serve.h"
 #include "services/crm.h"
+#include "services/crm_media.h"
 #include "services/crm_agent.h"
 #include "services/services.h"
 #include "services/whatsapp/provider.h"
+#include "utils/clock.h"
 #include "utils/json.h"
 #include "utils/text.h"
 #include "utils/url.h"
 #include "utils/utf8.h"
 
-enum { BODY_MAX = 16 * KIB, TEXT_MAX = 1600, CAPTION_MAX = 1024, VARIABLES_MAX = 1024, URL_MAX = 2048, PAGE = 20, PAGE_MAX = 100 };
+enum { BODY_MAX = 16 * KIB, UPLOAD_MAX = 16 * MIB, TEXT_MAX = 1600, CAPTION_MAX = 1024, VARIABLES_MAX = 1024, URL_MAX = 2048, PAGE = 20, PAGE_MAX = 100 };
 
 /* --- what is taken */
 
-static const char *const media_words[] = {
-    "image/jpeg",
-    "image/png",
-    "image/webp",
-    "audio/ogg",
-    "audio/amr",
-    "audio/3gpp",
-    "audio/aac",
-    "audio/mpeg",
-    "video/mp4",
-    "application/pdf",
-    "application/msword",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "text/vcard",
-    NULL,
-};
+static const char *sendable(size_t i)
+{
+    const struct media_type *type = media_type_to_send(i);
+
+    return type ? type->name : NULL;
+}
+
+static const char *check_type(struct json_object *value)
+{
+    const struct media_type *type = media_type_find(json_object_get_string(value));
+
+    return type && type->send_max ? NULL : "is none that WhatsApp takes; see /api/openapi.json";
+}
 
 static const char *check_url(struct json_object *value)
 {
@@ -104,10 +103,17 @@ static const struct api_field media_fields[] = {
     TO,
     { .name = "url", .type = API_TEXT, .is_needed = true, .min = 9, .max = URL_MAX, .pattern = "^https://", .check = check_url,
       .summary = "Where WhatsApp fetches it from" },
-    { .name = "type", .type = API_TEXT, .is_needed = true, .words = media_words, .summary = "Its type, as its server says" },
+    { .name = "type", .type = API_TEXT, .is_needed = true, .max = MEDIA_TYPE_MAX - 1, .check = check_type, .summary = "Its type, as its server says" },
     { .name = "caption", .type = API_TEXT, .min = 1, .max = CAPTION_MAX, .summary = "Text below an image/jpeg or image/png" },
     { .name = "size", .type = API_NUMBER, .min = 1, .max = 1024 * (uint64_t)MIB,
       .summary = "Its bytes, when they are known: too large a one is refused at once; 5 MiB for images, 16 MiB for others" },
+    REPLY_TO,
+};
+
+static const struct api_field upload_fields[] = {
+    TO,
+    { .name = "caption", .type = API_TEXT, .min = 1, .max = CAPTION_MAX, .summary = "Text below an image/jpeg or image/png" },
+    { .name = "name", .type = API_TEXT, .min = 1, .max = MEDIA_NAME_MAX - 1, .summary = "What the file is called" },
     REPLY_TO,
 };
 
@@ -124,7 +130,9 @@ static const struct api_field page_fields[] = {
 };
 
 static const struct api_shape send_shape = { .body = send_fields, .n_body = ELEMENTSOF(send_fields), .is_write = true };
-static const struct api_shape media_shape = { .body = media_fields, .n_body = ELEMENTSOF(media_fields), .is_write = true };
+static const struct api_shape upload_shape = { .query = upload_fields, .n_query = ELEMENTSOF(upload_fields), .is_write = true };
+static const struct api_shape media_shape = { .body = media_fields, .n_body = ELEMENTSOF(media_fields), .query = upload_fields,
+                                              .n_query = ELEMENTSOF(upload_fields), .is_write = true, .raw_type = sendable };
 static const struct api_shape template_shape = { .body = template_fields, .n_body = ELEMENTSOF(template_fields), .is_write = true };
 static const struct api_shape page_shape = { .query = page_fields, .n_query = ELEMENTSOF(page_fields) };
 
@@ -137,17 +145,97 @@ static int prepare(struct api_write *write, struct api_problem *problem)
     return api_problem(problem, 503, "no_provider", "", "nobody carries WhatsApp messages here; see WHATSAPP_PROVIDER and TWILIO_WHATSAPP_NUMBER");
 }
 
+/* What is wrong with a file of so many bytes, 0 they are not known. */
+static int check_media(const struct media_type *type, uint64_t n_bytes, const char *caption, int status, const char *field,
+                       struct api_problem *problem)
+{
+    if (n_bytes > type->send_max)
+        return api_problem(problem, status, "too_large", field, "WhatsApp takes at most %llu bytes of %s; make it smaller",
+                           (unsigned long long)type->send_max, type->name);
+    if (caption && strcmp(type->name, "image/jpeg") != 0 && strcmp(type->name, "image/png") != 0)
+        return api_problem(problem, 422, "no_caption", "caption", "WhatsApp shows no caption with %s; send the text by itself", type->name);
+    return 0;
+}
+
 static int prepare_media(struct api_write *write, struct api_problem *problem)
 {
-    const char *type = json_get_text(write->body, "type");
-    uint64_t size_max = strncmp(type, "image/", 6) == 0 ? 5 * MIB : 16 * MIB;
+    const struct media_type *type = media_type_find(json_get_text(write->body, "type"));
+    int r = check_media(type, (uint64_t)json_get_int(write->body, "size"), json_get_text(write->body, "caption"), 422, "size", problem);
 
-    if ((uint64_t)json_get_int(write->body, "size") > size_max)
-        return api_problem(problem, 422, "too_large", "size", "WhatsApp takes at most %llu bytes of %s; make it smaller",
-                           (unsigned long long)size_max, type);
-    if (json_get_text(write->body, "caption") && strcmp(type, "image/jpeg") != 0 && strcmp(type, "image/png") != 0)
-        return api_problem(problem, 422, "no_caption", "caption", "WhatsApp shows no caption with %s; send the text by itself", type);
-    return prepare(write, problem);
+    return r < 0 ? r : prepare(write, problem);
+}
+
+/* --- bytes that are sent */
+
+struct upload {
+    char message_id[CONTACT_ID_MAX], type[MEDIA_TYPE_MAX];
+    struct media_kept kept;
+};
+
+static int prepare_upload(struct api_write *write, struct api_problem *problem)
+{
+    const struct config *config = write->services->config;
+    char name[sizeof(write->content_type)];
+
+    (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(write->content_type, "; "), write->content_type);
+    const struct media_type *type = media_type_find(name);
+    if (!type || !type->send_max)
+        return api_problem(problem, 415, "bad_type", "Content-Type",
+                           "WhatsApp takes no %.40s; send JSON with a URL, or the bytes as image/jpeg, audio/ogg, video/mp4, application/pdf...",
+                           *name ? name : "body without a Content-Type");
+    if (write->n_bytes == 0)
+        return api_problem(problem, 400, "empty", "", "the body is empty; send the bytes of the file");
+    int r = check_media(type, write->n_bytes, json_get_text(write->body, "caption"), 413, "", problem);
+    if (r == 0)
+        r = prepare(write, problem);
+    if (r == 0 && !config->public_host && whatsapp_capabilities(write->services->whatsapp)->fetches_media)
+        return api_problem(problem, 503, "no_public_host", "", "WhatsApp fetches the file from here, and PUBLIC_HOST is not set");
+    return r;
+}
+
+/* The folder's name is drawn before the message is there: what belongs to none in the end is swept away. */
+static int name_message(char ret_id[CONTACT_ID_MAX])
+{
+    uint8_t random[ID_RANDOM];
+
+    if (getrandom(random, sizeof(random), 0) != sizeof(random))
+        return -EIO;
+    id_make('M', clock_real_ms(), random, ret_id);
+    return 0;
+}
+
+static int keep_upload(struct api_write *write)
+{
+    scoped(media_file_free) struct media_file *file = NULL;
+    struct upload *upload = write->extra = calloc(1, sizeof(*upload));
+    int r = upload ? name_message(upload->message_id) : -ENOMEM;
+
+    if (r == 0)
+        r = media_file_new(write->services->media, upload->message_id, 0, write->n_bytes, &file);
+    if (r == 0)
+        r = media_file_write(file, write->bytes, write->n_bytes);
+    if (r == 0)
+        r = media_judge(media_file_fd(file), write->content_type, upload->type);
+    if (r == 0 && strncmp(upload->type, write->content_type, strcspn(write->content_type, "; ")) != 0)
+        r = -EMEDIUMTYPE;
+    return r < 0 ? r : media_file_keep(file, &upload->kept);
+}
+
+static void end_upload(struct api_write *write, int r)
+{
+    struct upload *upload = write->extra;
+
+    if (upload && r != 0)
+        (void)media_store_erase(write->services->media, upload->message_id);
+    free(upload);
+}
+
+static int set_upload(const struct api_write *write, struct message *message)
+{
+    const struct upload *upload = write->extra;
+
+    memcpy(message->id, upload->message_id, sizeof(message->id));
+    return crm_media_attach(message, upload->type, json_get_text(write->body, "name") ?: "", &upload->kept);
 }
 
 static int set_media(struct json_object *body, struct message *message)
@@ -177,7 +265,9 @@ static int keep(struct db_txn *txn, struct api_write *write, struct json_object 
     };
     scoped(message_release) struct message message = { .channel = MESSAGE_WHATSAPP, .created_ms = write->now_ms };
     const char *text = json_get_text(write->body, "text") ?: json_get_text(write->body, "caption");
-    int r = json_get_text(write->body, "url") ? set_media(write->body, &message) : 0;
+    int r = write->extra                        ? set_upload(write, &message)
+            : json_get_text(write->body, "url") ? set_media(write->body, &message)
+                                                : 0;
 
     (void)text_set(message.reply_to, sizeof(message.reply_to), json_get_text(write->body, "reply_to") ?: "");
     (void)text_set(message.content_sid, sizeof(message.content_sid), json_get_text(write->body, "content_sid") ?: "");
@@ -204,11 +294,15 @@ static const struct api_refusal refusals[] = {
     { -ETIME, 409, "window_closed", "to",
       "this person has not written for 24 hours, so WhatsApp takes no free text; send an approved template by POST /api/whatsapp/template" },
     { -ENOMSG, 422, "unknown_message", "reply_to", "there is no such message in this conversation; leave it out" },
+    { -EMEDIUMTYPE, 415, "wrong_type", "Content-Type", "the bytes are not of the type that Content-Type says; correct it" },
+    { -ENOSPC, 503, "no_room", "", "there is no room for files; the operator has to look at MEDIA_MAX_MIB and MEDIA_FREE_MIB" },
     { 0 },
 };
 
 static const struct api_write_kind send_kind = { "a message by the API", &send_shape, prepare, keep, refusals };
 static const struct api_write_kind media_kind = { "media by the API", &media_shape, prepare_media, keep, refusals };
+static const struct api_write_kind upload_kind = { .what = "a file by the API", .shape = &upload_shape, .prepare = prepare_upload,
+                                                   .keep = keep, .refusals = refusals, .is_raw = true, .work = keep_upload, .end = end_upload };
 static const struct api_write_kind template_kind = { "a template by the API", &template_shape, prepare, keep, refusals };
 
 /* --- who answers somebody */
@@ -256,7 +350,7 @@ static int send_post(struct http_request *request, struct http_response *respons
 
 static int media_post(struct http_request *request, struct http_response *response)
 {
-    return api_take(request, &media_kind);
+    return api_take(request, api_is_json(request) ? &media_kind : &upload_kind);
 }
 
 static int template_post(struct http_request *request, struct http_response *response)
@@ -310,6 +404,24 @@ static int read_page(struct http_request *request, const char *contact_id)
     return answer_read(request, r, json, "there is no contact of that id");
 }
 
+/* MESSAGE/N */
+static int media_get(struct http_request *request, struct http_response *response)
+{
+    const struct services *services = request->context;
+    scoped(message_release) struct message message = { 0 };
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    char id[CONTACT_ID_MAX], path[MEDIA_PATH_MAX];
+    unsigned n;
+    int n_path = snprintf(path, sizeof(path), "media/%s", request->param);
+    int r = n_path < MEDIA_PATH_MAX && media_path_read(path, id, &n) == 0 ? db_read_begin(services->db, &txn) : -ENOENT;
+
+    if (r == 0)
+        r = crm_message_by_id(txn, id, &message);
+    if (r == 0)
+        r = media_serve(request, &message, n);
+    return r == -ENOENT ? answer_read(request, r, NULL, "there is no such file, or it is not here yet; GET /api/whatsapp/status/{id} tells") : r;
+}
+
 static int conversations_get(struct http_request *request, struct http_response *response)
 {
     return read_page(request, NULL);
@@ -322,7 +434,8 @@ static int conversation_get(struct http_request *request, struct http_response *
 
 static const struct route routes[] = {
     { "POST", "/send", AUTH_TOKEN, BODY_MAX, send_post, "Send a text", &send_shape },
-    { "POST", "/media", AUTH_TOKEN, BODY_MAX, media_post, "Send an image, a recording, a video or a document", &media_shape },
+    { "GET", "/media/{message}/{n}", AUTH_TOKEN, 0, media_get, "A file of a message, N counting what it has from 0", NULL },
+    { "POST", "/media", AUTH_TOKEN, UPLOAD_MAX, media_post, "Send an image, a recording, a video or a document, by URL or as it is", &media_shape },
     { "POST", "/template", AUTH_TOKEN, BODY_MAX, template_post, "Send an approved template, at any time", &template_shape },
     { "GET", "/status/{id}", AUTH_TOKEN, 0, status_get, "What became of a message", NULL },
     { "GET", "/conversations", AUTH_TOKEN, 0, conversations_get, "Conversations, the latest first", &page_shape },

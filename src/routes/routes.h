@@ -16,6 +16,7 @@ extern const struct blueprint api_events;      /* /api/events */
 extern const struct blueprint api_openapi;     /* /api/openapi.json */
 extern const struct blueprint api_whatsapp;    /* /api/whatsapp */
 extern const struct blueprint health;          /* /health */
+extern const struct blueprint media_public;    /* /media */
 extern const struct blueprint metrics;         /* /metrics */
 extern const struct blueprint twilio_voice;    /* /webhook */
 extern const struct blueprint whatsapp_twilio; /* /webhook/whatsapp */

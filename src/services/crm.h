@@ -143,7 +143,8 @@ int crm_message_status(struct db_txn *txn, const struct message_report *report);
 /*
  * A message that is to be sent, and the job that sends it. One without an address is kept as failed; error may say why.
  *
- * In: contact_id, address, channel, wording, created_ms, body; call_sid, media, params may be empty. Sets the rest.
+ * In: contact_id, address, channel, wording, created_ms, body; call_sid, media, params may be empty; an id that is set is
+ * its own, under which files are kept already. Sets the rest.
  */
 int crm_message_send(struct db_txn *txn, struct message *message);
 

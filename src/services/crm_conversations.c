@@ -28,6 +28,7 @@ enum { SCANNED = 256 };
 
 static const char *const shown[] = {
     "id",       "contact_id", "address",   "direction", "channel", "status", "author",     "body",       "media",
+    "transcript",
     "reply_to", "content_sid", "variables", "call_sid",  "again",   "error",  "created_ms", "updated_ms",
 };
 

@@ -120,6 +120,25 @@ static int set_here(struct json_object *item, const char *message_id, unsigned n
     return r < 0 ? r : set_text(item, "sha256", outcome->kept.sha256);
 }
 
+int crm_media_attach(struct message *message, const char *type, const char *name, const struct media_kept *kept)
+{
+    struct media_outcome outcome = { .kept = *kept };
+    struct json_object *item = json_object_new_object();
+    char safe[MEDIA_NAME_MAX];
+
+    (void)text_set(outcome.type, sizeof(outcome.type), type);
+    media_safe_name(name, safe);
+    message->media = message->media ?: json_object_new_array();
+    int r = item && message->media ? set_here(item, message->id, 0, &outcome) : -ENOMEM;
+    if (r == 0 && safe[0])
+        r = set_text(item, "name", safe);
+    if (r < 0) {
+        json_object_put(item);
+        return r;
+    }
+    return json_append(message->media, item);
+}
+
 static int save(struct db_txn *txn, struct message *message, enum event_kind kind, uint64_t now_ms)
 {
     message->updated_ms = now_ms;

@@ -27,6 +27,9 @@ int crm_media_next(const struct message *message);
 /* The first recording that is here; -1 none. */
 int crm_media_recording(const struct message *message);
 
+/* A file of ours that is kept already becomes what a message of ours brings. name: as it came, or "". */
+int crm_media_attach(struct message *message, const char *type, const char *name, const struct media_kept *kept);
+
 struct media_outcome {
     const char *error; /* why it will not be here; NULL it is here: */
     char type[MEDIA_TYPE_MAX];

@@ -263,7 +263,7 @@ int crm_message_send(struct db_txn *txn, struct message *message)
 {
     int r = set_owner(txn, message);
 
-    if (r == 0)
+    if (r == 0 && !message->id[0])
         r = store_make_message_id(txn, message->created_ms, message->id);
     if (r < 0)
         return r;

@@ -66,7 +66,7 @@ int idempotency_read(const struct http_request *request, struct idempotency *ret
         return -EINVAL;
     const struct db_bytes who[] = { { caller, strlen(caller) }, { field->value, field->n_value } };
     const struct db_bytes what[] = { { request->method, strlen(request->method) },
-                                     { request->path, strlen(request->path) },
+                                     { request->target, strlen(request->target) }, /* with the query, where there is one */
                                      { request->n_body ? request->body : "", request->n_body } };
     int r = digest(who, ELEMENTSOF(who), idempotency.id);
     if (r == 0)

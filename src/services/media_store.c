@@ -39,6 +39,7 @@ struct media_store {
 
 struct media_file {
     struct media_store *store;
+    char message_id[CONTACT_ID_MAX];
     int folder_fd, fd;
     char name[NAME_SIZE], part[NAME_SIZE + sizeof(part_end)];
     uint64_t n_bytes, size_max, n_unchecked;
@@ -51,6 +52,16 @@ SCOPED_PTR(DIR, closedir)
 void media_path(const char *message_id, unsigned n, char ret_path[MEDIA_PATH_MAX])
 {
     (void)snprintf(ret_path, MEDIA_PATH_MAX, "media/%.31s/%u", message_id, n);
+}
+
+int media_path_read(const char *path, char ret_message_id[CONTACT_ID_MAX], unsigned *ret_n)
+{
+    char same[MEDIA_PATH_MAX];
+
+    if (sscanf(path, "media/%31[A-Za-z0-9]/%u", ret_message_id, ret_n) != 2)
+        return -EINVAL;
+    media_path(ret_message_id, *ret_n, same);
+    return strcmp(path, same) == 0 ? 0 : -EINVAL;
 }
 
 /* As ours are made: letters and digits, so never "..", and no path. */
@@ -131,6 +142,7 @@ int media_file_new(struct media_store *store, const char *message_id, unsigned n
     if (!file)
         return -ENOMEM;
     file->store = store;
+    (void)snprintf(file->message_id, sizeof(file->message_id), "%s", message_id);
     file->size_max = size_max;
     file->fd = -1;
     (void)snprintf(file->name, sizeof(file->name), "%u", n);
@@ -217,8 +229,10 @@ void media_file_free(struct media_file *file)
 {
     if (!file)
         return;
-    if (file->fd >= 0 && !file->is_kept)
+    if (file->fd >= 0 && !file->is_kept) {
         (void)unlinkat(file->folder_fd, file->part, 0);
+        (void)unlinkat(file->store->fd, file->message_id, AT_REMOVEDIR); /* unless another file is in it */
+    }
     if (file->fd >= 0)
         (void)close(file->fd);
     if (file->folder_fd >= 0)

@@ -33,6 +33,9 @@ enum { MEDIA_PATH_MAX = 48, MEDIA_SHA256_MAX = 65 };
 /* "media/ID/N": where it is, below STATE_DIR. */
 void media_path(const char *message_id, unsigned n, char ret_path[MEDIA_PATH_MAX]);
 
+/* The same read again. Errors: -EINVAL it is none. */
+int media_path_read(const char *path, char ret_message_id[CONTACT_ID_MAX], unsigned *ret_n);
+
 /* Whether there is room for something more. Errors: -ENOSPC one of the limits is reached. */
 int media_store_room(struct media_store *store);
 

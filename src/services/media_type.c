@@ -81,16 +81,6 @@ static const struct {
     { "application/cdfv2", "application/vnd.ms-powerpoint" },
 };
 
-static const char *const kind_names[MESSAGE_N_KINDS] = {
-    [MESSAGE_IMAGE] = "image", [MESSAGE_STICKER] = "sticker", [MESSAGE_AUDIO] = "recording",
-    [MESSAGE_VIDEO] = "video", [MESSAGE_CARD] = "card",
-};
-
-const char *media_kind_name(enum message_kind kind)
-{
-    return kind_names[kind] ?: "document";
-}
-
 const struct media_type *media_type_find(const char *name)
 {
     for (size_t i = 0; i < ELEMENTSOF(types); i++)

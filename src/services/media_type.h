@@ -43,6 +43,3 @@ int media_judge(int fd, const char *claimed, char ret_type[MEDIA_TYPE_MAX]);
 
 /* A file's name as its sender wrote it, less what could lead out of a folder, or a reader astray; "" nothing is left. */
 void media_safe_name(const char *name, char ret_name[MEDIA_NAME_MAX]);
-
-/* "image", "document": as one writes of a kind. */
-const char *media_kind_name(enum message_kind kind);

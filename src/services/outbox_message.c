@@ -15,21 +15,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
 #include "services/crm.h"
 #include "services/crm_paraphrase.h"
+#include "services/engine.h"
+#include "services/media_link.h"
+#include "services/media_store.h"
 #include "services/outbox.h"
+#include "services/whatsapp/baileys.h"
 #include "services/whatsapp/provider.h"
 #include "utils/clock.h"
+#include "utils/file.h"
 #include "utils/json.h"
 #include "utils/text.h"
 
 enum { SECOND_MS = 1000, MINUTE_MS = 60 * SECOND_MS, HOUR_MS = 60 * MINUTE_MS };
 
-enum { SAMPLE_MAX = 1024 };
+enum { SAMPLE_MAX = 1024, PATH_MAX_BYTES = 4096 };
 
 enum step { LOOK, REWORD, SEND };
 
 struct sending {
+    struct engine_job job; /* first */
+    struct effect *effect;
+    char url[MEDIA_LINK_MAX], spooled[BAILEYS_ID_MAX];
     enum step step;
     struct message message;
     struct whatsapp_request request;
@@ -147,9 +156,104 @@ static void reword(struct effect *effect, struct sending *sending)
     crm_paraphrase_ask(sending->paraphrase);
 }
 
-static const char *media_url(const struct message *message)
+/* --- a file of ours goes with it */
+
+static struct json_object *first_media(const struct message *message)
 {
-    return message->media ? json_get_text(json_object_array_get_idx(message->media, 0), "url") : NULL;
+    return message->media ? json_object_array_get_idx(message->media, 0) : NULL;
+}
+
+static void ask_provider(struct effect *effect)
+{
+    struct sending *sending = effect->state;
+    struct whatsapp *whatsapp = outbox_services(effect->outbox)->whatsapp;
+
+    if (sending->step == SEND)
+        whatsapp_send(whatsapp, &sending->request);
+    else
+        whatsapp_look(whatsapp, &sending->request);
+}
+
+/* Thread: the engine's. The same name at each attempt, so that no second file is left. */
+static int copy_to_spool(struct effect *effect)
+{
+    struct sending *sending = effect->state;
+    const struct outbox_services *services = outbox_services(effect->outbox);
+    char id[CONTACT_ID_MAX], path[PATH_MAX_BYTES], part[PATH_MAX_BYTES + 8];
+    unsigned n;
+    int r = media_path_read(json_get_text(first_media(&sending->message), "file") ?: "", id, &n);
+    scoped(close) int from = r < 0 ? r : media_store_fd(services->media, id, n);
+
+    if (r < 0 || from < 0)
+        return r < 0 ? r : from;
+    r = baileys_id(sending->message.id, sending->spooled);
+    if (snprintf(path, sizeof(path), "%s/out/%s", services->config->whatsapp_spool, sending->spooled) >= (int)sizeof(path))
+        return -ENAMETOOLONG;
+    (void)snprintf(part, sizeof(part), "%s.part", path);
+    return r < 0 ? r : file_copy_fd(from, part, path);
+}
+
+static void spool(struct engine_job *job)
+{
+    struct sending *sending = (struct sending *)job;
+    struct effect *effect = sending->effect;
+    char error[JOB_ERROR_MAX];
+    int r = copy_to_spool(effect);
+
+    if (r == -ENOENT && !sending->spooled[0]) {
+        end(effect, OUTCOME_REJECTED, "its file is not here any more");
+    } else if (r < 0) {
+        (void)snprintf(error, sizeof(error), "its file cannot be put into WHATSAPP_SPOOL: %s", strerrordesc_np(-r) ?: "unknown error");
+        end(effect, OUTCOME_NOT_SENT, error);
+    } else {
+        sending->request.spooled = sending->spooled;
+        ask_provider(effect);
+    }
+}
+
+/* The work is done by done(), after which the engine does not look at the job any more: it may be gone. */
+static void run_nothing(struct engine_job *job, unsigned thread)
+{
+}
+
+static void hand_over(struct effect *effect)
+{
+    struct sending *sending = effect->state;
+    const struct outbox_services *services = outbox_services(effect->outbox);
+
+    sending->effect = effect;
+    sending->job = (struct engine_job){ .run = run_nothing, .done = spool };
+    if (!services->engine || !services->media)
+        end(effect, OUTCOME_REJECTED, "files are not kept here");
+    else if (engine_submit(services->engine, &sending->job) < 0)
+        end(effect, OUTCOME_NOT_SENT, "too much is under way");
+}
+
+/* By URL, for as long as the provider may queue it. */
+static void link_file(struct effect *effect)
+{
+    struct sending *sending = effect->state;
+    const struct outbox_services *services = outbox_services(effect->outbox);
+
+    if (media_link_make(services->config, sending->message.id, 0, clock_real_ms() + MEDIA_LINK_MS, sending->url) < 0) {
+        end(effect, OUTCOME_REJECTED, "WhatsApp fetches its file from here: PUBLIC_HOST and TWILIO_AUTH_TOKEN have to be set");
+        return;
+    }
+    sending->request.media_url = sending->url;
+    ask_provider(effect);
+}
+
+static void send_it(struct effect *effect)
+{
+    struct sending *sending = effect->state;
+    bool fetches = whatsapp_capabilities(outbox_services(effect->outbox)->whatsapp)->fetches_media;
+
+    if (!json_get_text(first_media(&sending->message), "file") || sending->message.content_sid[0])
+        ask_provider(effect);
+    else if (fetches)
+        link_file(effect);
+    else
+        hand_over(effect);
 }
 
 static void perform(struct effect *effect)
@@ -160,7 +264,9 @@ static void perform(struct effect *effect)
     sending->request = (struct whatsapp_request){
         .to = sending->message.address,
         .text = sending->message.body ?: "",
-        .media_url = media_url(&sending->message),
+        .media_url = json_get_text(first_media(&sending->message), "url"),
+        .media_type = json_get_text(first_media(&sending->message), "type") ?: "",
+        .media_name = json_get_text(first_media(&sending->message), "name") ?: "",
         .content_sid = sending->message.content_sid[0] ? sending->message.content_sid : NULL,
         .content_variables = sending->message.variables ? json_print(sending->message.variables, NULL) : NULL,
         .message_id = sending->message.id,
@@ -172,10 +278,8 @@ static void perform(struct effect *effect)
         reword(effect, sending);
     else if (!whatsapp)
         end(effect, OUTCOME_REJECTED, "nobody carries WhatsApp messages: TWILIO_WHATSAPP_NUMBER is not set");
-    else if (sending->step == SEND)
-        whatsapp_send(whatsapp, &sending->request);
-    else if (whatsapp_capabilities(whatsapp)->can_look)
-        whatsapp_look(whatsapp, &sending->request);
+    else if (sending->step == SEND || whatsapp_capabilities(whatsapp)->can_look)
+        send_it(effect);
     else
         end(effect, OUTCOME_REJECTED, "");
 }

@@ -12,12 +12,13 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "utils/scoped.h"
 
-enum { FILE_CHUNK = 4096 };
+enum { COPY_CHUNK = 1 << 20, FILE_CHUNK = 4096 };
 
 int file_read(const char *path, int flags, size_t max, char **ret_text, size_t *ret_n)
 {
@@ -63,6 +64,21 @@ int file_read_fd(int fd, size_t max, char **ret_text, size_t *ret_n)
     *ret_text = steal(&text);
     *ret_n = n;
     return 0;
+}
+
+int file_copy_fd(int from, const char *part, const char *path)
+{
+    scoped(close) int to = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    ssize_t n = 1;
+
+    if (to < 0)
+        return -errno;
+    while (n > 0 || (n < 0 && errno == EINTR))
+        n = sendfile(to, from, NULL, COPY_CHUNK);
+    int r = n < 0 || fchmod(to, 0644) < 0 || fsync(to) < 0 || rename(part, path) < 0 ? -errno : 0;
+    if (r < 0)
+        (void)unlink(part);
+    return r;
 }
 
 static int make_one(const char *path)

@@ -16,6 +16,12 @@ int file_read(const char *path, int flags, size_t max, char **ret_text, size_t *
 int file_read_fd(int fd, size_t max, char **ret_text, size_t *ret_n);
 
 /*
+ * A copy that is there whole or not at all: what `from` holds from where it stands goes to part, then gets its name.
+ * Whoever may enter the folder may read it.
+ */
+int file_copy_fd(int from, const char *part, const char *path);
+
+/*
  * Make a folder that only its owner may enter, and those above it; one that is there already stays as it is.
  *
  * Errors: -ENOTDIR it is something else; -EACCES we may not write to it; -errno.

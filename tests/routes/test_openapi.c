@@ -75,7 +75,8 @@ static int check_route(const struct route *route, const char *path, void *arg)
     ok(!get(operation, "security") == (route->guard != AUTH_TOKEN), "%s: and says whether it wants a token", what);
     if (route->shape && route->shape->n_body)
         check_body(operation, route->shape, what);
-    size_t n_parameters = (route->shape ? route->shape->n_query + route->shape->is_write : 0) + (strchr(path, '{') != NULL);
+    size_t n_parameters = (route->shape ? route->shape->n_query + route->shape->is_write : 0) + (strchr(path, '{') != NULL) +
+                          (strchr(path, '{') != strrchr(path, '{'));
     is_int((long long)json_object_array_length(get(operation, "parameters")), (long long)n_parameters, "its parameters");
     return 0;
 }

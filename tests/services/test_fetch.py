@@ -208,12 +208,13 @@ def voice_killed():
         tap.ok(on_disk(daemon, item(daemon, 2)) == note, "and the recording is there")
 
 
-if clouds.missing():
-    tap.skip(clouds.missing())
-else:
-    every_way()
-    no_room()
-    killed()
-    voice()
-    voice_killed()
-tap.done()
+if __name__ == "__main__":
+    if clouds.missing():
+        tap.skip(clouds.missing())
+    else:
+        every_way()
+        no_room()
+        killed()
+        voice()
+        voice_killed()
+    tap.done()

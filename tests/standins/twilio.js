@@ -19,6 +19,7 @@ const defaults = {
   messages: [],
   calls: {}, /* sid: what it was told last */
   states: STATES,
+  fetches: false, /* it gets the media that are to be sent, as the real one does */
   media: {}, /* ME...: { type, base64, how }: how it goes wrong */
   window: true, /* false: outside the 24 hours, so that 63016 follows */
 };
@@ -133,6 +134,19 @@ function tell(message, settings, states) {
   ask.end(form.toString());
 }
 
+/* Twilio fetches what is to be sent, and whoever gave it tells nobody else; then its states follow. */
+function fetchMedia(message, settings, then) {
+  const url = new URL(message.media[0]), to = new URL(settings.callbacks_to);
+  http.get({ host: to.hostname, port: to.port, path: url.pathname + url.search, headers: { host: url.host }, agent: false }, (answer) => {
+    const hash = crypto.createHash("sha256");
+    answer.on("data", (part) => hash.update(part));
+    answer.on("end", () => {
+      message.fetched = { status: answer.statusCode, type: answer.headers["content-type"], sha256: hash.digest("hex"), path: url.pathname, host: url.host };
+      then();
+    });
+  }).on("error", then);
+}
+
 function send(request, reply, settings, form) {
   const problem = wrong(form);
   if (problem) return refuse(reply, ...problem);
@@ -142,7 +156,8 @@ function send(request, reply, settings, form) {
     callback: form.get("StatusCallback"), status: "queued", date: new Date().toUTCString().replace("GMT", "+0000"), told: [],
   };
   settings.messages.push(message);
-  reply.res.on("close", () => tell(message, settings, settings.states));
+  const follow = () => tell(message, settings, settings.states);
+  reply.res.on("close", () => (settings.fetches && message.media.length ? fetchMedia(message, settings, follow) : follow()));
   return reply.json(201, shown(message, settings));
 }
 

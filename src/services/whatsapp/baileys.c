@@ -120,6 +120,33 @@ static int add_text(struct json_object *json, const char *key, const char *text)
     return json_add(json, key, json_text(text, strlen(text)));
 }
 
+/* A recording that is Opus is shown as one that was spoken. */
+static const char *kind_of(const char *type)
+{
+    static const struct {
+        const char *prefix, *kind;
+    } kinds[] = { { "image/", "image" }, { "video/", "video" }, { "audio/ogg", "voice" }, { "audio/", "audio" } };
+
+    for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+        if (strncmp(type, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
+            return kinds[i].kind;
+    return "document";
+}
+
+static int write_file(const struct whatsapp_request *request, struct json_object *json)
+{
+    const char *kind = kind_of(request->media_type);
+    int r = add_text(json, "type", kind);
+
+    if (r == 0)
+        r = add_text(json, "file", request->spooled);
+    if (r == 0)
+        r = add_text(json, "mime", request->media_type);
+    if (r == 0 && strcmp(kind, "document") == 0)
+        r = add_text(json, "name", *request->media_name ? request->media_name : "document");
+    return r;
+}
+
 static int write_message(const struct whatsapp_request *request, struct json_object *json)
 {
     char id[BAILEYS_ID_MAX];
@@ -129,9 +156,11 @@ static int write_message(const struct whatsapp_request *request, struct json_obj
         r = add_text(json, "id", id);
     if (r == 0)
         r = add_text(json, "to", bare(request->to));
-    if (r == 0)
+    if (r == 0 && request->spooled)
+        r = write_file(request, json);
+    else if (r == 0)
         r = add_text(json, "type", "text");
-    return r < 0 ? r : add_text(json, "text", request->text);
+    return r < 0 || !*request->text ? r : add_text(json, "text", request->text);
 }
 
 static void send_message(void *state, struct whatsapp_request *request)
@@ -140,7 +169,7 @@ static void send_message(void *state, struct whatsapp_request *request)
 
     if (request->media_url || request->content_sid) {
         request->outcome = (struct outcome){ 0 };
-        end(request, OUTCOME_REJECTED, "a linked device sends words alone; WHATSAPP_PROVIDER=twilio sends media and templates");
+        end(request, OUTCOME_REJECTED, "a linked device sends words and files; WHATSAPP_PROVIDER=twilio sends URLs and templates");
         request->on_end(request);
         return;
     }

@@ -66,7 +66,7 @@ void whatsapp_send(struct whatsapp *whatsapp, struct whatsapp_request *request)
 
     request->n_found = 0;
     request->state = NULL;
-    if (!request->text[0] && !request->media_url && !request->content_sid)
+    if (!request->text[0] && !request->media_url && !request->spooled && !request->content_sid)
         reject(request, "there is nothing in it");
     else if (utf8_length(request->text) > max)
         reject(request, "it is longer than a message may be");

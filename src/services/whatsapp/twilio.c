@@ -388,7 +388,7 @@ static int open_twilio(const struct config *config, struct http_client *client, 
 
 const struct whatsapp_ops whatsapp_twilio_ops = {
     .name = "twilio",
-    .capabilities = { .text_max = TEXT_MAX, .can_look = true, .has_window = true },
+    .capabilities = { .text_max = TEXT_MAX, .can_look = true, .has_window = true, .fetches_media = true },
     .open = open_twilio,
     .close = close_twilio,
     .send = send_message,

@@ -115,8 +115,11 @@ export function makeApi({ session, outbox, jobs, sender, spool, library }) {
         const known = jobs.get(body.id)
         if (known && !jobs.isSame(known, body))
             throw new Refusal(409, 'the same id was used for another message')
-        if (known)
+        if (known) {
+            if (body.file && !['queued', 'sent'].includes(known.state))
+                spool.drop(body.file) /* it was put there again */
             return [200, shown(known)]
+        }
         refuseUnlinked(body.ttl)
         if (jobs.waiting().length >= JOBS_WAITING_MAX)
             throw new Refusal(429, 'too many messages wait to be sent', { 'retry-after': '30' })
