@@ -1,5 +1,6 @@
 """test_link.py - the real daemon beside the real sidecar: what came and what is owed, while either is killed"""
 
+import http.client
 import os
 import sys
 import time
@@ -7,6 +8,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 import tap
 from daemon import Daemon, until
+from services.test_fetch import png
 from services.whatsapp.sidecar import DANA, DANA_LID, Sidecar, message, prepare, upsert
 
 OWE = os.path.join(tap.BUILD, "tests", "services", "owe")
@@ -14,8 +16,8 @@ NUMBER, SID = "+972501234567", "CA" + "1" * 32
 MANY = 40
 
 
-def new_daemon(sidecar):
-    return Daemon(WHATSAPP_PROVIDER="baileys", WHATSAPP_SOCKET=sidecar.path, WHATSAPP_SPOOL=os.path.join(sidecar.state, "spool"))
+def new_daemon(sidecar, **env):
+    return Daemon(WHATSAPP_PROVIDER="baileys", WHATSAPP_SOCKET=sidecar.path, WHATSAPP_SPOOL=os.path.join(sidecar.state, "spool"), **env)
 
 
 def owing(daemon, *texts):
@@ -166,6 +168,32 @@ def lost():
         tap.same(bodies(daemon).count("after"), 1, "what a new outbox tells is kept, though its numbers are old ones")
 
 
+def files():
+    """A file goes out through the spool; and one for which there is no room in it does not come in."""
+    picture = png(2000)
+    with Sidecar(BAILEYS_SPOOL_MIB="0") as s, new_daemon(s, API_TOKEN="0123456789abcdef") as daemon:
+        s.open()
+        s.do(emit=upsert(message("V1", {"audioMessage": {"ptt": True, "mimetype": "audio/ogg", "seconds": 3}})))
+        row = in_store(daemon, 1)[0]
+        until(lambda: messages(daemon)[0]["media"][0].get("error"))
+        tap.ok("could not fetch" in messages(daemon)[0]["media"][0].get("error", ""), "a full spool costs the file, and not the message")
+        connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=60)
+        connection.request("POST", f"/api/whatsapp/media?to={row['contact_id']}&caption=look", picture,
+                           {"Authorization": "Bearer 0123456789abcdef", "Content-Type": "image/png"})
+        answer = connection.getresponse()
+        tap.same(answer.status, 202, f"a picture is taken to be sent: {answer.read()[:200]}")
+        connection.close()
+        sent = s.wait("sent")
+        while "image" not in sent["content"]:  # the agent may have answered first
+            s.do(ack=[sent["id"], None])
+            sent = s.wait("sent")
+        tap.same((sent["content"]["caption"], sent["content"]["mimetype"]), ("look", "image/png"), "the device sends it, with its words")
+        with open(sent["content"]["image"]["url"], "rb") as file:
+            tap.ok(file.read() == picture, "byte for byte")
+        s.do(ack=[sent["id"], None])
+        tap.same(os.listdir(os.path.join(s.state, "spool", "out")), [], "and nothing of it stays in the spool")
+
+
 def main():
     problem = prepare()
     if problem:
@@ -173,6 +201,7 @@ def main():
         tap.done()
     what_comes()
     what_is_owed()
+    files()
     nobody_there()
     killed()
     lost()

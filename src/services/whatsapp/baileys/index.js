@@ -8,6 +8,7 @@
  *   BAILEYS_SOCKET         path of the unix socket, when systemd passes none
  *   BAILEYS_PACE_MS        least time between two messages, 1500; within one chat twice that
  *   BAILEYS_NEW_CHATS      how many people a day may be written to who have not written, 20; fewer in the first days
+ *   BAILEYS_SPOOL_MIB      media that came and that the daemon has not taken, 1024; over it no more are fetched
  *   BAILEYS_LIBRARY        a module with a makeSocket() in place of the library's, for tests
  */
 import { spawnSync } from 'node:child_process'
@@ -38,7 +39,7 @@ for (const name of ['log', 'info', 'warn', 'error', 'debug'])
 const { version: library } = createRequire(import.meta.url)('@whiskeysockets/baileys/package.json')
 
 function settings() {
-    const { STATE_DIRECTORY, BAILEYS_SOCKET, BAILEYS_PACE_MS = '1500', BAILEYS_NEW_CHATS = '20', BAILEYS_LIBRARY, LISTEN_FDS, LISTEN_PID } = process.env
+    const { STATE_DIRECTORY, BAILEYS_SOCKET, BAILEYS_PACE_MS = '1500', BAILEYS_NEW_CHATS = '20', BAILEYS_SPOOL_MIB = '1024', BAILEYS_LIBRARY, LISTEN_FDS, LISTEN_PID } = process.env
     const isActivated = LISTEN_FDS === '1' && Number(LISTEN_PID) === process.pid
     if (!STATE_DIRECTORY)
         throw new Error('STATE_DIRECTORY is not set: name the folder where the linked device is kept')
@@ -48,9 +49,11 @@ function settings() {
         throw new Error('BAILEYS_PACE_MS is no number of milliseconds')
     if (!/^\d{1,6}$/.test(BAILEYS_NEW_CHATS))
         throw new Error('BAILEYS_NEW_CHATS is no number of people')
+    if (!/^\d{1,7}$/.test(BAILEYS_SPOOL_MIB))
+        throw new Error('BAILEYS_SPOOL_MIB is no number of MiB')
     return {
         folder: STATE_DIRECTORY, socket: isActivated ? null : BAILEYS_SOCKET, module: BAILEYS_LIBRARY,
-        paceMs: Number(BAILEYS_PACE_MS), newChats: Number(BAILEYS_NEW_CHATS),
+        paceMs: Number(BAILEYS_PACE_MS), newChats: Number(BAILEYS_NEW_CHATS), spoolMax: Number(BAILEYS_SPOOL_MIB) * 1024 * 1024,
     }
 }
 
@@ -92,7 +95,7 @@ function watchFaults(session) {
 }
 
 async function main() {
-    const { folder, socket, paceMs, newChats, module } = settings()
+    const { folder, socket, paceMs, newChats, spoolMax, module } = settings()
     process.umask(0o007)
     if (socket)
         await refuseSecond(socket)
@@ -100,7 +103,7 @@ async function main() {
     lock(folder)
     const makeSocket = module ? (await import(pathToFileURL(path.resolve(module)))).makeSocket : makeWASocket
     const outbox = new Outbox(folder), jobs = new Jobs(folder), chats = new Chats(folder)
-    const spool = new Spool(path.join(folder, 'spool'))
+    const spool = new Spool(path.join(folder, 'spool'), spoolMax)
     const sender = new Sender({ jobs, chats, spool, outbox, paceMs, chatPaceMs: 2 * paceMs, newChats })
     const session = new Session({ folder, makeSocket, outbox, sender, chats, spool })
     watchFaults(session)
