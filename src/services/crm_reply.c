@@ -82,7 +82,7 @@ int crm_reply_owe(struct db_txn *txn, const struct crm_reply_rules *rules, const
 
 struct walk {
     struct crm_reply *reply;
-    uint64_t now_ms;
+    uint64_t now_ms, released_ms; /* when a human gave him back to the agent last; 0 never */
     size_t n_seen;
     bool has_answered;         /* one of ours was met: what is older was answered */
     bool is_asked_known;       /* the newest of the agent's was met */
@@ -135,7 +135,7 @@ static void look_at_ours(struct walk *walk, const struct message *message)
     bool is_reply = message->author == AUTHOR_AGENT && !message->call_sid[0];
 
     walk->has_answered = true;
-    walk->reply->n_hour += is_reply && walk->now_ms < message->created_ms + HOUR_MS;
+    walk->reply->n_hour += is_reply && walk->now_ms < message->created_ms + HOUR_MS && message->created_ms > walk->released_ms;
     if (walk->now_ms >= message->created_ms + DAY_MS)
         return;
     walk->reply->is_greeted = true;
@@ -206,6 +206,7 @@ static int call_late(struct db_txn *txn, const struct crm_reply *reply, uint64_t
 static int look(struct db_txn *txn, const struct crm_reply_rules *rules, const char *message_id, uint64_t now_ms, struct crm_reply *reply)
 {
     struct walk walk = { .reply = reply, .now_ms = now_ms };
+    bool is_released;
     int r = store_get_message(txn, message_id, &reply->message);
 
     if (r == 0)
@@ -214,6 +215,8 @@ static int look(struct db_txn *txn, const struct crm_reply_rules *rules, const c
         return r;
     if (rules->when == REPLY_OFF || crm_agent_of(&reply->person) != CRM_AGENT_ON)
         return 1;
+    uint64_t set_ms = contact_set_at(&reply->person, "tag", CONTACT_TAG_SILENT, &is_released);
+    walk.released_ms = is_released ? set_ms : 0;
     r = store_each_message_of(txn, reply->person.id, look_at, &walk);
     if (r < 0 || strcmp(walk.newest, message_id) != 0)
         return r < 0 ? r : 1;

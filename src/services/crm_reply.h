@@ -54,7 +54,7 @@ struct crm_reply {
     bool is_thanked;                 /* by the script, within a day: it has asked all it has to ask */
     char asked[MESSAGE_ASKED_MAX];   /* by the script in our last message, within a day; "" nothing */
     unsigned n_asked;                /* how often in a row */
-    unsigned n_hour;                 /* our replies within the hour */
+    unsigned n_hour;                 /* our replies within the hour, and since he was released */
 };
 void crm_reply_done(struct crm_reply *reply); /* what it owns */
 static inline void scoped_crm_reply_done(struct crm_reply *reply)

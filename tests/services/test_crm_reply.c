@@ -298,6 +298,18 @@ static void guards_against_loops(struct db_txn *txn)
     is_str(state_of(txn, "+972501110009"), "silent", "he is left to a human");
     is_str(tasks_of(txn, "+972501110009", "reply"), "Was answered on WhatsApp too often within an hour: another machine, or somebody in need",
            "who is told why");
+    scoped(contact_done) struct contact person = { 0 };
+    (void)crm_contact_by_address(txn, "+972501110009", &person);
+    is_int(crm_agent_release(txn, person.id, now), 0, "who finds a person in need and releases him");
+    now += SECOND;
+    is_int(says(txn, "+972501110009", "help"), 0, "has him answered");
+    is_int(is_wanted(txn, last), 0, "at once");
+    for (int i = 0; i < 3; i++) {
+        is_int(keeps(txn, last, &answer_yes), 0, "as often as before");
+        now += SECOND;
+        (void)says(txn, "+972501110009", "beep");
+    }
+    is_int(is_wanted(txn, last), 1, "and no oftener");
     now += 2 * HOUR;
     is_int(says(txn, "+972501110009", "beep"), 1, "for good, not for an hour");
 }
