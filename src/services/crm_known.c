@@ -99,7 +99,6 @@ struct said {
     size_t n;
 };
 
-/* The last ones stay: what does not fit is cut off in front, by whole lines. */
 static int add_turn(struct json_object *json, void *arg)
 {
     struct said *said = arg;
@@ -110,13 +109,7 @@ static int add_turn(struct json_object *json, void *arg)
         return 0;
     (void)snprintf(line, sizeof(line), "  %s: %.*s\n", turn.who == TURN_CALLER ? "he" : "you",
                    (int)text_fit(turn.text, strlen(turn.text), VALUE_MAX), turn.text);
-    while (said->n && said->n + strlen(line) + 1 > sizeof(said->text)) {
-        char *line_end = memchr(said->text, '\n', said->n);
-        size_t n_cut = line_end ? (size_t)(line_end - said->text) + 1 : said->n;
-        memmove(said->text, said->text + n_cut, said->n + 1 - n_cut);
-        said->n -= n_cut;
-    }
-    text_add(said->text, sizeof(said->text), &said->n, line, strlen(line));
+    text_add_last(said->text, sizeof(said->text), &said->n, line);
     return 0;
 }
 

@@ -338,22 +338,17 @@ struct sample {
     size_t size, n;
 };
 
-/* The last ones stay: what does not fit is cut off in front, by whole lines. */
+/* The last ones stay. */
 static int add_to_sample(struct json_object *json, void *arg)
 {
     struct sample *sample = arg;
     struct turn turn;
+    char line[TURN_TEXT_MAX + 1];
 
     if (turn_from_json(json, &turn) < 0 || turn.who != TURN_CALLER || !turn.text[0])
         return 0;
-    while (sample->n && sample->n + strlen(turn.text) + 2 > sample->size) {
-        char *line_end = memchr(sample->text, '\n', sample->n);
-        size_t n_cut = line_end ? (size_t)(line_end - sample->text) + 1 : sample->n;
-        memmove(sample->text, sample->text + n_cut, sample->n + 1 - n_cut);
-        sample->n -= n_cut;
-    }
-    text_add(sample->text, sample->size, &sample->n, turn.text, strlen(turn.text));
-    text_add(sample->text, sample->size, &sample->n, "\n", 1);
+    (void)snprintf(line, sizeof(line), "%s\n", turn.text);
+    text_add_last(sample->text, sample->size, &sample->n, line);
     return 0;
 }
 

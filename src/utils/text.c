@@ -22,6 +22,17 @@ void text_add(char *buffer, size_t size, size_t *n_used, const char *text, size_
     buffer[*n_used] = '\0';
 }
 
+void text_add_last(char *buffer, size_t size, size_t *n_used, const char *line)
+{
+    while (*n_used && *n_used + strlen(line) + 1 > size) {
+        char *line_end = memchr(buffer, '\n', *n_used);
+        size_t n_cut = line_end ? (size_t)(line_end - buffer) + 1 : *n_used;
+        memmove(buffer, buffer + n_cut, *n_used + 1 - n_cut);
+        *n_used -= n_cut;
+    }
+    text_add(buffer, size, n_used, line, strlen(line));
+}
+
 size_t text_set(char *buffer, size_t size, const char *text)
 {
     size_t n_used = 0;

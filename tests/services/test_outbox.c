@@ -15,9 +15,9 @@
 
 #include <json-c/json.h>
 
+#include "hurry.h"
 #include "scratch.h"
 #include "services/crm.h"
-#include "services/jobs.h"
 #include "services/whatsapp/provider.h"
 #include "tap.h"
 #include "utils/clock.h"
@@ -113,39 +113,6 @@ void whatsapp_release(struct whatsapp *whatsapp, struct whatsapp_request *reques
 }
 
 /* --- the daemon */
-
-struct hurry_op {
-    struct db_op op; /* first */
-    struct job jobs[MESSAGES];
-    unsigned n, n_live;
-};
-
-static int collect(const struct job *job, void *arg)
-{
-    struct hurry_op *hurry = arg;
-
-    hurry->n_live++;
-    if (job->state == JOB_WAITING && job->due_ms > 1 && hurry->n < MESSAGES)
-        hurry->jobs[hurry->n++] = *job;
-    return 0;
-}
-
-/* All that waits is due. */
-static int run_hurry(struct db_txn *txn, struct db_op *op)
-{
-    struct hurry_op *hurry = (struct hurry_op *)op;
-
-    hurry->n = hurry->n_live = 0;
-    int r = jobs_each_due(txn, UINT64_MAX - 1, collect, hurry); /* those behind another, too */
-    if (r == 0)
-        r = jobs_each_under_way(txn, collect, hurry);
-    for (unsigned i = 0; i < hurry->n && r == 0; i++) {
-        struct job next = hurry->jobs[i];
-        next.due_ms = 1;
-        r = jobs_move(txn, &hurry->jobs[i], &next);
-    }
-    return r;
-}
 
 /* Until nothing is owed any more. Never returns. */
 static void be_daemon(const char *path)
