@@ -29,7 +29,7 @@
 #include "utils/when.h"
 #include "utils/wishes.h"
 
-enum { HOUR_MS = 60 * 60 * 1000, DAY_MS = 24 * HOUR_MS, LOOK_MAX = 400 /* messages */, LINES_MS = 14 };
+enum { HOUR_MS = 60 * 60 * 1000, DAY_MS = 24 * HOUR_MS, LOOK_MAX = 400 /* messages */, LOOK_DAYS = 14 };
 
 /* --- a message comes in */
 
@@ -151,7 +151,7 @@ static int look_at(struct json_object *json, void *arg)
 
     if (r < 0)
         return r == -EBADMSG ? -EUCLEAN : r;
-    if (++walk->n_seen > LOOK_MAX || walk->now_ms > message.created_ms + LINES_MS * (uint64_t)DAY_MS)
+    if (++walk->n_seen > LOOK_MAX || walk->now_ms > message.created_ms + LOOK_DAYS * (uint64_t)DAY_MS)
         return 1;
     if (message.direction == MESSAGE_OUT) {
         look_at_ours(walk, &message);

@@ -370,6 +370,28 @@ static void is_one_person(struct db_txn *txn)
     free(reply);
 }
 
+static void knows_calls(struct db_txn *txn)
+{
+    static const struct turn turns[] = { { .who = TURN_AGENT, .text = "How can we help you?", .confidence = -1 },
+                                         { .who = TURN_CALLER, .text = "I need a boiler", .confidence = -1 } };
+    scoped(call_done) struct call old = { .sid = "CA1", .stream_token = "t", .from = "+972501110012", .started_ms = now - 50 * (uint64_t)HOUR };
+    scoped(call_done) struct call call = { .sid = "CA2", .stream_token = "t", .from = "+972501110012", .started_ms = now - 7 * MINUTE };
+    scoped(contact_done) struct contact person = { 0 };
+    char text[1024];
+
+    (void)crm_call_open(txn, &old, "972");
+    (void)crm_call_end(txn, "CA1", CALL_END_CALLER, now - 50 * (uint64_t)HOUR);
+    (void)crm_call_open(txn, &call, "972");
+    for (size_t i = 0; i < ELEMENTSOF(turns); i++)
+        (void)crm_turn_add(txn, "CA2", &turns[i]);
+    (void)crm_call_end(txn, "CA2", CALL_END_CALLER, now - 5 * MINUTE);
+    (void)crm_contact_by_address(txn, "+972501110012", &person);
+    is_int(crm_known_calls(txn, &person, now, text, sizeof(text)), 0, "who phoned before he wrote");
+    ok(strncmp(text, "5 minutes ago, 20", 17) == 0, "is known to have, five minutes ago");
+    ok(strstr(text, ":\n  you: How can we help you?\n  he: I need a boiler\n2 days ago, ") != NULL, "with what was said; and the call before, two days ago");
+    ok(strstr(text, ":\n  nothing was said\n") != NULL, "in which nothing was");
+}
+
 static void is_gone(struct db_txn *txn)
 {
     is_int(is_wanted(txn, "M404"), -ENOENT, "a message that was erased");
@@ -380,7 +402,7 @@ int main(void)
 {
     static void (*const scenes[])(struct db_txn *txn) = {
         owed,  who_is_answered,      several_are_one, answers,           learns,        leaves,  silenced_meanwhile,
-        stops, guards_against_loops, comes_late,      only_while_closed, is_one_person, is_gone,
+        stops, guards_against_loops, comes_late,      only_while_closed, is_one_person, knows_calls, is_gone,
     };
     struct db_options options = { .path = scratch(), .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
     scoped(db_close) struct db *db = NULL;
