@@ -59,10 +59,19 @@ static int heed_wishes(struct db_txn *txn, const struct message *message, uint64
     return r < 0 ? r : wish_stop(words);
 }
 
+static int owe(struct db_txn *txn, const struct message *message, const char *person, uint64_t now_ms)
+{
+    struct job job = { .kind = JOB_REPLY, .created_ms = now_ms, .due_ms = now_ms + CRM_REPLY_QUIET_MS };
+
+    job_lane_in(person, job.lane);
+    memcpy(job.message_id, message->id, sizeof(job.message_id));
+    (void)text_set(job.contact_id, sizeof(job.contact_id), person);
+    return jobs_add(txn, &job);
+}
+
 int crm_reply_owe(struct db_txn *txn, const struct crm_reply_rules *rules, const struct message *message, uint64_t now_ms)
 {
     scoped(contact_done) struct contact person = { 0 };
-    struct job job = { .kind = JOB_REPLY, .created_ms = now_ms, .due_ms = now_ms + CRM_REPLY_QUIET_MS };
 
     if (!wants_reply(message) || (rules->own_number && strcmp(message->address, rules->own_number) == 0))
         return 1;
@@ -72,10 +81,7 @@ int crm_reply_owe(struct db_txn *txn, const struct crm_reply_rules *rules, const
     r = crm_contact_get(txn, message->contact_id, &person);
     if (r < 0 || crm_agent_of(&person) != CRM_AGENT_ON)
         return r < 0 ? r : 1;
-    job_lane_in(person.id, job.lane);
-    memcpy(job.message_id, message->id, sizeof(job.message_id));
-    memcpy(job.contact_id, person.id, sizeof(job.contact_id));
-    return jobs_add(txn, &job);
+    return owe(txn, message, person.id, now_ms);
 }
 
 /* --- what was written */
@@ -229,12 +235,22 @@ static int look(struct db_txn *txn, const struct crm_reply_rules *rules, const c
     return 0;
 }
 
+/* Whoever fetches the recording, or hears it, stands behind us in the lane by now: we stand behind him. */
+static int listen(struct db_txn *txn, const struct crm_reply *reply, uint64_t now_ms)
+{
+    const struct message *message = &reply->message;
+    bool may_get_words = message->kind == MESSAGE_AUDIO && !message_words(message)[0] && now_ms < message->created_ms + CRM_REPLY_LISTEN_MS;
+    int r = may_get_words ? owe(txn, message, reply->person.id, now_ms) : 0;
+
+    return r < 0 ? r : may_get_words;
+}
+
 int crm_reply_begin(struct db_txn *txn, const struct crm_reply_rules *rules, const char *message_id, uint64_t now_ms,
                     struct crm_reply *ret_reply)
 {
     crm_reply_done(ret_reply);
     *ret_reply = (struct crm_reply){ 0 };
-    return look(txn, rules, message_id, now_ms, ret_reply);
+    return look(txn, rules, message_id, now_ms, ret_reply) ?: listen(txn, ret_reply, now_ms);
 }
 
 /* --- what is answered */

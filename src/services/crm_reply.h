@@ -24,6 +24,7 @@ struct crm_reply_rules {
 
 enum {
     CRM_REPLY_QUIET_MS = 2000,           /* without another message of his */
+    CRM_REPLY_LISTEN_MS = 10 * 1000,     /* a recording comes after its message, and its words after that */
     CRM_REPLY_LATE_MS = 60 * 60 * 1000,  /* what is older is not answered as if it had just come */
     CRM_REPLY_LINES_MAX = 20,
     CRM_REPLY_WORDS_MAX = 1024,

@@ -392,6 +392,30 @@ static void knows_calls(struct db_txn *txn)
     ok(strstr(text, ":\n  nothing was said\n") != NULL, "in which nothing was");
 }
 
+static int find_job(const struct job *job, void *arg)
+{
+    if (strcmp(job->message_id, last) != 0)
+        return 0;
+    *(struct job *)arg = *job;
+    return 1;
+}
+
+static void listens(struct db_txn *txn)
+{
+    struct job job = { 0 };
+    uint64_t due_ms = 0;
+
+    (void)comes(txn, "+972501110013", MESSAGE_AUDIO, "", now);
+    now += CRM_REPLY_QUIET_MS;
+    is_int(is_wanted(txn, last), 1, "a recording whose words are not known yet is done");
+    (void)jobs_each_due(txn, now, find_job, &job);
+    is_int(jobs_end(txn, &job), 0, "its job ends");
+    (void)jobs_next_due(txn, now + CRM_REPLY_QUIET_MS - 1, &due_ms);
+    is_int((long long)(due_ms - now), CRM_REPLY_QUIET_MS, "and it is owed again, behind whoever hears it");
+    now += CRM_REPLY_LISTEN_MS;
+    is_int(is_wanted(txn, last), 0, "if nobody does, it is answered as it is");
+}
+
 static void is_gone(struct db_txn *txn)
 {
     is_int(is_wanted(txn, "M404"), -ENOENT, "a message that was erased");
@@ -402,7 +426,7 @@ int main(void)
 {
     static void (*const scenes[])(struct db_txn *txn) = {
         owed,  who_is_answered,      several_are_one, answers,           learns,        leaves,  silenced_meanwhile,
-        stops, guards_against_loops, comes_late,      only_while_closed, is_one_person, knows_calls, is_gone,
+        stops, guards_against_loops, comes_late,      only_while_closed, is_one_person, knows_calls, listens, is_gone,
     };
     struct db_options options = { .path = scratch(), .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
     scoped(db_close) struct db *db = NULL;
