@@ -24,3 +24,11 @@ struct loop;
  * Thread: any. Never blocks, never allocates. What is posted after the loop has ended runs in server_free().
  */
 void loop_post(struct loop *loop, struct loop_task *task);
+
+/*
+ * Ring when the loop's turn is over, once for all that was asked for in it: whoever is woken finds everything that the
+ * turn brought, and is not woken again and again while it goes on.
+ *
+ * Thread: the loop's.
+ */
+void loop_ring_later(struct loop *loop, struct inbox *inbox);

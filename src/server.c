@@ -254,6 +254,15 @@ static int prepare(struct loop *loop)
     return 0;
 }
 
+static void ring_bells(struct loop *loop)
+{
+    while (loop->n_bells) {
+        struct inbox *inbox = loop->bells[--loop->n_bells];
+        inbox_ring(inbox);
+        inbox_unref(inbox);
+    }
+}
+
 /* At most one turn in GATHER_US while there is much to gather; *turn_us: when the last one began. */
 static void gather(struct loop *loop, uint64_t *turn_us)
 {
@@ -313,10 +322,12 @@ static void *loop_main(void *arg)
     if (r < 0)
         return NULL;
     while (!finished(loop)) {
-        if (h2o_evloop_run(loop->evloop, loop->is_closing ? CLOSING_WAIT_MS : WAIT_MS) == 0)
+        int error = h2o_evloop_run(loop->evloop, loop->is_closing ? CLOSING_WAIT_MS : WAIT_MS) == 0 ? 0 : errno;
+        ring_bells(loop);
+        if (!error)
             gather(loop, &turn_us);
-        else if (errno != EINTR) /* no memory for one socket: the others go on, we do not spin */
-            complain(errno);
+        else if (error != EINTR) /* no memory for one socket: the others go on, we do not spin */
+            complain(error);
     }
     release_context(loop);
     return NULL;
@@ -387,6 +398,17 @@ static int start_loop(struct loop *loop, struct server *server)
 void loop_post(struct loop *loop, struct loop_task *task)
 {
     inbox_post(loop->inbox, task);
+}
+
+void loop_ring_later(struct loop *loop, struct inbox *inbox)
+{
+    for (size_t i = 0; i < loop->n_bells; i++)
+        if (loop->bells[i] == inbox)
+            return;
+    if (loop->n_bells == LOOP_BELLS_MAX)
+        inbox_ring(inbox);
+    else
+        loop->bells[loop->n_bells++] = inbox_ref(inbox);
 }
 
 /* --- the server */

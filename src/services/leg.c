@@ -104,7 +104,7 @@ void leg_inbound_flush(struct leg *leg)
         return;
     leg->is_new_in = false;
     if (!atomic_load_explicit(&leg->left, memory_order_relaxed))
-        inbox_ring(leg->inbox);
+        loop_ring_later(leg->loop, leg->inbox);
 }
 
 const struct frame *leg_outbound_peek(struct leg *leg)

@@ -2,8 +2,9 @@
  * speech.c - the speech workers: threads that own calls
  *
  * A worker's round: arm the bell, run what was posted (new calls, results), look at every call, sleep until the
- * earliest deadline or the bell. The more calls a worker has the longer it lets frames gather after the bell, so
- * that its wake-ups do not grow with the calls: one call is served at once, a hundred every 5 ms.
+ * earliest deadline or the bell. The more calls a worker has the longer it is from the beginning of one round to that
+ * of the next, so that its rounds do not grow with the calls: one call is served at once, a hundred every 5 ms. A loop
+ * rings when its turn is over, and what the turn brought is then all there.
  *
  * A line is a call's place: made on the loop, in the table of live CallSids (under the lock) from then until its
  * session is over, in its worker's list from the worker's next round on.
@@ -176,14 +177,17 @@ static uint64_t look_at_lines(struct worker *worker, uint64_t now_ms, bool stop)
     return deadline_ms;
 }
 
-static void gather(const struct worker *worker)
+/* Until so long after the last round began. */
+static void gather(const struct worker *worker, uint64_t round_us)
 {
     uint64_t us = (uint64_t)worker->n_lines * GATHER_US_PER_CALL;
 
     if (us < GATHER_MIN_US)
         return;
-    us = us < GATHER_MAX_US ? us : GATHER_MAX_US;
-    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){ .tv_nsec = (long)us * 1000 }, NULL);
+    round_us += us < GATHER_MAX_US ? us : GATHER_MAX_US;
+    if (clock_mono_us() < round_us)
+        (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME,
+                              &(struct timespec){ (time_t)(round_us / 1000000), (long)(round_us % 1000000) * 1000 }, NULL);
 }
 
 static void *worker_main(void *arg)
@@ -198,14 +202,14 @@ static void *worker_main(void *arg)
         inbox_arm(worker->inbox);
         inbox_run(worker->inbox);
 
-        uint64_t now_ms = clock_mono_ms();
+        uint64_t round_us = clock_mono_us(), now_ms = round_us / 1000;
         uint64_t deadline_ms = look_at_lines(worker, now_ms, stop);
         if (stop && !worker->lines && (!worker->env.chat || chat_pool_is_home(worker->env.chat)))
             return NULL;
 
         uint64_t wait_ms = deadline_ms == UINT64_MAX ? UINT64_MAX : deadline_ms > now_ms ? deadline_ms - now_ms : 0;
         if (inbox_wait(worker->inbox, wait_ms))
-            gather(worker);
+            gather(worker, round_us);
     }
 }
 
