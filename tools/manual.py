@@ -63,7 +63,7 @@ def item(about):
 
 def sentences(text):
     """One a line, as mdoc wants it, each as the words of a text."""
-    return [escaped(line) for line in re.split(r"(?<=[.;]) (?=[A-Z])", text)]
+    return [escaped(line) for line in re.split(r"(?<=[.;]) (?=[A-Z])", text) if line]
 
 
 def chapter(binary, tree):

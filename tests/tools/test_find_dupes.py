@@ -15,5 +15,6 @@ for path, word in (("src/db_old.c", "old"), ("Copy of db.c", "copy"), ("db.c.bak
     finds("find_dupes", {path: "x"}, [f"SUSPICIOUS NAME: {path} ({word}): {REMEDY}"], f"{path} is suspicious")
 finds("find_dupes", {"src/copyright.c": "1", "NEWS": "2", "src/renew.c": "3", "src/hold.c": "4", "man/a(b).5": "5"}, [],
       "parts of words are not")
+finds("find_dupes", {"units/agentlocator-backup.timer": "1"}, [], "nor is what is installed for the command backup")
 
 done()

@@ -17,6 +17,9 @@ finds("find_unlisted", {"Makefile.am": "# tests/test_a\n" + WHOLE.replace("check
       ["UNLISTED: tests/test_a.c: Makefile.am does not name tests/test_a"], "a test that nobody runs")
 finds("find_unlisted", {"Makefile.am": WHOLE.replace("tests/cli/test_b.py", ""), **FILES},
       ["UNLISTED: tests/cli/test_b.py: Makefile.am does not name tests/cli/test_b.py"], "a script that nobody runs")
+for path in ("man/a.8.in", "units/a.socket"):
+    finds("find_unlisted", {"Makefile.am": WHOLE, **FILES, path: ""},
+          [f"UNLISTED: {path}: Makefile.am does not name {path.removesuffix('.in')}"], f"{path}, which nobody installs")
 THREADED = {**FILES, "tests/test_a.c": "#include <pthread.h>\n"}
 finds("find_unlisted", {"Makefile.am": WHOLE + "thread_tests = tests/test_a\n", **THREADED}, [], "threads are watched")
 finds("find_unlisted", {"Makefile.am": WHOLE, **THREADED},

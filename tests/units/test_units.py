@@ -39,7 +39,7 @@ def analyzed(units, *args):
         for name, text in units.items():
             with open(os.path.join(folder, name), "w", encoding="utf-8") as out:
                 out.write(PROGRAMS.sub(rf"\g<1>{BINARY}", text))
-        services = [name for name in units if args[0] == "verify" or name == SERVICE]
+        services = [name for name in units if args[0] == "verify" or name.endswith(".service") and "baileys" not in name]
         found = run("systemd-analyze", *args, *(os.path.join(folder, name) for name in services))
     return found.returncode, found.stdout + found.stderr
 
@@ -72,7 +72,7 @@ if shutil.which("systemd-analyze"):
     same(verified(units), (0, ""), "systemd knows every line of the units")
     typo = with_line(units, SERVICE, "WatchdogSec=", "WatchdogSecs=")
     ok("WatchdogSecs" in verified(typo)[1], "a planted line that it does not know is found")
-    same(exposed(units)[0], 0, "the daemon is exposed no more than 1.1")
+    same(exposed(units)[0], 0, "the daemon is exposed no more than 1.1, and so is what a timer starts")
     wide = with_line(units, SERVICE, "CapabilityBoundingSet=\n", "")
     ok(exposed(wide)[0] != 0, "a planted service that keeps capabilities is found")
 else:
