@@ -16,7 +16,6 @@
 #include "config.h"
 #include "db.h"
 #include "listeners.h"
-#include "models/event.h"
 #include "routes/routes.h"
 #include "server.h"
 #include "services/agent_tools.h"
@@ -534,11 +533,10 @@ static void free_outbox(struct app *app)
 
 static int build_hooks(struct app *app)
 {
-    const char *kinds = app->config->event_webhook_kinds, *wrong = kinds ? event_kinds_problem(kinds) : NULL;
+    char problem[EVENT_HOOKS_PROBLEM_MAX];
 
-    if (wrong)
-        return log_err(-EINVAL, "EVENT_WEBHOOK_KINDS: there is no kind '%.*s'; `agentlocator events --kinds` lists them",
-                       (int)strcspn(wrong, " "), wrong);
+    if (event_hooks_check(app->config, problem) < 0)
+        return log_err(-EINVAL, "%s", problem);
     if (!app->config->event_webhook_url)
         return 0;
     int r = event_hooks_new(app->config, app->client, app->services.db, &app->services.event_hooks);

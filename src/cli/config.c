@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "services/event_hooks.h"
 
 static const char usage[] =
     "Usage: agentlocator config [OPTIONS]\n"
@@ -82,7 +83,10 @@ static int check(const char *env_file)
     if (!out)
         return CLI_FAILED;
 
+    char problem[EVENT_HOOKS_PROBLEM_MAX];
     int r = config_load(env_file, out, &config);
+    if (r == 0 && event_hooks_check(config, problem) < 0)
+        fprintf(out, "%s\n", problem);
     fclose(out);
     fputs(problems, stderr);
     if (r == 0 && n == 0)

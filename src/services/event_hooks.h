@@ -6,6 +6,8 @@
  * describes it. Its id is the same however often it comes.
  */
 
+#include <stddef.h>
+
 #include "utils/scoped.h"
 
 struct config;
@@ -13,6 +15,14 @@ struct db;
 struct event_hooks;
 struct http_client;
 struct json_object;
+
+/*
+ * What is wrong with the settings of it that config.c cannot tell, since it knows no kinds of events.
+ *
+ * Returns: 0; -EINVAL and a line that begins with the setting's name.
+ */
+enum { EVENT_HOOKS_PROBLEM_MAX = 256 };
+int event_hooks_check(const struct config *config, char ret_problem[EVENT_HOOKS_PROBLEM_MAX]);
 
 /* An endpoint that is new is told what happens from now on. config, client and db are lent. Errors: -errno. */
 int event_hooks_new(const struct config *config, struct http_client *client, struct db *db, struct event_hooks **ret_hooks);

@@ -45,6 +45,11 @@ with tempfile.TemporaryDirectory() as folder:
     same(bad.returncode, 1, "a check that fails")
     same([line.split(":")[0] for line in bad.stderr.splitlines()],
          ["MAX_CALLS", "TTS_VOICE", "PUBLIC_HOST", "TWILIO_AUTH_TOKEN"], "names every bad value at once")
+    kinds = config("--check", APP_ENV="development", EVENT_WEBHOOK_KINDS="call.* mesage.new note.new")
+    same((kinds.returncode, kinds.stderr),
+         (1, "EVENT_WEBHOOK_KINDS: there is no kind 'mesage.new'; `agentlocator events --kinds` lists them\n"),
+         "a kind of event that there is none of is wrong, too")
+    same(config("--check", APP_ENV="development", EVENT_WEBHOOK_KINDS="call.* note.new").returncode, 0, "those that there are are not")
     with open(env_file, "a", encoding="utf-8") as out:
         out.write("PUBLIC_HOSTS=a.example\n")
     same(config("--env-file", env_file).returncode, 0, "a name that is no setting does not stop a start")
