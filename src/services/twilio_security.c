@@ -11,13 +11,17 @@
  *   webhook   https://   host, host:port             (port: PUBLIC_HOST's, else 443)
  *   stream    wss://     host, host:port             each also with a slash behind it
  *
+ * The letter case of a host means nothing, but is signed as Twilio has it: as it is set here, in small letters, or as
+ * it stands in the Host header, which is otherwise not looked at.
+ *
  * All of them are computed and compared in constant time, whatever matched first.
  *
  * The fields are laid out once, behind room for the longest URL; each URL is then
  * written right-aligned in front of them, and the message is one piece of memory.
  *
  * A signature must cover the body: a form by its fields, JSON by the bodySHA256
- * of the signed URL. A body of any other type, or on another method, is refused.
+ * of the signed URL. A body of any other type, or on another method, is refused, and so is one that is left out where
+ * the URL has a bodySHA256.
  *
  * development only: a loopback peer may leave the signature out, and need not be
  * checked while there is no token. Without PUBLIC_HOST a signature of a loopback
@@ -26,6 +30,7 @@
  */
 #include "services/twilio_security.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +48,7 @@
 #include "utils/log.h"
 #include "utils/scoped.h"
 
-enum { URL_MAX = 8 * KIB, TOKENS_MAX = 2, HOSTS_MAX = 2, LOGGED_MAX = 1024 };
+enum { URL_MAX = 8 * KIB, TOKENS_MAX = 2, SPELLINGS_MAX = 3, HOSTS_MAX = 2 * SPELLINGS_MAX, LOGGED_MAX = 1024 };
 
 struct twilio_security {
     bool production;
@@ -156,7 +161,7 @@ static bool is_type(const struct http_request *request, const char *type)
     return n == strlen(type) && strncasecmp(field->value, type, n) == 0;
 }
 
-/* Whether the signed URL vouches for these bytes. */
+/* Whether the signed URL vouches for these bytes; or, of no bytes, does not speak of any. */
 static bool body_is_hashed(const struct http_request *request)
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];
@@ -164,14 +169,14 @@ static bool body_is_hashed(const struct http_request *request)
     struct form query;
 
     if (form_parse(request->query, strlen(request->query), TWILIO_PARAMS_MAX, &query) < 0)
-        return false;
-    SHA256((const uint8_t *)request->body, request->n_body, digest);
+        return !request->n_body;
+    SHA256((const uint8_t *)(request->n_body ? request->body : ""), request->n_body, digest);
     for (size_t i = 0; i < sizeof(digest); i++)
         (void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 
     const struct form_field *claimed = form_get(&query, "bodySHA256");
-    bool same = claimed && claimed->n_value == sizeof(hex) - 1 &&
-                CRYPTO_memcmp(claimed->value, hex, sizeof(hex) - 1) == 0;
+    bool same = claimed ? claimed->n_value == sizeof(hex) - 1 && CRYPTO_memcmp(claimed->value, hex, sizeof(hex) - 1) == 0
+                        : !request->n_body;
     form_done(&query);
     return same;
 }
@@ -180,7 +185,7 @@ static bool body_is_hashed(const struct http_request *request)
 static const char *covered_fields(const struct http_request *request, struct form *ret_form)
 {
     if (!request->n_body)
-        return NULL;
+        return body_is_hashed(request) ? NULL : "the body that bodySHA256 stands for is left out";
     if (strcmp(request->method, "POST") != 0)
         return "a body on a method that has none";
     if (is_type(request, "application/json"))
@@ -224,15 +229,41 @@ const char *twilio_security_host(const struct twilio_security *security,
     return buffer[strspn(buffer, letters)] ? NULL : buffer;
 }
 
-/* The host with and without a port. */
-static void host_forms(const char *host, char forms[HOSTS_MAX][TWILIO_HOST_MAX + 4])
+static size_t name_length(const char *host)
 {
     const char *after = strrchr(host, ']'); /* an IPv6 address has colons of its own */
     const char *port = strrchr(after ? after : host, ':');
-    size_t n_bare = port ? (size_t)(port - host) : strlen(host);
 
-    (void)snprintf(forms[0], sizeof(forms[0]), "%.*s", (int)n_bare, host);
-    (void)snprintf(forms[1], sizeof(forms[1]), "%s%s", host, port ? "" : ":443");
+    return port ? (size_t)(port - host) : strlen(host);
+}
+
+/* Returns: how many. */
+static size_t spellings(const char *host, const struct http_request *request, char spelled[SPELLINGS_MAX][TWILIO_HOST_MAX])
+{
+    const struct http_field *header = http_field(request, "host", 0);
+    size_t n_name = name_length(host);
+
+    for (size_t i = 0; i < SPELLINGS_MAX; i++)
+        (void)snprintf(spelled[i], TWILIO_HOST_MAX, "%s", host);
+    for (char *c = spelled[1]; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    if (!header || header->n_value < n_name || strncasecmp(header->value, host, n_name) != 0)
+        return 2;
+    memcpy(spelled[2], header->value, n_name);
+    return 3;
+}
+
+/* Each spelling with and without a port. Returns: how many. */
+static size_t host_forms(const char *host, const struct http_request *request, char forms[HOSTS_MAX][TWILIO_HOST_MAX + 4])
+{
+    char spelled[SPELLINGS_MAX][TWILIO_HOST_MAX];
+    size_t n_name = name_length(host), n = spellings(host, request, spelled);
+
+    for (size_t i = 0; i < n; i++) {
+        (void)snprintf(forms[2 * i], sizeof(forms[0]), "%.*s", (int)n_name, spelled[i]);
+        (void)snprintf(forms[2 * i + 1], sizeof(forms[0]), "%.*s%s", TWILIO_HOST_MAX - 1, spelled[i], host[n_name] ? "" : ":443");
+    }
+    return 2 * n;
 }
 
 struct proof {
@@ -274,13 +305,13 @@ static int try_urls(const struct twilio_security *security, const struct http_re
 
     if (!host)
         return -EDESTADDRREQ;
-    host_forms(host, hosts);
-    for (size_t i = 0; i < HOSTS_MAX * ELEMENTSOF(shapes); i++) {
-        size_t shape = i / HOSTS_MAX;
+    size_t n_hosts = host_forms(host, request, hosts);
+    for (size_t i = 0; i < n_hosts * ELEMENTSOF(shapes); i++) {
+        size_t shape = i / n_hosts;
         if (shapes[shape].upgrade != upgrade ||
             (shapes[shape].only_by_host_header && security->public_host))
             continue;
-        int n = snprintf(url, sizeof(url), "%s%s%s%s", shapes[shape].scheme, hosts[i % HOSTS_MAX],
+        int n = snprintf(url, sizeof(url), "%s%s%s%s", shapes[shape].scheme, hosts[i % n_hosts],
                          request->target, shapes[shape].behind);
         if (n < 0 || (size_t)n >= sizeof(url))
             return -E2BIG;

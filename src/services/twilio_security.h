@@ -39,7 +39,7 @@ const char *twilio_security_host(const struct twilio_security *security, const s
 /*
  * The AUTH_TWILIO guard (a router guard_fn): request->context is struct services.
  *
- * Tries every form of the URL that Twilio may have signed (with and without port; wss for an upgrade, with and
+ * Tries every form of the URL that Twilio may have signed (with and without port; the host in other letter case; wss for an upgrade, with and
  * without a trailing slash), with both tokens, in constant time. The body must be covered: a form, or JSON with
  * bodySHA256. AccountSid must be TWILIO_ACCOUNT_SID when that is set. 403 with an empty body otherwise, and one
  * rate-limited line with the URL that was checked. development admits unsigned loopback peers.

@@ -119,6 +119,19 @@ static const struct {
     { "another host", "gw.example.com", "https://gw.example.org/voice", "/voice", false, 0 },
     { "another path", "gw.example.com", "https://gw.example.com/video", "/voice", false, 0 },
     { "a fragment", "gw.example.com", "https://gw.example.com/voice#rc=2", "/voice", false, 0 },
+    { "PUBLIC_HOST in capitals", "GW.Example.COM", "https://gw.example.com/voice", "/voice", false, 1 },
+    { "PUBLIC_HOST in capitals, signed so", "GW.Example.COM", "https://GW.Example.COM/voice", "/voice", false, 1 },
+    { "in capitals with a port", "GW.example.com:8443", "https://gw.example.com:8443/voice", "/voice", false, 1 },
+    { "in capitals, the port left out", "GW.example.com:8443", "https://gw.example.com/voice", "/voice", false, 1 },
+    { "in capitals, the default port", "GW.example.com", "https://gw.example.com:443/voice", "/voice", false, 1 },
+    { "signed in capitals that nobody told", "gw.example.com", "https://GW.EXAMPLE.COM/voice", "/voice", false, 0 },
+    { "the path in capitals", "gw.example.com", "https://gw.example.com/Voice", "/voice", false, 0 },
+    { "the default port is set", "gw.example.com:443", "https://gw.example.com/voice", "/voice", false, 1 },
+    { "a path encoded otherwise", "gw.example.com", "https://gw.example.com/%7Evoice", "/~voice", false, 0 },
+    { "a path encoded in other letters", "gw.example.com", "https://gw.example.com/%d7%a9", "/%D7%A9", false, 0 },
+    { "a path encoded", "gw.example.com", "https://gw.example.com/%D7%A9?q='a'", "/%D7%A9?q='a'", false, 1 },
+    { "an empty query left out", "gw.example.com", "https://gw.example.com/voice?", "/voice", false, 0 },
+    { "a stream in small letters", "GW.example.com", "wss://gw.example.com/ws", "/ws", true, 1 },
     { "a stream", "gw.example.com", "wss://gw.example.com/ws", "/ws", true, 1 },
     { "a stream with a slash behind", "gw.example.com", "wss://gw.example.com/ws/", "/ws", true, 1 },
     { "a stream on a port", "gw.example.com:8443", "wss://gw.example.com:8443/ws", "/ws", true, 1 },
@@ -142,11 +155,45 @@ static void tries_urls(void)
         fake_field(&fake, "x-twilio-signature", signature);
         fake_field(&fake, "host", "evil.example.com");
         fake_field(&fake, "x-forwarded-host", "evil.example.com");
+        fake_field(&fake, "x-forwarded-port", "8444");
+        fake_field(&fake, "x-forwarded-proto", "http");
+        fake_field(&fake, "forwarded", "host=evil.example.com;proto=http");
         if (body)
             fake_field(&fake, "content-type", FORM);
         else
             fake_field(&fake, "sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
         is_int(let_in(&house, &fake), urls[i].let_in, urls[i].what);
+    }
+}
+
+/* The Host header says in which letters Twilio was given our name, and nothing else. */
+static const struct {
+    const char *what, *public_host, *header, *signed_url;
+    int let_in;
+} headers[] = {
+    { "the letters of Host", "gw.example.com", "Gw.Example.com", "https://Gw.Example.com/voice", 1 },
+    { "with its port", "gw.example.com:8443", "Gw.Example.com:8443", "https://Gw.Example.com:8443/voice", 1 },
+    { "the port of Host", "gw.example.com", "gw.example.com:8443", "https://gw.example.com:8443/voice", 0 },
+    { "another name in Host", "gw.example.com", "gw.example.org", "https://gw.example.org/voice", 0 },
+    { "a longer name in Host", "gw.example.com", "gw.example.com.evil.org", "https://gw.example.com.evil.org/voice", 0 },
+    { "a shorter name in Host", "gw.example.com", "GW", "https://GW/voice", 0 },
+};
+
+static void spells_hosts(void)
+{
+    for (size_t i = 0; i < ELEMENTSOF(headers); i++) {
+        struct house house = { .config = { .app_env = "production",
+                                           .public_host = headers[i].public_host,
+                                           .twilio_auth_token = TOKEN } };
+        char signature[TWILIO_SIGNATURE_LEN + 1];
+        struct fake_request fake;
+
+        twilio_sign(TOKEN, headers[i].signed_url, CALL, strlen(CALL), signature);
+        fake_request(&fake, "POST", "/voice", CALL, NULL);
+        fake_field(&fake, "content-type", FORM);
+        fake_field(&fake, "x-twilio-signature", signature);
+        fake_field(&fake, "host", headers[i].header);
+        is_int(let_in(&house, &fake), headers[i].let_in, headers[i].what);
     }
 }
 
@@ -193,6 +240,15 @@ static const struct {
     { "JSON of its hash", "POST",
       "/voice?bodySHA256=44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", "application/json", "{}",
       NULL, NULL, TOKEN, 1 },
+    { "a JSON body left out", "POST",
+      "/voice?bodySHA256=44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", "application/json", NULL,
+      NULL, NULL, TOKEN, 0 },
+    { "no body, and the hash of none", "POST", "/voice?bodySHA256=" EMPTY_SHA256, NULL, NULL, NULL, NULL, TOKEN, 1 },
+    { "JSON with its encoding", "POST",
+      "/voice?bodySHA256=44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", "application/json; charset=utf-8",
+      "{}", NULL, NULL, TOKEN, 1 },
+    { "a field twice, its values in another order", "POST", "/voice", FORM, "a=2&a=1&a=2", "a=1&a=2", NULL, TOKEN, 1 },
+    { "a field twice, one value changed", "POST", "/voice", FORM, "a=2&a=3", "a=1&a=2", NULL, TOKEN, 0 },
     { "the account", "POST", "/voice", FORM, "AccountSid=" ACCOUNT, "AccountSid=" ACCOUNT, NULL, TOKEN, 1 },
     { "another account", "POST", "/voice", FORM, "AccountSid=AC2", "AccountSid=AC2", NULL, TOKEN, 0 },
     { "the account and another", "POST", "/voice", FORM, "AccountSid=" ACCOUNT "&AccountSid=AC2",
@@ -351,6 +407,7 @@ int main(void)
     log_setup(LOG_ERR, NULL);
     vectors();
     tries_urls();
+    spells_hosts();
     reads_requests();
     turns_bits();
     twice();
