@@ -18,6 +18,7 @@ from receiver import Receiver, secret
 from volley import volley, webhook
 
 TOKEN = "console-0123456789"
+PASS = os.path.join(tap.BUILD, "tests", "services", "pass")
 FAULTS = {
     # name: what the endpoint does first, what is said of it
     "broken": (500, "HTTP 500"),
@@ -178,6 +179,32 @@ def test_unknown_kind():
     daemon.scratch.cleanup()
 
 
+def test_passed_by():
+    """Whoever is away until the feed has no room for what happened meanwhile is told how many that were, also after a restart."""
+    receiver = Receiver(500)
+    with Daemon(API_TOKEN=TOKEN, EVENT_WEBHOOK_URL=receiver.url(), EVENT_WEBHOOK_SECRET=secret(1), EVENT_WEBHOOK_KINDS="contact.new") as daemon:
+        contacts(daemon, 1, 2)
+        until(lambda: hooks(daemon)["events"]["failed"])
+        tap.same((hooks(daemon)["events"]["behind"], hooks(daemon)["events"]["missed"]), (4, 0), "an endpoint that is away is behind")
+        daemon.stop()
+        filled = tap.run(PASS, os.path.join(daemon.scratch.name, "store"), "contact.changed")
+        tap.same(filled.returncode, 0, "while the daemon is down as much happens as the feed keeps")
+        last = int(filled.stdout)
+        receiver.answers = [200]
+        daemon.start()
+        until(lambda: hooks(daemon)["events"]["behind"] == 0)
+        tap.same((hooks(daemon)["events"]["seq"], hooks(daemon)["events"]["missed"]), (last, 4), "what the feed has no more it missed, and that is counted")
+        contacts(daemon, 3, 1)
+        receiver.wait(lambda taken: len(taken) >= 1)
+        tap.same([(event["seq"], event["data"]["name"]) for event in receiver.taken], [(last + 1, "Dana 3")], "it is told what happens next")
+        until(lambda: hooks(daemon)["events"]["behind"] == 0)
+        daemon.stop()
+        tap.same(daemon.log.count("events has missed events, which are 4 by now"), 1, "the log says so, once")
+        daemon.start()
+        tap.same(hooks(daemon)["events"]["missed"], 4, "and it is known after a restart")
+    receiver.close()
+
+
 def test_killed():
     """2,000 events, and a daemon that is killed three times while it tells of them."""
     n, receivers = 1000, {"one": Receiver(), "two": Receiver()}
@@ -223,5 +250,6 @@ test_oracle(test_faults())
 test_gone_and_refused()
 test_new_and_filtered()
 test_unknown_kind()
+test_passed_by()
 test_killed()
 tap.done()
