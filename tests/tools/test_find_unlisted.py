@@ -26,5 +26,7 @@ finds("find_unlisted", {"Makefile.am": WHOLE, **THREADED},
       ["UNLISTED: tests/test_a.c: has threads, but thread_tests does not name tests/test_a"], "threads nobody watches")
 finds("find_unlisted", {"Makefile.am": WHOLE + "again = src/a.c src/a.c\n", **FILES},
       ["LISTED TWICE: src/a.c in Makefile.am"], "a list that names a file twice")
+finds("find_unlisted", {"Makefile.am": WHOLE + "fuzz = tests/fuzz/fuzz_a\n", **FILES},
+      ["BEGUN TWICE: fuzz in Makefile.am"], "a list that is begun twice")
 
 done()
