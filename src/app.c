@@ -80,6 +80,7 @@ struct app {
     struct server *server;
     struct call_sweeper *sweeper;
     unsigned n_built;
+    uint64_t expiry_told_ms; /* mono; 0 never */
 };
 
 /* --- listeners: first, since a wrong one should not wait for a model to load */
@@ -470,6 +471,7 @@ static int build_server(struct app *app)
         .request_timeout_ms = config->request_timeout_s * 1000,
         .handshake_timeout_ms = config->handshake_timeout_s * 1000,
         .user_timeout_ms = config->request_timeout_s * 1000,
+        .log_requests = strcmp(config->log_requests, "info") == 0 ? LOG_INFO : LOG_DEBUG,
         .tls_cert_file = config->tls_cert_file,
         .tls_key_file = config->tls_key_file,
     };
@@ -658,8 +660,27 @@ int app_reload(struct app *app)
     return server_reload(app->server);
 }
 
+enum { EXPIRES_SOON_DAYS = 14, DAY_MS = 24 * 3600 * 1000 };
+
+/* At the start and once a day. */
+static void look_at_certificate(struct app *app)
+{
+    uint64_t end_ms = server_certificate_end_ms(app->server), now_ms = clock_real_ms(), mono_ms = clock_mono_ms();
+
+    if (end_ms == 0 || (app->expiry_told_ms && mono_ms - app->expiry_told_ms < DAY_MS))
+        return;
+    int64_t days = ((int64_t)end_ms - (int64_t)now_ms) / DAY_MS;
+    if (days >= EXPIRES_SOON_DAYS)
+        return;
+    app->expiry_told_ms = mono_ms;
+    (void)log_about(end_ms > now_ms ? LOG_WARNING : LOG_ERR, 0, &(struct log_about){ LOG_CERTIFICATE_EXPIRES },
+                    end_ms > now_ms ? "the certificate of TLS_CERT_FILE ends in %lld days" : "the certificate of TLS_CERT_FILE has ended (%lld days)",
+                    (long long)days);
+}
+
 void app_second(struct app *app)
 {
+    look_at_certificate(app);
     if (server_reload_if_changed(app->server) > 0)
         log_info("the certificate was replaced");
     call_sweeper_tick(app->sweeper, clock_mono_ms());

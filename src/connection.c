@@ -33,6 +33,7 @@
 #include "utils/log.h"
 
 enum {
+    ROUTE_NAME_MAX = 128,
     GRACE_MS = 1000,   /* to read why we close */
     BODY_LEAST = 64 * KIB,
     LARGE_INPUT = HTTP_HEAD_MAX + BODY_LEAST,
@@ -245,10 +246,22 @@ struct exchange { /* in the request's memory */
     char id[HTTP_REQUEST_ID_MAX], peer[HTTP_PEER_MAX], error[HTTP_ERROR_MAX];
 };
 
+/* The route's name, and not the path: ids, and whatever a peer invents, are nobody's business. */
 static void note_answer(const struct exchange *exchange, int status)
 {
-    router_note(exchange->connection->loop->server->options.router, exchange->request.meter, status,
-                clock_mono_us() - exchange->began_us);
+    const struct server_options *options = &exchange->connection->loop->server->options;
+    const struct http_request *request = &exchange->request;
+    uint64_t took_us = clock_mono_us() - exchange->began_us;
+    char route[ROUTE_NAME_MAX] = "no route";
+
+    router_note(options->router, request->meter, status, took_us);
+    if (request->meter)
+        (void)snprintf(route, sizeof(route), "%s %s", request->meter->method, request->meter->path);
+    (void)log_about(options->log_requests, 0,
+                    &(struct log_about){ LOG_REQUEST, .request_id = exchange->id, .route = route, .peer = request->peer,
+                                         .status = (unsigned)status, .duration_us = took_us },
+                    "%s: %d after %.1f ms, request %s of %s", route, status, (double)took_us / 1000, exchange->id,
+                    request->peer[0] ? request->peer : "the admin socket");
 }
 
 static void send_response(struct exchange *exchange, const struct http_response *response)
@@ -438,7 +451,6 @@ static struct exchange *make_exchange(h2o_req_t *req, struct connection *connect
     exchange->req = req;
     exchange->connection = connection;
     exchange->began_us = clock_mono_us();
-    make_request_id(connection->loop, exchange->id);
     request->method = text_of(req, req->input.method);
     request->path = text_of(req, req->path_normalized);
     request->target = text_of(req, req->input.path);
@@ -452,6 +464,8 @@ static struct exchange *make_exchange(h2o_req_t *req, struct connection *connect
     request->later = later;
     name_peer(exchange);
     list_fields(exchange);
+    if (!http_brought_id(request, exchange->id))
+        make_request_id(connection->loop, exchange->id);
     return exchange;
 }
 

@@ -211,6 +211,34 @@ int http_response_copy(const struct http_response *response, struct http_respons
     return 0;
 }
 
+static bool is_of(const struct http_field *field, size_t from, size_t n, const char *set)
+{
+    for (size_t i = from; i < from + n; i++)
+        if (i >= field->n_value || !field->value[i] || !strchr(set, field->value[i]))
+            return false;
+    return true;
+}
+
+bool http_brought_id(const struct http_request *request, char ret_id[HTTP_REQUEST_ID_MAX])
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.", hex[] = "0123456789abcdef";
+    enum { PLAIN_MIN = 8, TRACE_AT = 3, TRACE = 32, TRACEPARENT = 55 };
+    const struct http_field *id = http_field(request, "x-request-id", 0), *trace = http_field(request, "traceparent", 0);
+    size_t n = id ? id->n_value : 0;
+
+    if (n >= PLAIN_MIN && n < HTTP_REQUEST_ID_MAX && is_of(id, 0, n, plain) && !http_field(request, "x-request-id", 1)) {
+        memcpy(ret_id, id->value, n);
+        ret_id[n] = '\0';
+        return true;
+    }
+    if (!trace || trace->n_value != TRACEPARENT || memcmp(trace->value, "00-", 3) != 0 || !is_of(trace, TRACE_AT, TRACE, hex) ||
+        trace->value[TRACE_AT + TRACE] != '-' || is_of(trace, TRACE_AT, TRACE, "0") || http_field(request, "traceparent", 1))
+        return false;
+    memcpy(ret_id, trace->value + TRACE_AT, TRACE);
+    ret_id[TRACE] = '\0';
+    return true;
+}
+
 static uint64_t mix(uint64_t x) /* splitmix64 */
 {
     x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);

@@ -34,7 +34,7 @@ struct http_cors {
 /* What a handler returns; negative errno becomes a JSON error. */
 enum { HTTP_DONE = 0, HTTP_LATER = 1, HTTP_UPGRADE = 2 };
 
-enum { HTTP_EXTRA_MAX = 6, HTTP_REQUEST_ID_MAX = 33, HTTP_PEER_MAX = 64 };
+enum { HTTP_EXTRA_MAX = 6, HTTP_REQUEST_ID_MAX = 65, HTTP_PEER_MAX = 64 };
 
 /* One piece of a body, asked for. */
 struct http_pull {
@@ -81,7 +81,7 @@ struct http_request {
     size_t n_body;
     const struct http_field *fields;
     size_t n_fields;
-    const char *request_id; /* ours; also in the X-Request-Id response header and the log */
+    const char *request_id; /* also in the X-Request-Id response header and the log */
     const char *caller;     /* the name of the API token it came with; NULL none */
     const char *peer;       /* numeric address; "" on the admin socket */
     bool peer_is_loopback;
@@ -112,6 +112,14 @@ void http_error(struct http_response *response, int status, const char *code, co
 
 /* The reason phrase of a status; never NULL. */
 const char *http_reason(int status);
+
+/*
+ * The id that a request brings, so that it has one name on all machines it passes: X-Request-Id, of 8 to 64 letters,
+ * digits, '-', '_' and '.'; else the trace id of a traceparent (W3C Trace Context, version 00).
+ *
+ * Returns: whether there is one, and only one.
+ */
+bool http_brought_id(const struct http_request *request, char ret_id[HTTP_REQUEST_ID_MAX]);
 
 /* The n-th request id of a seed: 32 hexadecimal digits, unlike any other. */
 void http_request_id(uint64_t seed, uint64_t n, char ret_id[HTTP_REQUEST_ID_MAX]);

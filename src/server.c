@@ -534,6 +534,11 @@ int server_reload_if_changed(struct server *server)
     return server->tls ? tls_reload_if_changed(server->tls) : 0;
 }
 
+uint64_t server_certificate_end_ms(struct server *server)
+{
+    return server->tls ? tls_end_ms(server->tls) : 0;
+}
+
 struct loop *server_loop(struct server *server, unsigned i)
 {
     return &server->loops[i];

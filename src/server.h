@@ -19,6 +19,7 @@ struct server_options {
     unsigned connections_max;      /* over it the listeners wait until one closes; admin has a few more */
     uint64_t request_timeout_ms;   /* for header and body of one request: 408; and for idle keep-alive */
     uint64_t handshake_timeout_ms; /* TLS */
+    int log_requests;              /* the level of a line for each answer */
     uint64_t user_timeout_ms;      /* TCP_USER_TIMEOUT: a peer that does not read a response */
     const char *tls_cert_file, *tls_key_file; /* needed by a LISTENER_HTTPS; live as long as the server */
 };
@@ -37,6 +38,9 @@ int server_start(struct server *server);
 int server_reload(struct server *server);
 /* The same when they were replaced since they were last read. Returns: 1 reloaded; 0 as they were. */
 int server_reload_if_changed(struct server *server);
+
+/* When the certificate of https that is served ends, unix time; 0 there is none. */
+uint64_t server_certificate_end_ms(struct server *server);
 
 struct loop *server_loop(struct server *server, unsigned i);
 

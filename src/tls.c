@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <openssl/err.h>
 
@@ -167,4 +168,15 @@ SSL_CTX *tls_context(struct tls *tls)
     SSL_CTX_up_ref(context);
     pthread_mutex_unlock(&tls->mutex);
     return context;
+}
+
+uint64_t tls_end_ms(struct tls *tls)
+{
+    SSL_CTX *context = tls_context(tls);
+    const X509 *certificate = SSL_CTX_get0_certificate(context);
+    struct tm utc = { 0 };
+    bool is_known = certificate && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &utc) == 1;
+
+    SSL_CTX_free(context);
+    return is_known ? (uint64_t)timegm(&utc) * 1000 : 0;
 }

@@ -29,5 +29,8 @@ int tls_reload(struct tls *tls);
 /* The same when the files are not those of the last attempt. Returns: 0 nothing changed; 1 reloaded. */
 int tls_reload_if_changed(struct tls *tls);
 
+/* When the present certificate ends, unix time; 0 it cannot be told. Thread: any. */
+uint64_t tls_end_ms(struct tls *tls);
+
 /* The present context, with a reference for the caller: SSL_CTX_free() it. Thread: any. */
 SSL_CTX *tls_context(struct tls *tls);

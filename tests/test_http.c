@@ -164,8 +164,42 @@ static void test_ids(void)
     is_str(http_reason(299), "Unknown", "of one that nobody uses");
 }
 
+static const struct {
+    const char *name, *value, *second;
+    const char *want; /* NULL: it is not taken */
+} brought[] = {
+    { "x-request-id", "order-4711_a.b", NULL, "order-4711_a.b" },
+    { "x-request-id", "0123456789012345678901234567890123456789012345678901234567890123", NULL,
+      "0123456789012345678901234567890123456789012345678901234567890123" },
+    { "x-request-id", "01234567890123456789012345678901234567890123456789012345678901234", NULL, NULL },
+    { "x-request-id", "1234567", NULL, NULL },
+    { "x-request-id", "order 4711", NULL, NULL },
+    { "x-request-id", "order\n4711", NULL, NULL },
+    { "x-request-id", "order\"4711", NULL, NULL },
+    { "x-request-id", "12345678", "12345679", NULL },
+    { "traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", NULL, "0af7651916cd43dd8448eb211c80319c" },
+    { "traceparent", "00-00000000000000000000000000000000-b7ad6b7169203331-01", NULL, NULL },
+    { "traceparent", "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", NULL, NULL },
+    { "traceparent", "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", NULL, NULL },
+    { "traceparent", "00-0af7651916cd43dd8448eb211c80319c", NULL, NULL },
+};
+
+static void test_brought_ids(void)
+{
+    for (size_t i = 0; i < ELEMENTSOF(brought); i++) {
+        struct http_field fields[2] = { { brought[i].name, strlen(brought[i].name), brought[i].value, strlen(brought[i].value) } };
+        struct http_request request = { .fields = fields, .n_fields = brought[i].second ? 2 : 1 };
+        char id[HTTP_REQUEST_ID_MAX] = "";
+
+        fields[1] = fields[0];
+        bool is_taken = http_brought_id(&request, id);
+        is_str(is_taken ? id : NULL, brought[i].want, brought[i].value);
+    }
+}
+
 int main(void)
 {
+    test_brought_ids();
     test_heads();
     test_errors();
     test_fields();

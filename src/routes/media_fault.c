@@ -56,7 +56,7 @@ void media_fault_note(enum media_fault fault, const char *sid, const char *detai
     atomic_fetch_add_explicit(&counts[fault], 1, memory_order_relaxed);
     if (!log_limit_pass(&limits[fault], clock_mono_ms(), &n_hidden))
         return;
-    log_call(LOG_WARNING, sid, "media stream: %s%s%s (%s; %u alike left out)",
+    (void)log_about(LOG_WARNING, 0, &(struct log_about){ LOG_STREAM_FAULT, sid }, "media stream: %s%s%s (%s; %u alike left out)",
              media_faults[fault].what, detail ? ": " : "", detail ? detail : "",
              media_faults[fault].close_code ? "it is closed" : "it goes on", n_hidden);
 }

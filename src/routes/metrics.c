@@ -29,6 +29,7 @@
 #include "services/tts.h"
 #include "utils/clock.h"
 #include "utils/exposition.h"
+#include "utils/log.h"
 #include "utils/self.h"
 
 /* Everything, as it was a moment ago. */
@@ -47,7 +48,7 @@ struct reading {
     struct media_store_stats media;
     struct self_usage self;
     uint64_t faults[N_MEDIA_FAULTS];
-    uint64_t overdue_ms, draining, n_connections, n_websockets;
+    uint64_t overdue_ms, draining, lines_lost, n_connections, n_websockets;
 };
 
 static void read_jobs(const struct services *services, struct reading *reading)
@@ -63,7 +64,7 @@ static void read_jobs(const struct services *services, struct reading *reading)
 
 static void read_all(const struct services *services, struct reading *reading)
 {
-    *reading = (struct reading){ .services = services, .draining = (uint64_t)services->draining };
+    *reading = (struct reading){ .services = services, .draining = (uint64_t)services->draining, .lines_lost = log_n_lost() };
     server_stats(services->server, &reading->server);
     reading->n_connections = reading->server.n_connections;
     reading->n_websockets = reading->server.n_websockets;
@@ -308,6 +309,15 @@ static void write_settled(struct exposition *out, const struct reading *reading)
     exposition_add(out, LABEL("outcome", "uncertain"), (double)reading->outbox.n_uncertain);
 }
 
+/* Without https there is none. */
+static void write_certificate(struct exposition *out, const struct reading *reading)
+{
+    uint64_t end_ms = server_certificate_end_ms(reading->services->server);
+
+    if (end_ms)
+        exposition_add(out, NULL, (double)(end_ms / 1000));
+}
+
 static void write_cpu(struct exposition *out, const struct reading *reading)
 {
     exposition_add(out, NULL, reading->self.cpu_s);
@@ -381,6 +391,8 @@ static const struct family {
     { "agentlocator_media_bytes",                 EXPOSITION_GAUGE,     FROM(media.n_bytes),         "Files of messages." },
     { "agentlocator_media_max_bytes",             EXPOSITION_GAUGE,     FROM(media.bytes_max),       "What they may have." },
     { "agentlocator_whatsapp_info",               EXPOSITION_GAUGE,     BY(write_whatsapp),          "Who carries WhatsApp messages; always 1." },
+    { "agentlocator_log_lines_lost_total",        EXPOSITION_COUNTER,   FROM(lines_lost),            "Lines of the log that nobody took." },
+    { "agentlocator_tls_certificate_end_seconds", EXPOSITION_GAUGE,     BY(write_certificate),       "When the certificate of https ends, unix time." },
     { "process_cpu_seconds_total",                EXPOSITION_COUNTER,   BY(write_cpu),               "Processor time." },
     { "process_resident_memory_bytes",            EXPOSITION_GAUGE,     FROM(self.resident_bytes),   "Memory that is resident." },
     { "process_virtual_memory_bytes",             EXPOSITION_GAUGE,     FROM(self.virtual_bytes),    "Address space." },

@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "services/chat.h"
+#include "utils/log.h"
 
 /* Of the chat model's, or of who took over from it. */
 static void tell_reply(struct conversation *c, const struct agent_reply *reply)
@@ -51,6 +52,10 @@ static void count_latencies(struct conversation *c, const struct turn_times *tim
             session_count(&counters->latency[stage][latency_bucket(ms[stage])], 1);
             session_count(&counters->latency_sum_ms[stage], (uint64_t)ms[stage]);
         }
+    if (ms[LATENCY_TOTAL] > (int64_t)c->env->config->slow_turn_ms)
+        log_limited_about(LOG_WARNING, (&(struct log_about){ LOG_TURN_SLOW, c->journal->sid, .contact_id = c->journal->contact_id,
+                                                             .duration_us = (uint64_t)ms[LATENCY_TOTAL] * 1000 }),
+                          "an answer took %d ms, %d of them our own", (int)ms[LATENCY_TOTAL], (int)ms[LATENCY_OWN]);
 }
 
 /* How long the chat model was waited for. */

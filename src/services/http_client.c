@@ -42,6 +42,7 @@ enum {
     BODY_FIRST = 4 * KIB,
     POLL_MAX_MS = 60000,
     RETRY_AFTER_MAX_S = 24 * 3600,
+    PROVIDER_NAME_MAX = 128,
     LINGER_MS = 250, /* for the end of an answer of which enough is there */
 };
 
@@ -375,9 +376,26 @@ static void finish(struct http_client *client, struct http_transfer *transfer, i
     answer(call, r, why);
 }
 
+/* The host alone: what else is in a URL may be nobody's business. */
+static void tell_breaker(const struct http_provider *provider)
+{
+    const char *host = strstr(provider->url, "://");
+    char name[PROVIDER_NAME_MAX];
+
+    host = host ? host + 3 : provider->url;
+    (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(host, "/?"), host);
+    if (provider->is_open)
+        (void)log_about(LOG_WARNING, 0, &(struct log_about){ LOG_PROVIDER_FAILED, .provider = name },
+                        "%s fails: it is left alone for a while, then tried again", name);
+    else
+        (void)log_about(LOG_INFO, 0, &(struct log_about){ LOG_PROVIDER_RECOVERED, .provider = name }, "%s answers again", name);
+}
+
 static void note(struct http_call *call, const struct http_failure *failure, bool good)
 {
     struct http_provider *provider = call->provider;
+
+    bool was_open = provider->is_open;
 
     if (http_is_warm_up(call) || provider->is_unguarded)
         return;
@@ -387,6 +405,8 @@ static void note(struct http_call *call, const struct http_failure *failure, boo
     else
         http_breaker_bad(&provider->breaker, clock_mono_ms(), failure->retry_after_ms);
     provider->is_open = provider->breaker.open_ms > 0;
+    if (provider->is_open != was_open)
+        tell_breaker(provider);
 }
 
 static void attempt(struct http_client *client, struct http_transfer *transfer, uint64_t now_ms)

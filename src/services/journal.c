@@ -222,7 +222,7 @@ void journal_step(struct journal *journal, const struct call_step *step)
 {
     const char *to = step->to && step->to[0] ? step->to : "nobody", *cause = step->cause ?: "";
 
-    log_limited(LOG_WARNING, journal->sid, "%s: %s -> %s: %s", step->part, step->from, to, cause);
+    log_limited_about(LOG_WARNING, (&(struct log_about){ LOG_STEP_DOWN, journal->sid, .provider = step->from }), "%s: %s -> %s: %s", step->part, step->from, to, cause);
 
     struct note *note = note_get(journal, "a step of the ladder");
     if (!note)

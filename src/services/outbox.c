@@ -164,7 +164,8 @@ static void count(struct outbox *outbox, const struct effect *effect, enum verdi
                         effect->outcome.error);
     } else {
         *(next->state == JOB_FAILED ? &outbox->n_failed : &outbox->n_uncertain) += 1;
-        log_limited(LOG_ERR, job->call_sid, "%s %s %s: %s", job_kind_name(job->kind), job->message_id,
+        log_limited_about(LOG_ERR, (&(struct log_about){ LOG_DEAD_LETTER, job->call_sid, .contact_id = job->contact_id,
+                                                         .message_id = job->message_id }), "%s %s %s: %s", job_kind_name(job->kind), job->message_id,
                     next->state == JOB_FAILED ? "failed" : "may have been sent or not", next->error);
     }
 }

@@ -74,8 +74,8 @@ void session_begin(struct session *session, uint64_t now_ms)
 {
     session->began_ms = session->media_ms = now_ms;
     session->unix_offset_ms = clock_real_ms() - now_ms;
-    log_call(LOG_INFO, session->journal.sid, "call began, contact %s",
-             session->journal.contact_id[0] ? session->journal.contact_id : "unknown");
+    (void)log_about(LOG_INFO, 0, &(struct log_about){ LOG_CALL_BEGAN, session->journal.sid, .contact_id = session->journal.contact_id },
+                    "call began, contact %s", session->journal.contact_id[0] ? session->journal.contact_id : "unknown");
     if (session->conversation)
         conversation_begin(session->conversation, now_ms, session->unix_offset_ms);
 }
@@ -101,7 +101,9 @@ static void log_end(const struct session *session, uint64_t now_ms, enum call_en
 
     if (session->conversation)
         conversation_sums(session->conversation, &sums);
-    log_call(LOG_INFO, session->journal.sid,
+    (void)log_about(LOG_INFO, 0,
+             &(struct log_about){ LOG_CALL_ENDED, session->journal.sid, .contact_id = session->journal.contact_id,
+                                  .duration_us = (now_ms - session->began_ms) * 1000 },
              "call ended: %s after %.1f s, %u turns, %u utterances, %u barge-ins, %llu frames lost", call_end_name(end),
              (double)(now_ms - session->began_ms) / 1000, sums.n_turns, sums.n_utterances, sums.n_barge_ins,
              (unsigned long long)(session->n_dropped_in + session->n_dropped_out));

@@ -412,7 +412,9 @@ int twilio_security_guard(struct http_request *request, struct http_response *re
     if (!why)
         return 0;
     printable_url(services->security, request, url);
-    log_limited(LOG_WARNING, NULL, "request %s of %s refused: %s; checked %s %s",
+    log_limited_about(LOG_WARNING, (&(struct log_about){ LOG_WEBHOOK_REFUSED, .request_id = request->request_id, .route = request->path,
+                                                         .peer = request->peer, .status = 403 }),
+                "request %s of %s refused: %s; checked %s %s",
                 request->request_id, request->peer, why, request->method, url);
     *response = (struct http_response){ .status = 403, .body = "" };
     return 1;

@@ -15,6 +15,7 @@
 #include "utils/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -22,20 +23,38 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "utils/clock.h"
+#include "utils/scoped.h"
 
-enum { TEXT_MAX_BYTES = 2048, LINE_MAX_BYTES = TEXT_MAX_BYTES + 256 }; /* a line is within PIPE_BUF */
+enum {
+    TEXT_MAX_BYTES = 2048,
+    LINE_MAX_BYTES = TEXT_MAX_BYTES + 256, /* on stderr: within PIPE_BUF */
+    VALUE_MAX_BYTES = 128,                 /* of a field but MESSAGE */
+    FIELDS_MAX_BYTES = 12 * (VALUE_MAX_BYTES + 32),
+    DIGITS_MIN = 8, /* of telephone numbers: E.164 */
+    DIGITS_MAX = 15,
+    DIGITS_BEFORE = 5, /* at most, shown */
+    DIGITS_HIDDEN = 3, /* at least */
+    DIGITS_AFTER = 4,
+};
+
+static const char *const event_ids[LOG_N_EVENTS] = {
+#define LOG_EVENT(name, id) [LOG_##name] = id,
+#include "utils/log_events.def"
+#undef LOG_EVENT
+};
 
 static int max_level = LOG_INFO;
-static bool may_drop;
+static bool may_drop, shows_numbers;
 static int journal_fd = -1;
 static struct sockaddr_un journal = { .sun_family = AF_UNIX };
 static pthread_mutex_t stderr_lock = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic unsigned n_dropped;
+static _Atomic uint64_t n_lost, n_lost_told;
 
 void log_setup(int level, const char *journal_path)
 {
@@ -67,22 +86,55 @@ static size_t add_field(char *at, const char *name, const char *value)
     return n_name + 1 + sizeof(n) + n + 1;
 }
 
-/* Returns: false when it is lost. */
-static bool to_journal(int level, const char *sid, const char *text)
+/* What is unknown, or too long to be an id, is left out. */
+static size_t add_known(char *at, const char *name, const char *value)
 {
-    char line[LINE_MAX_BYTES];
+    return value && value[0] && strlen(value) <= VALUE_MAX_BYTES ? add_field(at, name, value) : 0;
+}
+
+static size_t add_number(char *at, const char *name, uint64_t value)
+{
+    return value ? (size_t)sprintf(at, "%s=%" PRIu64 "\n", name, value) : 0;
+}
+
+static size_t add_about(char *at, const struct log_about *about)
+{
+    const struct {
+        const char *name, *value;
+    } fields[] = {
+        { "MESSAGE_ID", event_ids[about->event] },
+        { "CALL_SID", about->call_sid },
+        { "REQUEST_ID", about->request_id },
+        { "CONTACT_ID", about->contact_id },
+        { "MESSAGE_SID", about->message_id },
+        { "ROUTE", about->route },
+        { "PROVIDER", about->provider },
+        { "PEER", about->peer },
+    };
+    size_t n = 0;
+
+    for (size_t i = 0; i < ELEMENTSOF(fields); i++)
+        n += add_known(at + n, fields[i].name, fields[i].value);
+    n += add_number(at + n, "STATUS", about->status);
+    return n + add_number(at + n, "DURATION_US", about->duration_us);
+}
+
+/* Returns: false when it is lost. */
+static bool to_journal(int level, const struct log_about *about, const char *text)
+{
+    char line[LINE_MAX_BYTES + FIELDS_MAX_BYTES];
     size_t n = clamp(snprintf(line, sizeof(line), "PRIORITY=%d\nSYSLOG_IDENTIFIER=%.32s\n", level,
                               program_invocation_short_name), sizeof(line));
 
-    if (sid && strlen(sid) < 64)
-        n += add_field(line + n, "CALL_SID", sid);
+    n += add_about(line + n, about);
     n += add_field(line + n, "MESSAGE", text);
     return sendto(journal_fd, line, n, MSG_NOSIGNAL, (const struct sockaddr *)&journal, sizeof(journal)) >= 0;
 }
 
 /* Returns: false when it is lost. */
-static bool to_stderr(int level, const char *sid, const char *text)
+static bool to_stderr(int level, const struct log_about *about, const char *text)
 {
+    const char *sid = about->call_sid;
     struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
     char line[LINE_MAX_BYTES];
     size_t n = 0;
@@ -101,43 +153,95 @@ static bool to_stderr(int level, const char *sid, const char *text)
     return passed;
 }
 
-static bool send_line(int level, const char *sid, const char *text)
+static bool send_line(int level, const struct log_about *about, const char *text)
 {
-    return (journal_fd >= 0 ? to_journal : to_stderr)(level, sid, text);
+    return (journal_fd >= 0 ? to_journal : to_stderr)(level, about, text);
 }
 
 static void tell_dropped(void)
 {
-    unsigned n = atomic_exchange_explicit(&n_dropped, 0, memory_order_relaxed);
+    uint64_t n_now = atomic_load_explicit(&n_lost, memory_order_relaxed),
+             n_told = atomic_exchange_explicit(&n_lost_told, n_now, memory_order_relaxed);
     char text[96];
 
-    if (n == 0)
+    if (n_now <= n_told)
         return;
-    (void)snprintf(text, sizeof(text), "%u lines before this were lost: nobody took them", n);
-    if (!send_line(LOG_WARNING, NULL, text))
-        atomic_fetch_add_explicit(&n_dropped, n, memory_order_relaxed);
+    (void)snprintf(text, sizeof(text), "%" PRIu64 " lines before this were lost: nobody took them", n_now - n_told);
+    if (!send_line(LOG_WARNING, &(struct log_about){ .event = LOG_LINES_LOST }, text))
+        atomic_fetch_sub_explicit(&n_lost_told, n_now - n_told, memory_order_relaxed);
+}
+
+/* A number stands behind a + or %2B, or before an @ (as WhatsApp writes people). */
+static bool is_number(const char *text, const char *digits, size_t n)
+{
+    bool is_international = (digits > text && digits[-1] == '+') || (digits - text >= 3 && strncasecmp(digits - 3, "%2B", 3) == 0);
+
+    return n >= DIGITS_MIN && n <= DIGITS_MAX && (is_international || digits[n] == '@');
+}
+
+/* +972501234567 is +97250***4567: who knows the number finds it, nobody else learns it. */
+static void shorten_numbers(char *text)
+{
+    for (char *at = text; *(at += strcspn(at, "0123456789"));) {
+        size_t n = strspn(at, "0123456789"), n_before = n > DIGITS_AFTER + DIGITS_HIDDEN ? n - DIGITS_AFTER - DIGITS_HIDDEN : 0;
+
+        if (n_before > DIGITS_BEFORE)
+            n_before = DIGITS_BEFORE;
+        if (is_number(text, at, n))
+            memset(at + n_before, '*', n - n_before - DIGITS_AFTER);
+        at += n;
+    }
+}
+
+__attribute__((format(printf, 4, 0))) static int send_text(int level, int r, const struct log_about *about,
+                                                           const char *format, va_list args)
+{
+    char text[TEXT_MAX_BYTES];
+    size_t n = clamp(vsnprintf(text, sizeof(text), format, args), sizeof(text));
+
+    if (r < 0)
+        (void)snprintf(text + n, sizeof(text) - n, ": %s", strerrordesc_np(-r) ?: "unknown error");
+    if (!shows_numbers)
+        shorten_numbers(text);
+    if (send_line(level, about, text))
+        tell_dropped();
+    else
+        atomic_fetch_add_explicit(&n_lost, 1, memory_order_relaxed);
+    return r;
+}
+
+int log_about(int level, int r, const struct log_about *about, const char *format, ...)
+{
+    va_list args;
+
+    if (level > max_level)
+        return r;
+    va_start(args, format);
+    (void)send_text(level, r, about, format, args);
+    va_end(args);
+    return r;
 }
 
 int log_line(int level, int r, const char *sid, const char *format, ...)
 {
-    char text[TEXT_MAX_BYTES];
     va_list args;
-    size_t n;
 
     if (level > max_level)
         return r;
-
     va_start(args, format);
-    n = clamp(vsnprintf(text, sizeof(text), format, args), sizeof(text));
+    (void)send_text(level, r, &(struct log_about){ .call_sid = sid }, format, args);
     va_end(args);
-    if (r < 0)
-        (void)snprintf(text + n, sizeof(text) - n, ": %s", strerrordesc_np(-r) ?: "unknown error");
-
-    if (send_line(level, sid, text))
-        tell_dropped();
-    else
-        atomic_fetch_add_explicit(&n_dropped, 1, memory_order_relaxed);
     return r;
+}
+
+void log_show_numbers(bool whole)
+{
+    shows_numbers = whole;
+}
+
+uint64_t log_n_lost(void)
+{
+    return atomic_load_explicit(&n_lost, memory_order_relaxed);
 }
 
 int log_limit_pass(struct log_limit *limit, uint64_t mono_ms, uint32_t *ret_n_hidden)

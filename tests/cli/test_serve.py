@@ -64,6 +64,19 @@ def life(folder):
         server.kill()
 
 
+def answered(folder):
+    """A line for each answer, under the name that the request brought."""
+    server = serve(folder, "http=127.0.0.1:0", env=environment(folder, LOG_REQUESTS="info"))
+    try:
+        request = HEALTH.replace(b"\r\n\r\n", b"\r\nX-Request-Id: order-4711\r\n\r\n")
+        same(ask(server.connect(), request).fields["x-request-id"], "order-4711", "a request keeps the name it brings")
+        ok(server.wait_for(r"GET /health: 200 after \d+\.\d ms, request order-4711 of 127\.0\.0\.1"), "and leaves a line under it")
+        ask(server.connect(), HEALTH.replace(b"/health", b"/secret/+972501234567"))
+        ok(server.wait_for(r"no route: 404 ") and "secret" not in server.log, "without what a peer invents")
+    finally:
+        server.kill()
+
+
 def open_stream(server):
     stream = Stream(server.connect(), handshake=HANDSHAKE.replace(b"/ws", b"/ws/twilio-media"))
     same(stream.opening.status, 101, "a stream is open")
@@ -253,6 +266,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         table()
         life(folder)
+        answered(folder)
         drained(folder)
         refusals(folder)
         certificates(folder)

@@ -46,7 +46,7 @@ static const char *caught_stderr(void)
 int main(void)
 {
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-        logging_setup(&(struct config){ .log_level = cases[i].level });
+        logging_setup(&(struct config){ .log_level = cases[i].level, .log_numbers = "short" });
         catch_stderr();
         log_debug("d");
         log_info("i");
@@ -56,7 +56,7 @@ int main(void)
     }
 
     catch_stderr();
-    logging_setup(&(struct config){ .log_level = "info" });
+    logging_setup(&(struct config){ .log_level = "info", .log_numbers = "short" });
     logging_slow_transaction("call status", 1234567, 3);
     is_str(caught_stderr(), "<4>slow transaction: call status and 3 in all took 1234 ms; is the disk slow or busy?\n",
            "a slow transaction says what it was and how long");

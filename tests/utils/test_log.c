@@ -84,9 +84,77 @@ static void test_journal(void)
     log_setup(LOG_INFO, NULL);
 }
 
+/* A line to the journal, with every field. */
+static void test_fields(void)
+{
+    static const struct log_about about = { LOG_DEAD_LETTER, "CA1", "r", "c", "m", "GET /x", "p", "127.0.0.1", 503, 1234 };
+    static const char *const want[] = { "MESSAGE_ID\n\40\0\0\0\0\0\0\0", "CALL_SID\n\3\0\0\0\0\0\0\0CA1\n", "REQUEST_ID\n\1\0\0\0\0\0\0\0r\n",
+        "CONTACT_ID\n\1\0\0\0\0\0\0\0c\n", "MESSAGE_SID\n\1\0\0\0\0\0\0\0m\n", "ROUTE\n\6\0\0\0\0\0\0\0GET /x\n",
+        "PROVIDER\n\1\0\0\0\0\0\0\0p\n", "PEER\n\11\0\0\0\0\0\0\000127.0.0.1\n", "\nSTATUS=503\n", "\nDURATION_US=1234\n" };
+    static const size_t n_want[] = { 19, 21, 21, 21, 22, 21, 19, 23, 12, 18 };
+    char got[4096], longest[4096];
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    scoped(close) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", scratch_file("fields"));
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        exit(1);
+    log_setup(LOG_INFO, address.sun_path);
+    (void)log_about(LOG_ERR, 0, &about, "it is over");
+    ssize_t n = recv(fd, got, sizeof(got), 0);
+    for (size_t i = 0; i < ELEMENTSOF(want); i++)
+        ok(n > 0 && memmem(got, (size_t)n, want[i], n_want[i]), "the journal gets %s", want[i] + (want[i][0] == '\n'));
+
+    memset(longest, 'x', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    (void)log_about(LOG_ERR, 0, &(struct log_about){ LOG_REQUEST, longest, longest, longest, longest, longest, longest, longest, 1, 1 }, "%s", longest);
+    n = recv(fd, got, sizeof(got), 0);
+    ok(n > 2000 && !memmem(got, (size_t)n, "ROUTE", 5), "what is too long to be a field is none");
+    log_setup(LOG_INFO, NULL);
+}
+
+static const struct {
+    const char *text, *want;
+} numbers[] = {
+    { "call of +972501234567, and", "call of +97250***4567, and" },
+    { "+15551234567", "+1555***4567" },
+    { "+12345678", "+1***5678" },
+    { "+123456789012345", "+12345******2345" },
+    { "?From=whatsapp%3A%2B972501234567&x", "?From=whatsapp%3A%2B97250***4567&x" },
+    { "972501234567@s.whatsapp.net", "97250***4567@s.whatsapp.net" },
+    { "after 1234567890 ms, id m0123456789abcdef", "after 1234567890 ms, id m0123456789abcdef" },
+    { "+1234567 +1234567890123456", "+1234567 +1234567890123456" },
+    { "+", "+" },
+};
+
+static void test_numbers(void)
+{
+    int ends[2], kept = dup(STDERR_FILENO);
+    char want[128];
+
+    if (kept < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 || dup2(ends[1], STDERR_FILENO) < 0)
+        exit(1);
+    for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
+        log_info("%s", numbers[i].text);
+        (void)snprintf(want, sizeof(want), "<6>%s\n", numbers[i].want);
+        is_str(drained(ends[0]), want, "a telephone number is shortened, and nothing else");
+    }
+    log_show_numbers(true);
+    log_info("%s", numbers[0].text);
+    (void)snprintf(want, sizeof(want), "<6>%s\n", numbers[0].text);
+    is_str(drained(ends[0]), want, "unless it is wanted whole");
+    log_show_numbers(false);
+    (void)dup2(kept, STDERR_FILENO);
+    close(kept);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     test_full_pipe();
+    test_fields();
+    test_numbers();
     test_journal();
 
     struct log_limit limit = { 0 };
