@@ -33,6 +33,7 @@ static const struct command commands[] = {
     { "calls", cli_calls, "List calls, or show one with what was said" },
     { "config", cli_config, "Show, check or explain the settings" },
     { "contacts", cli_contacts, "List contacts, or show one with calls and messages" },
+    { "doctor", cli_doctor, "Say what is wrong, and what mends it" },
     { "erasures", cli_erasures, "List who was erased, without a word of him" },
     { "events", cli_events, "List what happened, or print it as it happens" },
     { "export", cli_export, "Write what is kept, for other programs and spreadsheets" },

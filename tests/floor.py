@@ -17,11 +17,11 @@ LSAN_OPTIONS = f"suppressions={TOP}/tests/lsan.supp:print_suppressions=0"
 PATIENCE = 20  # seconds until something that has to happen counts as missing
 
 
-def make_certificate(folder, name, days=2):
-    """Returns: the files of a certificate and its key, self-signed; days: -1, then it has expired."""
+def make_certificate(folder, name, days=2, host=""):
+    """Returns: the files of a certificate and its key, self-signed; days: -1, then it has expired; host: whom it is for."""
     cert, key, asked, more = (os.path.join(folder, f"{name}.{end}") for end in ("crt", "key", "csr", "ext"))
     with open(more, "w", encoding="ascii") as file:
-        file.write("basicConstraints=critical,CA:TRUE\n")
+        file.write("basicConstraints=critical,CA:TRUE\n" + (f"subjectAltName=DNS:{host}\n" if host else ""))
     for command in (["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key,
                      "-out", asked, "-subj", f"/CN={name}"],  # which can sign it too, but none that has expired
                     ["x509", "-req", "-in", asked, "-signkey", key, "-days", str(days), "-extfile", more, "-out", cert]):

@@ -8,6 +8,7 @@ int cli_call(int argc, char **argv);
 int cli_calls(int argc, char **argv);
 int cli_config(int argc, char **argv);
 int cli_contacts(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
 int cli_erasures(int argc, char **argv);
 int cli_events(int argc, char **argv);
 int cli_export(int argc, char **argv);

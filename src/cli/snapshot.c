@@ -18,12 +18,13 @@
 #include "utils/json.h"
 
 static const char backup_usage[] =
-    "Usage: agentlocator backup FILE|FOLDER [OPTIONS]\n"
+    "Usage: agentlocator backup [FILE|FOLDER] [OPTIONS]\n"
     "       agentlocator backup --verify FILE\n"
     "\n"
     "Writes everything that is kept to one file, beside a running daemon: the store as it is at one moment, and\n"
-    "recordings. Into a folder it goes as agentlocator-DATE.tar.zst. What was written is read again, and every row\n"
-    "decoded, before it gets its name. Settings, keys and certificates are not in it.\n"
+    "recordings. Into a folder, that of BACKUP_DIR when none is named, it goes as agentlocator-DATE.tar.zst. What\n"
+    "was written is read again, and every row decoded, before it gets its name. Settings, keys and certificates are\n"
+    "not in it.\n"
     "\n"
     "  --store-only     without recordings\n"
     "  --keep N         in a folder: erase all such files but the N youngest, once the new one is verified\n"
@@ -113,7 +114,8 @@ static int parse(int argc, char **argv, bool is_restore, struct asked *ret_asked
         default: return CLI_USAGE;
         }
     }
-    if (status == CLI_OK && optind + 1 != argc) {
+    bool may_be_none = !is_restore && !asked.verify && optind == argc; /* BACKUP_DIR */
+    if (status == CLI_OK && optind + 1 != argc && !may_be_none) {
         fprintf(stderr, "agentlocator %s: name one file%s. See --help.\n", argv[0], is_restore ? "" : " or folder");
         return CLI_USAGE;
     }
@@ -162,6 +164,8 @@ static int work(const char *command, const char *done, struct asked *asked, work
     (void)sigaction(SIGTERM, &action, NULL);
     (void)!nice(NICE); /* calls come first */
     asked->snapshot.config = config;
+    if (!asked->snapshot.file)
+        asked->snapshot.file = config->backup_dir;
     asked->snapshot.on_progress = show_progress;
     int r = fn(&asked->snapshot, &report, problem);
     progress_end();

@@ -116,6 +116,12 @@ static size_t on_header(char *line, size_t size, size_t n, void *user)
 
     transfer->last_byte_ms = clock_mono_ms();
     http_failure_header(&transfer->failure, line, n);
+    if (n > 5 && strncasecmp(line, "date:", 5) == 0) {
+        char text[64];
+        (void)snprintf(text, sizeof(text), "%.*s", (int)(n - 5), line + 5);
+        time_t date = curl_getdate(text, NULL);
+        transfer->call->date_s = date > 0 ? (int64_t)date : 0;
+    }
     return n;
 }
 

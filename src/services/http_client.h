@@ -113,6 +113,7 @@ struct http_call {
     unsigned status; /* 0: no answer */
     bool was_sent;   /* some of it left this machine, so that who was asked may have acted on it */
     int64_t retry_after_ms; /* as the answer asked for; 0 it did not */
+    int64_t date_s;         /* when it was made, by the clock of who answered, unix time; 0 it did not say */
     uint64_t asked_ms, first_ms, done_ms; /* clock_mono_ms(): given to the network first, first byte of the body, end; 0 never */
     char *location;  /* of location_size bytes, lent: gets the whole URL that the answer leads to, "" none; NULL it is not wanted */
     size_t location_size;

@@ -230,7 +230,7 @@ static int pack(const struct snapshot *snapshot, const char *copy, struct json_o
 #define NAME_END ".tar.zst"
 enum { NAME_STAMP = 16 }; /* 20261130T193819Z */
 
-static bool is_named_by_date(const char *name)
+bool snapshot_is_named_by_date(const char *name)
 {
     size_t n = strlen(NAME_BEGIN), n_stamp = NAME_STAMP;
 
@@ -240,7 +240,7 @@ static bool is_named_by_date(const char *name)
 
 static int choose_dated(const struct dirent *entry)
 {
-    return is_named_by_date(entry->d_name);
+    return snapshot_is_named_by_date(entry->d_name);
 }
 
 /* The oldest go first, whose names are the least. */

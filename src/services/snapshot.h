@@ -41,6 +41,9 @@ struct snapshot {
 /* Of the store as it was at one moment, beside a running daemon. What was written is read again before it gets its name. */
 int snapshot_make(const struct snapshot *snapshot, struct json_object **ret_report, char problem[SNAPSHOT_PROBLEM_MAX]);
 
+/* agentlocator-DATE.tar.zst, as snapshot_make() names it in a folder. */
+bool snapshot_is_named_by_date(const char *name);
+
 int snapshot_verify(const struct snapshot *snapshot, struct json_object **ret_report, char problem[SNAPSHOT_PROBLEM_MAX]);
 
 /*

@@ -157,7 +157,7 @@ def refusals(daemon, folder, file, env):
     same(command(daemon.env, "backup", "--force", "--store-only", file + ".small").returncode, 0, "a backup can do without recordings")
     same(in_tar(file + ".small"), ["manifest.json", "store/data.mdb"], "there are none in it")
     os.unlink(file + ".small")
-    for args, why in ((["backup"], "name one file"), (["backup", "--keep", "0", "x"], "--keep takes"), (["restore"], "name one file"),
+    for args, why in ((["backup", "a", "b"], "name one file"), (["backup", "--keep", "0", "x"], "--keep takes"), (["restore"], "name one file"),
                       (["restore", "--keep", "3", "x"], "no such option")):
         got = command(daemon.env, *args)
         ok(got.returncode == 2 and why in got.stderr, f"refused: agentlocator {' '.join(args)}")

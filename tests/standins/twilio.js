@@ -17,6 +17,8 @@ const defaults = {
   auth_token: "0123456789abcdef0123456789abcdef",
   callbacks_to: "", /* http://127.0.0.1:PORT; "": nobody is told; null: told as soon as it is known whom */
   messages: [],
+  status: "active", /* of the account */
+  numbers: [], /* {phone_number, voice_url, voice_method, status_callback} */
   calls: {}, /* sid: what it was told last */
   states: STATES,
   fetches: false, /* it gets the media that are to be sent, as the real one does */
@@ -52,7 +54,7 @@ function known(handler) {
     reply.res.setHeader("twilio-concurrent-requests", "1");
     const want = "Basic " + Buffer.from(`${settings.account_sid}:${settings.auth_token}`).toString("base64");
     if (request.headers.authorization !== want) return reply.refuse("unauthorised");
-    if (!request.path.includes(`/Accounts/${settings.account_sid}/`)) return reply.refuse("path");
+    if (!request.path.match(new RegExp(`/Accounts/${settings.account_sid}[/.]`))) return reply.refuse("path");
     if (request.method === "POST" && !/^application\/x-www-form-urlencoded/.test(request.headers["content-type"] || ""))
       return reply.json(415, refuseAs(415, 20007, "Unsupported Media Type").body);
     return handler(request, reply, settings, new URLSearchParams(request.body.toString("utf8")));
@@ -219,9 +221,29 @@ function lead(request, reply, settings) {
   return reply.send(307, { location: to }, "");
 }
 
+/* Twilio shows the token, too. */
+function account(request, reply, settings) {
+  const sid = settings.account_sid;
+  return reply.json(200, {
+    sid, owner_account_sid: sid, friendly_name: "standin", status: settings.status, type: "Full", auth_token: settings.auth_token,
+    date_created: "Thu, 01 Jan 2026 00:00:00 +0000", date_updated: "Thu, 01 Jan 2026 00:00:00 +0000", subresource_uris: {},
+    uri: `/2010-04-01/Accounts/${sid}.json`,
+  });
+}
+
+function numbers(request, reply, settings) {
+  const uri = request.url;
+  return reply.json(200, {
+    incoming_phone_numbers: settings.numbers.map((number, i) => ({ sid: "PN" + String(i).padStart(32, "0"), account_sid: settings.account_sid, ...number })),
+    first_page_uri: uri, next_page_uri: null, previous_page_uri: null, uri, page: 0, page_size: 100, start: 0, end: Math.max(0, settings.numbers.length - 1),
+  });
+}
+
 const routes = [
   { method: "GET", path: /^\/2010-04-01\/Accounts\/\w+\/Messages\/\w+\/Media\/ME[0-9a-f]{32}$/, answer: known(lead) },
   { method: "GET", path: /^\/stored\/ME[0-9a-f]{32}$/, answer: stored },
+  { method: "GET", path: /^\/2010-04-01\/Accounts\/AC[0-9a-f]{32}\.json$/, answer: known(account) },
+  { method: "GET", path: /^\/2010-04-01\/Accounts\/\w+\/IncomingPhoneNumbers\.json$/, answer: known(numbers) },
   { method: "POST", path: /^\/2010-04-01\/Accounts\/\w+\/Messages\.json$/, answer: known(send) },
   { method: "GET", path: /^\/2010-04-01\/Accounts\/\w+\/Messages\.json$/, answer: known(list) },
   { method: "POST", path: /^\/2010-04-01\/Accounts\/\w+\/Calls\/CA[0-9a-f]{32}\.json$/i, answer: known(update) },
