@@ -25,7 +25,7 @@
 struct status {
     uint64_t uptime_s, connections, websockets, accepted, requests, messages_in, messages_out,
         pauses;
-    uint64_t calls_live, calls, frames_in, frames_out, dropped_in, dropped_out;
+    uint64_t calls_live, calls, delay_ms, frames_in, frames_out, dropped_in, dropped_out;
     uint64_t utterances, barge_ins, stt_failed, tts_failed, chat_failed;
     bool draining;
 };
@@ -42,6 +42,7 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct status, pauses, JSON_U64),
     JSON_FIELD(struct status, calls_live, JSON_U64),
     JSON_FIELD(struct status, calls, JSON_U64),
+    JSON_FIELD(struct status, delay_ms, JSON_U64),
     JSON_FIELD(struct status, frames_in, JSON_U64),
     JSON_FIELD(struct status, frames_out, JSON_U64),
     JSON_FIELD(struct status, dropped_in, JSON_U64),
@@ -133,6 +134,7 @@ static void fill(const struct services *services, struct status *status)
         .pauses = server.n_paused,
         .calls_live = speech.n_calls_live,
         .calls = speech.n_calls_ever,
+        .delay_ms = speech.delay_ms,
         .frames_in = speech.n_frames_in,
         .frames_out = speech.n_frames_out,
         .dropped_in = speech.n_dropped_in,

@@ -162,6 +162,11 @@ static void write_dropped(struct exposition *out, const struct reading *reading)
     exposition_add(out, LABEL("direction", "out"), (double)reading->speech.n_dropped_out);
 }
 
+static void write_delay(struct exposition *out, const struct reading *reading)
+{
+    exposition_add(out, NULL, (double)reading->speech.delay_ms / 1000);
+}
+
 static void write_fill(struct exposition *out, const struct reading *reading)
 {
     exposition_add_histogram(out, NULL, &histogram_percent, &reading->speech.inbound_fill);
@@ -358,6 +363,7 @@ static const struct family {
     { "agentlocator_calls_live",                  EXPOSITION_GAUGE,     FROM(speech.n_calls_live),   "Calls that live." },
     { "agentlocator_calls_begun_total",           EXPOSITION_COUNTER,   FROM(speech.n_calls_ever),   "Calls whose stream began." },
     { "agentlocator_calls_ended_total",           EXPOSITION_COUNTER,   BY(write_ends),              "Calls whose stream ended, and why." },
+    { "agentlocator_audio_delay_seconds",         EXPOSITION_GAUGE,     BY(write_delay),             "How long callers' audio waits to be heard, by the last second." },
     { "agentlocator_frames_total",                EXPOSITION_COUNTER,   BY(write_frames),            "Audio frames of 20 ms." },
     { "agentlocator_frames_dropped_total",        EXPOSITION_COUNTER,   BY(write_dropped),           "Frames that found a full ring." },
     { "agentlocator_ring_fill_ratio",             EXPOSITION_HISTOGRAM, BY(write_fill),              "How full a call's inbound ring was when its worker looked at it." },

@@ -144,12 +144,14 @@ static int make_token(char ret_token[STREAM_TOKEN_MAX])
     return 0;
 }
 
+/* Or one more would be heard too late, as would all that live. */
 static bool all_lines_taken(const struct services *services)
 {
     struct speech_stats stats;
 
     speech_stats(services->speech, &stats);
-    return services->draining || stats.n_calls_live >= services->config->max_calls;
+    return services->draining || stats.n_calls_live >= services->config->max_calls ||
+           stats.delay_ms > services->config->max_delay_ms;
 }
 
 /* While Twilio opens the stream and hears the greeting, so that the first answer waits for no handshake. */

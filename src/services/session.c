@@ -160,8 +160,10 @@ static void drain(struct session *session, uint64_t now_ms)
 {
     size_t n = leg_inbound_n(session->leg);
 
-    if (n)
+    if (n) {
         histogram_add(&session->env->counters.inbound_fill, &histogram_percent, n * 100 / leg_inbound_size(session->leg));
+        headroom_note(&session->env->headroom, now_ms, n);
+    }
     for (; n && !is_held_up(session); n--, leg_inbound_pop(session->leg)) {
         const struct frame *frame = leg_inbound_peek(session->leg);
 

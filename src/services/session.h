@@ -7,6 +7,7 @@
  * comes late finds the session, and what it is for is named by the number of a say or an utterance.
  */
 
+#include "services/headroom.h"
 #include "services/journal.h"
 #include "services/speech.h"
 #include "utils/histogram.h"
@@ -40,6 +41,7 @@ struct session_env {
     struct chat_pool *chat;          /* NULL: the script answers */
     const struct agent_tools *tools; /* of the chat model */
     struct session_counters counters;
+    struct headroom headroom;
 };
 
 struct session;

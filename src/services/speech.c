@@ -204,6 +204,7 @@ static void *worker_main(void *arg)
 
         uint64_t round_us = clock_mono_us(), now_ms = round_us / 1000;
         uint64_t deadline_ms = look_at_lines(worker, now_ms, stop);
+        headroom_round(&worker->env.headroom, now_ms, worker->n_lines);
         if (stop && !worker->lines && (!worker->env.chat || chat_pool_is_home(worker->env.chat)))
             return NULL;
 
@@ -421,6 +422,7 @@ bool speech_has_call(struct speech *speech, const char *sid)
 void speech_stats(struct speech *speech, struct speech_stats *ret_stats)
 {
     struct speech_stats stats = { 0 };
+    uint64_t now_ms = clock_mono_ms();
 
     pthread_mutex_lock(&speech->lock);
     stats.n_calls_live = speech->n_live;
@@ -441,6 +443,9 @@ void speech_stats(struct speech *speech, struct speech_stats *ret_stats)
         for (int end = 0; end < CALL_N_END; end++)
             stats.n_ended[end] += counters->n_ended[end];
         histogram_sum(&counters->inbound_fill, &stats.inbound_fill);
+
+        uint64_t delay_ms = headroom_delay_ms(&speech->workers[i].env.headroom, now_ms);
+        stats.delay_ms = delay_ms > stats.delay_ms ? delay_ms : stats.delay_ms;
     }
     *ret_stats = stats;
 }

@@ -54,6 +54,7 @@ struct speech_stats {
     uint64_t n_utterances, n_barge_ins, n_stt_failed, n_tts_failed, n_chat_failed;
     uint64_t n_ended[CALL_N_END];
     struct histogram_sums inbound_fill; /* see session_counters */
+    uint64_t delay_ms; /* of the audio of the worker that is furthest behind; see headroom.h */
 };
 void speech_stats(struct speech *speech, struct speech_stats *ret_stats); /* any thread */
 
