@@ -57,6 +57,7 @@ static const struct blueprint *const blueprints[] = {
     &api_events,
     &api_openapi,
     &api_whatsapp,
+    &api_whatsapp_read,
     &health,
     &media_public,
     &metrics,

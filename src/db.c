@@ -79,6 +79,7 @@ static const char *const table_names[DB_N_TABLES] = {
     [DB_CONTACT_LINKS] = "contact_links",
     [DB_MESSAGES] = "messages",
     [DB_MESSAGES_BY_CONTACT] = "messages_by_contact",
+    [DB_UNREAD] = "unread",
     [DB_NOTES] = "notes",
     [DB_TASKS] = "tasks",
     [DB_TASKS_BY_DUE] = "tasks_by_due",

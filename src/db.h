@@ -29,6 +29,7 @@ enum db_table {
     DB_CONTACT_LINKS,       /* who was merged into whom; see crm_links.c */
     DB_MESSAGES,            /* message id -> message */
     DB_MESSAGES_BY_CONTACT, /* person, 0, be64 ms, message id -> contact id */
+    DB_UNREAD,              /* as messages_by_contact, of those that nobody has read; see crm_unread.c */
     DB_NOTES,               /* note id -> note */
     DB_TASKS,               /* task id -> task */
     DB_TASKS_BY_DUE,        /* be64 due_ms, task id -> empty, while it is open */

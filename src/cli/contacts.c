@@ -14,6 +14,7 @@
 #include "cli/table.h"
 #include "config.h"
 #include "services/crm.h"
+#include "services/crm_unread.h"
 #include "utils/json.h"
 
 static const char usage[] =
@@ -34,6 +35,7 @@ static const char usage[] =
     "  untag ID TAG     take it away\n"
     "  silence ID       on WhatsApp, the agent leaves this person to you\n"
     "  release ID       it answers this person again\n"
+    "  read ID          what this person wrote is read\n"
     "  done TASK        a task is done\n"
     "  erase ID         erase him and all that is his, for good; --yes does not ask\n"
     "\n"
@@ -52,9 +54,21 @@ static const char *first_address(struct json_object *contact)
     return json_object_get_string(json_object_array_get_idx(addresses, 0)) ?: "";
 }
 
+static void add_unread(struct table *table, struct json_object *contact)
+{
+    int64_t n = json_get_int(contact, "unread");
+
+    if (n >= UNREAD_MAX)
+        table_add(table, "%d+", UNREAD_MAX - 1);
+    else if (n > 0)
+        table_add(table, "%" PRId64, n);
+    else
+        table_add(table, "%s", "");
+}
+
 void contacts_print(struct json_object *array)
 {
-    static const char *const headings[] = { "ID", "NAME", "ADDRESS", "STAGE", ">CALLS", "LAST SEEN" };
+    static const char *const headings[] = { "ID", "NAME", "ADDRESS", "STAGE", ">CALLS", ">UNREAD", "LAST SEEN" };
     scoped(table_free) struct table *table = table_new(headings, ELEMENTSOF(headings));
     size_t n = json_object_array_length(array);
     char text[WHEN_MAX];
@@ -70,6 +84,7 @@ void contacts_print(struct json_object *array)
         table_add(table, "%s", first_address(contact));
         table_add(table, "%s", json_get_text(contact, "stage") ?: "");
         table_add(table, "%" PRId64, json_get_int(contact, "n_calls"));
+        add_unread(table, contact);
         table_add(table, "%s", when((uint64_t)json_get_int(contact, "updated_ms"), 0, text));
     }
     if (table)
@@ -123,6 +138,11 @@ static void print_whole(struct json_object *contact)
     print_fact("name", json_get_text(contact, "name"));
     print_fact("stage", json_get_text(contact, "stage"));
     print_fact("agent on WhatsApp", json_get_text(contact, "agent"));
+    if (json_get_int(contact, "unread") > 0) {
+        (void)snprintf(text, sizeof(text), "%" PRId64 "%s", json_get_int(contact, "unread"),
+                       json_get_int(contact, "unread") >= UNREAD_MAX ? " or more" : "");
+        print_fact("unread messages", text);
+    }
     if (json_object_object_get_ex(contact, "addresses", &part))
         for (size_t i = 0; i < json_object_array_length(part); i++)
             print_fact("address", json_object_get_string(json_object_array_get_idx(part, i)));

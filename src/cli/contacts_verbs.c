@@ -110,6 +110,7 @@ static const struct verb {
     { "silence", "ID", NULL, "agent?agent=silent", { "id", NULL }, "The agent leaves the conversation to you.",
       "The agent is silent already." },
     { "release", "ID", NULL, "agent?agent=on", { "id", NULL }, "The agent answers again.", "The agent was not silent." },
+    { "read", "ID", NULL, "read?", { "id", NULL }, "What he wrote is read.", "Nothing was unread." },
     { "done", "TASK", NULL, "task?state=done", { "id", NULL }, "The task is done.", "The task is done already." },
 };
 

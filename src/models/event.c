@@ -30,6 +30,7 @@ static const struct event_kind_row rows[EVENT_N_KINDS] = {
     [EVENT_CONTACT_RELEASED] = { "contact.released", EVENT_OF_CONTACT, "The agent answers this person again" },
     [EVENT_CONTACT_UNWANTED] = { "contact.unwanted", EVENT_OF_CONTACT, "This person wants no automatic messages" },
     [EVENT_CONTACT_WANTED] = { "contact.wanted", EVENT_OF_CONTACT, "This person wants them again" },
+    [EVENT_CONTACT_READ] = { "contact.read", EVENT_OF_CONTACT, "What this person wrote is read, up to \"message\"" },
     [EVENT_CONTACT_ERASED] = { "contact.erased", EVENT_OF_CONTACT, "He is erased, with all that is his" },
     [EVENT_MESSAGE_NEW] = { "message.new", EVENT_OF_MESSAGE, "A message came in, or one is to be sent" },
     [EVENT_MESSAGE_MEDIA] = { "message.media", EVENT_OF_MESSAGE, "Its pictures or sounds are here, or will not be" },

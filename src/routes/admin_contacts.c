@@ -15,6 +15,7 @@
 #include "services/crm_contacts.h"
 #include "services/crm_tasks.h"
 #include "services/services.h"
+#include "services/whatsapp/provider.h"
 #include "utils/clock.h"
 #include "utils/form.h"
 #include "utils/json.h"
@@ -25,6 +26,7 @@ struct change {
     struct db_op op; /* first */
     int (*make)(struct db_txn *txn, struct change *change);
     struct form query;
+    const struct services *services;
     struct http_ticket *ticket;
     char request_id[HTTP_REQUEST_ID_MAX];
 };
@@ -85,6 +87,13 @@ static int agent(struct db_txn *txn, struct change *change)
                                          : -EINVAL;
 }
 
+static int read_messages(struct db_txn *txn, struct change *change)
+{
+    struct crm_reading reading;
+
+    return whatsapp_read(change->services->whatsapp, txn, asked(change, "id"), "", clock_real_ms(), &reading);
+}
+
 static const struct {
     int r, status;
     const char *code, *text;
@@ -132,6 +141,7 @@ static int take(struct http_request *request, int (*make)(struct db_txn *txn, st
     }
     change->op = (struct db_op){ .run = run, .done = answer, .what = "a change of a contact" };
     change->make = make;
+    change->services = services;
     memcpy(change->request_id, request->request_id, sizeof(change->request_id));
     change->ticket = request->later(request);
     if (!change->ticket) {
@@ -165,6 +175,11 @@ static int agent_post(struct http_request *request, struct http_response *respon
     return take(request, agent);
 }
 
+static int read_post(struct http_request *request, struct http_response *response)
+{
+    return take(request, read_messages);
+}
+
 static int task_post(struct http_request *request, struct http_response *response)
 {
     return take(request, task);
@@ -175,6 +190,7 @@ static const struct route routes[] = {
     { "POST", "/merge", AUTH_LOCAL, 0, merge_post, "Two contacts are one" },
     { "POST", "/unmerge", AUTH_LOCAL, 0, unmerge_post, "They are not after all" },
     { "POST", "/edit", AUTH_LOCAL, 0, edit_post, "Set a contact's stage, or a tag" },
+    { "POST", "/read", AUTH_LOCAL, 0, read_post, "What a contact wrote is read" },
     { "POST", "/task", AUTH_LOCAL, 0, task_post, "Set a task's state" },
 };
 

@@ -5,7 +5,8 @@
  * WhatsApp would refuse is refused here, where whoever asked still listens: limits are those of
  * Twilio's and Meta's documents.
  *
- * A text or media are a human's words: the agent leaves the conversation to him from then on, until it is released. A
+ * A text or media are a human's words: the agent leaves the conversation to him from then on, until it is released, and
+ * what was written is read. A
  * template is what programs send when nobody is talking, and changes nothing; whoever answers it is answered.
  */
 #include "routes/routes.h"
@@ -265,6 +266,7 @@ static int keep(struct db_txn *txn, struct api_write *write, struct json_object 
     };
     scoped(message_release) struct message message = { .channel = MESSAGE_WHATSAPP, .created_ms = write->now_ms };
     const char *text = json_get_text(write->body, "text") ?: json_get_text(write->body, "caption");
+    struct crm_reading reading;
     int r = write->extra                        ? set_upload(write, &message)
             : json_get_text(write->body, "url") ? set_media(write->body, &message)
                                                 : 0;
@@ -278,6 +280,8 @@ static int keep(struct db_txn *txn, struct api_write *write, struct json_object 
         r = message.body ? crm_message_write(txn, &letter, &message) : -ENOMEM;
     if (r >= 0 && !message.content_sid[0])
         r = crm_agent_silence(txn, message.contact_id, write->now_ms);
+    if (r >= 0 && !message.content_sid[0])
+        r = whatsapp_read(services->whatsapp, txn, message.contact_id, "", write->now_ms, &reading);
     if (r < 0)
         return r;
     struct json_object *answer = json_object_new_object();

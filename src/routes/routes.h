@@ -15,6 +15,7 @@ extern const struct blueprint api_crm_tasks;   /* /api/crm */
 extern const struct blueprint api_events;      /* /api/events */
 extern const struct blueprint api_openapi;     /* /api/openapi.json */
 extern const struct blueprint api_whatsapp;    /* /api/whatsapp */
+extern const struct blueprint api_whatsapp_read; /* /api/whatsapp/read */
 extern const struct blueprint health;          /* /health */
 extern const struct blueprint media_public;    /* /media */
 extern const struct blueprint metrics;         /* /metrics */

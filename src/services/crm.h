@@ -214,7 +214,7 @@ int crm_messages_failed_page(struct db_txn *txn, size_t max, struct json_object 
 int crm_message_view(struct db_txn *txn, const char *id, struct json_object **ret_object);
 
 /*
- * {"conversations":[{"contact_id","name","agent","last"}],"next"} and {"messages":[...],"agent","next"}, newest first;
+ * {"conversations":[{"contact_id","name","agent","unread","last"}],"next"} and {"messages":[...],"agent","unread","next"}, newest first;
  * without "next" when there are no more; agent: as crm_agent_name() has it. A page may be short, or empty, with more behind it. after: "next" of the page before, or "".
  *
  * Errors: -EINVAL after; -ENOENT no such contact.

@@ -21,6 +21,7 @@
 #include "services/crm_internal.h"
 #include "services/crm_links.h"
 #include "services/crm_store.h"
+#include "services/crm_unread.h"
 #include "utils/json.h"
 #include "utils/text.h"
 
@@ -117,6 +118,8 @@ static int add_conversation(struct page *page, struct json_object *json, const c
     if (r == 0)
         r = add_agent(item, &contact);
     if (r == 0)
+        r = crm_unread_show(page->txn, person, item);
+    if (r == 0)
         r = json_add(item, "last", view_of(json));
     page->room--;
     return r;
@@ -199,7 +202,12 @@ int crm_conversation_page(struct db_txn *txn, const char *contact_id, const char
     r = page.array ? store_each_message_of_from(txn, contact.id, from_ms, page.after, each_message, &page) : -ENOMEM;
     (void)snprintf(next, sizeof(next), "%" PRIu64 ".%s", page.last_ms, page.last_id);
     r = finish(&page, r, "messages", next, ret_object);
-    if (r == 0 && (r = add_agent(*ret_object, &contact)) < 0)
+    if (r < 0)
+        return r;
+    r = add_agent(*ret_object, &contact);
+    if (r == 0)
+        r = crm_unread_show(txn, contact.id, *ret_object);
+    if (r < 0)
         json_object_put(*ret_object);
     return r;
 }

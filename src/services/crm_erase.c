@@ -417,7 +417,7 @@ static int forget_below(struct step *step, enum db_table index, db_each_fn *take
 
 static int finish(struct db_txn *txn, struct erasure *erasure, uint64_t now_ms)
 {
-    static const enum db_table leftovers[] = { DB_CALLS_BY_CONTACT, DB_MESSAGES_BY_CONTACT };
+    static const enum db_table leftovers[] = { DB_CALLS_BY_CONTACT, DB_MESSAGES_BY_CONTACT, DB_UNREAD };
     const char *person = json_object_get_string(json_object_array_get_idx(erasure->members, 0)) ?: "";
     struct step rest = { .txn = txn, .erasure = erasure, .now_ms = now_ms };
     struct key below = key_below(person);

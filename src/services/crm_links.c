@@ -27,7 +27,7 @@
 #include "utils/json.h"
 
 /* Indexes whose keys begin with a person and whose values are a contact. */
-static const enum db_table indexes[] = { DB_TIMELINE, DB_CALLS_BY_CONTACT, DB_MESSAGES_BY_CONTACT, DB_TASKS_BY_CONTACT };
+static const enum db_table indexes[] = { DB_TIMELINE, DB_CALLS_BY_CONTACT, DB_MESSAGES_BY_CONTACT, DB_UNREAD, DB_TASKS_BY_CONTACT };
 
 int links_get(struct db_txn *txn, const char *from, struct json_object **ret_json)
 {

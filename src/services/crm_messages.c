@@ -30,6 +30,7 @@
 #include "services/crm_links.h"
 #include "services/crm_media.h"
 #include "services/crm_store.h"
+#include "services/crm_unread.h"
 #include "services/jobs.h"
 #include "services/tombstones.h"
 #include "utils/json.h"
@@ -143,6 +144,15 @@ static int complete_message(struct message *stored, struct message *message)
     return crm_merge_params(&stored->params, &stored->param_order, message->params, ORDER_NONE);
 }
 
+/* What came in is to be read; whoever of us wrote by another way than ours has read what was there. */
+static int note_reading(struct db_txn *txn, const struct message *message)
+{
+    if (message->direction == MESSAGE_IN)
+        return message->kind == MESSAGE_REACTION ? 0 : unread_put(txn, message);
+    int r = message->author == AUTHOR_HUMAN ? unread_answered(txn, message, message->created_ms) : 0;
+    return r < 0 ? r : 0;
+}
+
 int crm_message_add(struct db_txn *txn, struct message *message, const char *country)
 {
     scoped(message_release) struct message stored = { 0 };
@@ -176,7 +186,9 @@ int crm_message_add(struct db_txn *txn, struct message *message, const char *cou
     r = assign_message_contact(txn, message);
     if (r == 0)
         r = crm_media_owe(txn, message, message->created_ms);
-    return r < 0 ? r : store_save_message(txn, message, EVENT_MESSAGE_NEW, message->created_ms);
+    if (r >= 0)
+        r = store_save_message(txn, message, EVENT_MESSAGE_NEW, message->created_ms);
+    return r == 0 ? note_reading(txn, message) : r;
 }
 
 int crm_message_media(struct db_txn *txn, const char *provider_id, struct json_object *media, uint64_t now_ms)

@@ -17,6 +17,7 @@
 #include "services/crm_internal.h"
 #include "services/crm_links.h"
 #include "services/crm_store.h"
+#include "services/crm_unread.h"
 #include "services/store_row.h"
 #include "utils/fold.h"
 #include "utils/json.h"
@@ -66,7 +67,9 @@ static int add_person(const char *id, void *arg)
     if (r < 0 || !passes(page->filter, &contact))
         return r;
     page->room--;
-    return json_append(page->array, crm_contact_shown(&contact));
+    struct json_object *shown = crm_contact_shown(&contact);
+    r = shown ? json_append(page->array, shown) : -ENOMEM;
+    return r < 0 ? r : crm_unread_show(page->txn, id, shown);
 }
 
 static int add_row(struct db_bytes key, struct db_bytes value, void *arg)

@@ -32,6 +32,7 @@
 
 #include "services/crm_index.h"
 #include "services/crm_links.h"
+#include "services/crm_unread.h"
 #include "services/jobs.h"
 #include "services/store_row.h"
 #include "utils/json.h"
@@ -500,6 +501,8 @@ int store_forget_message(struct db_txn *txn, const struct message *message)
         r = db_delete(txn, DB_MESSAGES, text_bytes(message->id));
     if (r == 0 && message->provider_id[0])
         r = row_drop(txn, DB_SEEN, text_bytes(message->provider_id));
+    if (r == 0 && message->contact_id[0])
+        r = unread_drop(txn, message);
     if (r < 0 || !message->contact_id[0])
         return r;
     return drop_owned(txn, message->contact_id,

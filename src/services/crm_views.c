@@ -15,6 +15,7 @@
 #include "services/crm_agent.h"
 #include "services/crm_internal.h"
 #include "services/crm_store.h"
+#include "services/crm_unread.h"
 #include "services/jobs.h"
 #include "utils/json.h"
 
@@ -105,7 +106,8 @@ static int add_contact_to_page(struct json_object *json, void *arg)
     if (r < 0 || strcmp(contact.id, id) != 0)
         return r;
     whole = crm_contact_shown(&contact);
-    return whole ? add_to_page(whole, page) : -ENOMEM;
+    r = whole ? crm_unread_show(page->txn, id, whole) : -ENOMEM;
+    return r < 0 ? r : add_to_page(whole, page);
 }
 
 int crm_contacts_page(struct db_txn *txn, size_t max, struct json_object **ret_array)
@@ -281,7 +283,9 @@ int crm_contact_whole(struct db_txn *txn, const char *id, struct json_object **r
     whole = crm_contact_shown(&contact);
     if (!whole)
         return -ENOMEM;
-    r = add_list(txn, whole, "calls", contact.id, store_each_call_of);
+    r = crm_unread_show(txn, contact.id, whole);
+    if (r == 0)
+        r = add_list(txn, whole, "calls", contact.id, store_each_call_of);
     if (r == 0)
         r = add_list(txn, whole, "messages", contact.id, store_each_message_of);
     if (r < 0)

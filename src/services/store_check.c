@@ -158,6 +158,7 @@ static const struct {
     [DB_CONTACT_BY_ADDRESS] = { .index = check_address },
     [DB_MESSAGES] = { .json = check_message },
     [DB_MESSAGES_BY_CONTACT] = { .index = check_messages_by_contact },
+    [DB_UNREAD] = { .index = check_messages_by_contact },
     [DB_NOTES] = { .json = check_note },
     [DB_TASKS] = { .json = check_task },
     [DB_TASKS_BY_DUE] = { .index = check_tasks_by_due },

@@ -482,7 +482,7 @@ int main(void)
     is_int(other.op.result, 0, "the other one is erased, too");
     ok(finish(&other) > 3 && has_none(others), "and nothing of him is left");
     static const enum db_table empty[] = { DB_CALLS, DB_CALLS_BY_TIME, DB_CALLS_BY_CONTACT, DB_TURNS, DB_CONTACTS, DB_CONTACT_BY_ADDRESS,
-        DB_CONTACT_INDEX, DB_CONTACT_LINKS, DB_MESSAGES, DB_MESSAGES_BY_CONTACT, DB_NOTES, DB_TASKS, DB_TASKS_BY_DUE,
+        DB_CONTACT_INDEX, DB_CONTACT_LINKS, DB_MESSAGES, DB_MESSAGES_BY_CONTACT, DB_UNREAD, DB_NOTES, DB_TASKS, DB_TASKS_BY_DUE,
         DB_TASKS_BY_CONTACT, DB_TIMELINE, DB_JOBS, DB_JOB_LANES };
     for (size_t i = 0; i < ELEMENTSOF(empty); i++)
         ok(count_rows(db, empty[i]) == 0, "table %d is empty", (int)empty[i]);

@@ -458,7 +458,7 @@ static int hash_row(struct db_bytes key, struct db_bytes value, void *arg)
 static uint64_t hash_store(void)
 {
     static const enum db_table tables[] = { DB_CALLS, DB_CALLS_BY_TIME, DB_CALLS_BY_CONTACT, DB_CONTACTS, DB_CONTACT_BY_ADDRESS,
-                                            DB_MESSAGES, DB_MESSAGES_BY_CONTACT, DB_NOTES, DB_TASKS, DB_TASKS_BY_CONTACT,
+                                            DB_MESSAGES, DB_MESSAGES_BY_CONTACT, DB_UNREAD, DB_NOTES, DB_TASKS, DB_TASKS_BY_CONTACT,
                                             DB_TASKS_BY_DUE, DB_TIMELINE };
     scoped(db_read_end) struct db_txn *txn = NULL;
     struct hash hash = { 0xcbf29ce484222325 };

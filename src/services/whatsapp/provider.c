@@ -105,6 +105,16 @@ void whatsapp_stop(struct whatsapp *whatsapp)
         whatsapp->ops->stop(whatsapp->state);
 }
 
+int whatsapp_read(struct whatsapp *whatsapp, struct db_txn *txn, const char *contact_id, const char *message_id, uint64_t now_ms,
+                  struct crm_reading *ret_reading)
+{
+    int r = crm_read(txn, contact_id, message_id, now_ms, ret_reading);
+
+    if (r == 0 && whatsapp && whatsapp->ops->read)
+        whatsapp->ops->read(whatsapp->state, ret_reading);
+    return r;
+}
+
 struct json_object *whatsapp_status(struct whatsapp *whatsapp)
 {
     scoped(json_object_put) struct json_object *json = json_object_new_object();

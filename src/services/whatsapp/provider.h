@@ -6,12 +6,14 @@
  */
 
 #include "models/message.h"
+#include "services/crm_unread.h"
 #include "services/outbox_policy.h"
 #include "utils/scoped.h"
 
 struct config;
 struct crm_reply_rules;
 struct db;
+struct db_txn;
 struct http_client;
 struct json_object;
 struct whatsapp;
@@ -37,6 +39,15 @@ const struct whatsapp_capabilities *whatsapp_capabilities(const struct whatsapp 
  */
 int whatsapp_start(struct whatsapp *whatsapp, struct db *db, const struct crm_reply_rules *rules);
 void whatsapp_stop(struct whatsapp *whatsapp);
+
+/*
+ * crm_read(), and he is told so where the provider can, if it can just then: nobody waits for that, and nothing depends on
+ * it. Should the transaction be undone he was told too early.
+ *
+ * whatsapp may be NULL. Returns: as crm_read().
+ */
+int whatsapp_read(struct whatsapp *whatsapp, struct db_txn *txn, const char *contact_id, const char *message_id, uint64_t now_ms,
+                  struct crm_reading *ret_reading);
 
 /* {"provider":"twilio",...}: for the operator. whatsapp may be NULL. NULL when out of memory. Thread: any. */
 struct json_object *whatsapp_status(struct whatsapp *whatsapp);
@@ -90,5 +101,6 @@ struct whatsapp_ops {
     /* these may be NULL */
     int (*start)(void *state, struct db *db, const struct crm_reply_rules *rules);
     void (*stop)(void *state);
+    void (*read)(void *state, const struct crm_reading *reading); /* any thread; never blocks */
     int (*describe)(void *state, struct json_object *status);
 };
