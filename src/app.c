@@ -145,7 +145,7 @@ static int build_store(struct app *app)
         .slow_ms = app->config->slow_ms,
         .on_slow = logging_slow_transaction,
         .migrations = crm_migrations,
-        .n_migrations = CRM_N_MIGRATIONS,
+        .n_migrations = crm_n_migrations,
     };
     struct close_op close_lost = { { .run = run_close_lost, .what = "closing lost calls" }, config_chat_url(app->config) };
     int r = db_open(&options, &app->services.db);

@@ -16,7 +16,19 @@
  * looking for readers, so each of them holds map_lock shared from begin to end,
  * and the writer takes it exclusively to double the map; then the group is run
  * again. The lock prefers writers, but the writer asks in short turns, so
- * that one stuck reader cannot hold up all others for good.
+ * that one stuck reader cannot hold up all others for good. The writer holds it
+ * shared during a transaction, too: another process may have made the map larger,
+ * and then whoever notices first, perhaps a reader, adopts the new size.
+ *
+ * Other processes. While one generation hands over to the next, both write; LMDB's
+ * lock in lock.mdb lets in one at a time, and outlives a writer that is killed. A
+ * transaction whose number does not follow on our last one tells that somebody else
+ * has committed, as does the number of the last one while we are idle, which is
+ * looked at every POLL_MS: the watchers are called for that as for our own.
+ *
+ * A newer schema beside an older process. A migration that is additive is run at
+ * once, but the version stays what it is; when no older generation lives any more,
+ * it is run again, for what they wrote meanwhile, and with that the version rises.
  *
  * Readers. Their transactions are made at open and renewed and reset after
  * that, which allocates nothing. LMDB's lock file, which it maps to write, gets
@@ -37,7 +49,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -45,6 +56,7 @@
 
 #include <lmdb.h>
 
+#include "db_family.h"
 #include "utils/clock.h"
 #include "utils/file.h"
 
@@ -54,10 +66,12 @@ SCOPED_PTR(MDB_cursor, mdb_cursor_close)
 #define NO_TABLE UINT_MAX /* of a read-only store that is older than the table */
 
 enum {
-    READERS_OF_DAEMON = 64, /* of the 126 slots in LMDB's lock file; the rest is for the command line */
+    READERS_OF_DAEMON = 64,
     READERS_OF_CLI = 2,
-    LOCK_FILE_BYTES = 8 * KIB,
+    READERS_MAX = 1260, /* slots in LMDB's lock file: those of DB_GENERATIONS_MAX daemons, the rest for the command line */
+    LOCK_FILE_BYTES = 80 * KIB,
     CHECK_EVERY_S = 60,
+    POLL_MS = 500,
     GROW_TURN_MS = 50,
     KEY_MAX = 511,
     FULL_BELOW = 4 * MIB, /* an I/O error with less room than this on the disk is a full disk */
@@ -116,8 +130,11 @@ struct db {
     MDB_env *env;
     MDB_dbi tables[DB_N_TABLES];
     char *path;
-    int lock_fd;
+    struct db_family family;
+    const struct db_migration *migrations;
+    size_t n_migrations;
     bool read_only, any_version, has_map_lock, has_wake, has_thread;
+    bool is_unsettled; /* an older generation lives; its thread is that of db_open() and db_settle() */
     uint64_t slow_us;
     void (*on_slow)(const char *what, uint64_t took_us, unsigned n_ops);
     pthread_rwlock_t map_lock;
@@ -130,9 +147,12 @@ struct db {
     atomic_bool stopping;
     sem_t wake;
     pthread_t thread;
-    struct db_op *first, *last; /* taken from the stack, in order; the writer's, as are the next two */
+    struct db_op *first, *last; /* taken from the stack, in order; the writer's, as are the next five */
     bool is_changed[DB_N_TABLES]; /* by the group that runs */
     struct watcher watchers[DB_N_TABLES];
+    bool is_changed_by_others;    /* since the watchers were called last */
+    bool has_written;             /* the group that runs: LMDB numbers no empty transaction */
+    size_t seen_txn;              /* the last one that is ours, or that the watchers were called for; 0 none yet */
 
     _Atomic uint64_t n_commits, n_ops, n_failed, n_grown, n_slow, n_stuck;
     struct histogram commit_us, group;
@@ -172,6 +192,9 @@ const char *db_explain(int r)
         const char *text;
     } rows[] = {
         { -EBUSY, "another agentlocator has this store open; stop it first, or give this one its own DATABASE_URL" },
+        { -EINPROGRESS, "this version keeps the store in another form than the running one, which cannot go on with that; "
+                        "stop it, and start this one" },
+        { -EUSERS, "too many daemons live that have this store open; wait until calls of the earlier ones have ended" },
         { -EPROTO, "the store was written by a newer agentlocator; install that version or a later one" },
         { -ESTALE, "the store is of an older version; start the daemon once, which brings it up to date" },
         { -ENOENT, "there is no store yet; the daemon makes it when it first starts; check DATABASE_URL" },
@@ -274,12 +297,22 @@ static int adopt_size(struct db *db)
 
 /* --- the writer */
 
-static int begin_write(struct db *db, MDB_txn *parent, MDB_txn **ret_txn)
+/* With map_lock held shared, which is let go to adopt a size. */
+static int begin_write(struct db *db, MDB_txn **ret_txn)
 {
-    int rc = mdb_txn_begin(db->env, parent, 0, ret_txn);
+    int rc = mdb_txn_begin(db->env, NULL, 0, ret_txn);
 
-    if (rc == MDB_MAP_RESIZED && (rc = adopt_size(db)) == 0)
-        rc = mdb_txn_begin(db->env, parent, 0, ret_txn);
+    if (rc == MDB_MAP_RESIZED) {
+        pthread_rwlock_unlock(&db->map_lock);
+        rc = adopt_size(db);
+        pthread_rwlock_rdlock(&db->map_lock);
+        if (rc == 0)
+            rc = mdb_txn_begin(db->env, NULL, 0, ret_txn);
+    }
+    if (rc == 0) {
+        db->is_changed_by_others |= db->seen_txn && mdb_txn_id(*ret_txn) != db->seen_txn + 1;
+        db->seen_txn = mdb_txn_id(*ret_txn) - 1;
+    }
     return rc;
 }
 
@@ -291,6 +324,7 @@ static int run_op(struct db *db, MDB_txn *top, struct db_op *op)
     op->result = op->run(&txn, op);
     if (txn.fault)
         return txn.fault == MDB_MAP_FULL ? MDB_MAP_FULL : REPLAY;
+    db->has_written |= txn.n_writes > 0;
     return op->result < 0 && txn.n_writes ? REPLAY : 0;
 }
 
@@ -299,7 +333,7 @@ static int run_op_nested(struct db *db, MDB_txn *top, struct db_op *op)
 {
     scoped(mdb_txn_abort) MDB_txn *child = NULL;
     struct db_txn txn = { .db = db };
-    int rc = begin_write(db, top, &child);
+    int rc = mdb_txn_begin(db->env, top, 0, &child);
 
     if (rc)
         return rc;
@@ -310,17 +344,31 @@ static int run_op_nested(struct db *db, MDB_txn *top, struct db_op *op)
         return txn.fault;
     if (txn.fault)
         op->result = db_errno(txn.fault);
+    db->has_written |= op->result >= 0 && txn.n_writes;
     return op->result < 0 ? 0 : mdb_txn_commit(steal(&child));
+}
+
+static int run_group_locked(struct db *db, struct db_op **ops, size_t n, bool nested)
+{
+    scoped(mdb_txn_abort) MDB_txn *top = NULL;
+    int rc = begin_write(db, &top);
+
+    db->has_written = false;
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = nested ? run_op_nested(db, top, ops[i]) : run_op(db, top, ops[i]);
+    if (rc == 0)
+        rc = mdb_txn_commit(steal(&top));
+    if (rc == 0 && db->has_written)
+        db->seen_txn++;
+    return rc;
 }
 
 static int run_group(struct db *db, struct db_op **ops, size_t n, bool nested)
 {
-    scoped(mdb_txn_abort) MDB_txn *top = NULL;
-    int rc = begin_write(db, NULL, &top);
-
-    for (size_t i = 0; i < n && rc == 0; i++)
-        rc = nested ? run_op_nested(db, top, ops[i]) : run_op(db, top, ops[i]);
-    return rc ? rc : mdb_txn_commit(steal(&top));
+    pthread_rwlock_rdlock(&db->map_lock);
+    int rc = run_group_locked(db, ops, n, nested);
+    pthread_rwlock_unlock(&db->map_lock);
+    return rc;
 }
 
 /* Afterwards each operation's result is final. */
@@ -386,6 +434,14 @@ static size_t take_group(struct db *db, struct db_op **ops)
     return n;
 }
 
+static void call_watchers(struct db *db)
+{
+    for (size_t i = 0; i < DB_N_TABLES; i++)
+        if (db->watchers[i].fn && (db->is_changed[i] || db->is_changed_by_others))
+            db->watchers[i].fn(db->watchers[i].arg);
+    db->is_changed_by_others = false;
+}
+
 static void write_group(struct db *db, struct db_op **ops, size_t n)
 {
     const char *what = ops[0]->what;
@@ -403,24 +459,41 @@ static void write_group(struct db *db, struct db_op **ops, size_t n)
         n_failed += ops[i]->result < 0;
     atomic_fetch_add_explicit(&db->n_ops, n, memory_order_relaxed);
     atomic_fetch_add_explicit(&db->n_failed, n_failed, memory_order_relaxed);
-    for (size_t i = 0; i < DB_N_TABLES; i++)
-        if (db->watchers[i].fn && db->is_changed[i])
-            db->watchers[i].fn(db->watchers[i].arg);
-
+    call_watchers(db);
     for (size_t i = 0; i < n; i++) {
         atomic_fetch_sub(&db->n_waiting, 1);
         ops[i]->done(ops[i], ops[i]->result); /* ops[i] may be gone now */
     }
 }
 
+static void look_for_others(struct db *db)
+{
+    MDB_envinfo info;
+
+    pthread_rwlock_rdlock(&db->map_lock);
+    (void)mdb_env_info(db->env, &info);
+    pthread_rwlock_unlock(&db->map_lock);
+    if (info.me_last_txnid == db->seen_txn)
+        return;
+    memset(db->is_changed, 0, sizeof(db->is_changed));
+    db->seen_txn = info.me_last_txnid;
+    db->is_changed_by_others = true;
+    call_watchers(db);
+}
+
 static void wait_for_work(struct db *db)
 {
     struct timespec until;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += CHECK_EVERY_S;
-    while (sem_timedwait(&db->wake, &until) < 0 && errno == EINTR)
-        ;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += POLL_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    while (sem_clockwait(&db->wake, CLOCK_MONOTONIC, &until) < 0)
+        if (errno == ETIMEDOUT) {
+            look_for_others(db);
+            return;
+        }
 }
 
 static void *writer(void *arg)
@@ -480,20 +553,11 @@ static int open_file(const char *folder, const char *name)
     return fd < 0 ? -errno : fd;
 }
 
-/* One daemon at a time. The lock ends with the process, however that ends. */
 int db_lock(const char *path, int *ret_fd)
 {
-    int r = file_make_folder(path), fd = r < 0 ? r : open_file(path, "daemon.lock");
+    int r = file_make_folder(path);
 
-    if (fd < 0)
-        return fd;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        r = errno == EWOULDBLOCK ? -EBUSY : -errno;
-        close(fd);
-        return r;
-    }
-    *ret_fd = fd;
-    return 0;
+    return r < 0 ? r : family_lock_all(path, ret_fd);
 }
 
 /* Before LMDB opens it: closing it later would drop LMDB's own locks. */
@@ -520,6 +584,8 @@ static int open_env(struct db *db, size_t map_mib)
 
     if (rc == 0)
         rc = mdb_env_set_maxdbs(db->env, DB_N_TABLES);
+    if (rc == 0)
+        rc = mdb_env_set_maxreaders(db->env, READERS_MAX);
     if (rc == 0 && map_mib)
         rc = mdb_env_set_mapsize(db->env, map_mib * MIB);
     if (rc == 0)
@@ -545,8 +611,6 @@ static int open_tables(struct db_txn *txn, struct db_op *op)
     return 0;
 }
 
-static const struct db_bytes version_key = { "schema_version", sizeof("schema_version") - 1 };
-
 static int get_number(struct db_txn *txn, struct db_bytes key, uint64_t *ret_n)
 {
     char text[24];
@@ -571,33 +635,224 @@ static int put_number(struct db_txn *txn, struct db_bytes key, uint64_t n)
     return db_put(txn, DB_META, key, (struct db_bytes){ text, (size_t)n_text });
 }
 
-struct upgrade {
-    struct db_op op;
-    const struct db_options *options;
+/* --- generations */
+
+enum { GENERATION_KEY_MAX = 32, GENERATION_TEXT_MAX = 64 };
+
+static const char generation_prefix[] = "generation ";
+
+static struct db_bytes generation_key(uint64_t id, char text[GENERATION_KEY_MAX])
+{
+    int n = snprintf(text, GENERATION_KEY_MAX, "%s%020" PRIu64, generation_prefix, id);
+
+    return (struct db_bytes){ text, (size_t)n };
+}
+
+struct listing {
+    const struct db_family *family;
+    struct db_generation rows[DB_GENERATIONS_MAX];
+    size_t n;
+    uint64_t dead; /* one of them; 0 none */
 };
 
-/* One step. Returns: 1 more to do, 0 up to date. */
+static int list_generation(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    struct listing *listing = arg;
+    struct db_generation row = { 0 };
+    char text[GENERATION_KEY_MAX + GENERATION_TEXT_MAX];
+    size_t n_prefix = sizeof(generation_prefix) - 1;
+
+    (void)snprintf(text, sizeof(text), "%.*s %.*s", (int)(key.n - n_prefix), (const char *)key.data + n_prefix, (int)value.n,
+                   (const char *)value.data);
+    if (sscanf(text, "%" SCNu64 " %" SCNu64 " %d %" SCNu64, &row.id, &row.schema, &row.pid, &row.started_ms) != 4)
+        return -EUCLEAN;
+    if (!family_lives(listing->family, row.id))
+        listing->dead = row.id;
+    else if (listing->n < DB_GENERATIONS_MAX)
+        listing->rows[listing->n++] = row;
+    return 0;
+}
+
+static int list_generations(struct db_txn *txn, struct listing *listing)
+{
+    struct db_bytes prefix = { generation_prefix, sizeof(generation_prefix) - 1 };
+
+    *listing = (struct listing){ .family = &txn->db->family };
+    return db_each(txn, DB_META, prefix, (struct db_bytes){ 0 }, DB_UP, list_generation, listing);
+}
+
+static int forget_dead(struct db_txn *txn, struct listing *listing)
+{
+    char text[GENERATION_KEY_MAX];
+    int r = list_generations(txn, listing);
+
+    while (r == 0 && listing->dead) {
+        r = db_delete(txn, DB_META, generation_key(listing->dead, text));
+        if (r == 0)
+            r = list_generations(txn, listing);
+    }
+    return r;
+}
+
+/* When it is run again on a new transaction, the number of the first run may have become somebody else's. */
+static int take_number(struct db_txn *txn, uint64_t *ret_id)
+{
+    int r;
+
+    do {
+        r = db_next(txn, "generations", ret_id);
+        if (r == 0)
+            r = family_join(&txn->db->family, *ret_id);
+    } while (r == -EBUSY);
+    return r;
+}
+
+static int enlist(struct db_txn *txn, struct db_op *op)
+{
+    char key[GENERATION_KEY_MAX], text[GENERATION_TEXT_MAX];
+    struct listing listing;
+    uint64_t id;
+    int r = forget_dead(txn, &listing);
+
+    if (r == 0)
+        r = listing.n < DB_GENERATIONS_MAX ? take_number(txn, &id) : -EUSERS;
+    if (r < 0)
+        return r;
+
+    int n = snprintf(text, sizeof(text), "%zu %d %" PRIu64, txn->db->n_migrations + 1, (int)getpid(), clock_real_ms());
+    return db_put(txn, DB_META, generation_key(id, key), (struct db_bytes){ text, (size_t)n });
+}
+
+uint64_t db_own_generation(const struct db_txn *txn)
+{
+    return txn->db->family.generation;
+}
+
+bool db_generation_lives(const struct db_txn *txn, uint64_t id)
+{
+    return family_lives(&txn->db->family, id);
+}
+
+int db_generations(struct db *db, struct db_generation ret_rows[DB_GENERATIONS_MAX])
+{
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    struct listing listing;
+    int r = db_read_begin(db, &txn);
+
+    if (r == 0)
+        r = list_generations(txn, &listing);
+    if (r < 0)
+        return r;
+    memcpy(ret_rows, listing.rows, listing.n * sizeof(*ret_rows));
+    return (int)listing.n;
+}
+
+int db_lead_fd(const struct db *db)
+{
+    return db->family.lead_fd;
+}
+
+void db_yield(struct db *db)
+{
+    family_yield(&db->family);
+}
+
+int db_lead(struct db *db)
+{
+    return family_lead(&db->family);
+}
+
+/* --- schema */
+
+static const struct db_bytes version_key = { "schema_version", sizeof("schema_version") - 1 };
+/* up to which version a store whose version is lower can be read, while older generations live */
+static const struct db_bytes prepared_key = { "schema_prepared", sizeof("schema_prepared") - 1 };
+
+enum { SCHEMA_CURRENT = 0, SCHEMA_MORE, SCHEMA_UNSETTLED };
+
+/* Whether somebody lives who knows the store as it was before ours. Returns: 1, 0, or -errno. */
+static int has_older(struct db_txn *txn)
+{
+    struct listing listing;
+    int r = list_generations(txn, &listing);
+
+    for (size_t i = 0; r == 0 && i < listing.n; i++)
+        if (listing.rows[i].schema < txn->db->n_migrations + 1)
+            return 1;
+    return r;
+}
+
+/* Everything from version `from` on, beside those who go on with it as it was. */
+static int prepare_schema(struct db_txn *txn, uint64_t from)
+{
+    const struct db *db = txn->db;
+    int r = 0;
+
+    for (size_t i = from - 1; i < db->n_migrations; i++)
+        if (!db->migrations[i].is_additive)
+            return -EINPROGRESS;
+    for (size_t i = from - 1; i < db->n_migrations && r >= 0; i++)
+        r = db->migrations[i].run(txn);
+    if (r >= 0)
+        r = put_number(txn, prepared_key, db->n_migrations + 1);
+    return r < 0 ? r : SCHEMA_UNSETTLED;
+}
+
+static int judge_schema_of_reader(struct db_txn *txn, uint64_t stored)
+{
+    uint64_t prepared = 0;
+    int r = stored ? get_number(txn, prepared_key, &prepared) : -ESTALE;
+
+    if (r < 0)
+        return r == -ENOENT ? -ESTALE : r;
+    return prepared == txn->db->n_migrations + 1 ? SCHEMA_CURRENT : -ESTALE;
+}
+
+/* One step. */
 static int upgrade_step(struct db_txn *txn, struct db_op *op)
 {
-    const struct db_options *options = ((struct upgrade *)op)->options;
-    uint64_t ours = options->n_migrations + 1, stored;
+    const struct db *db = txn->db;
+    uint64_t ours = db->n_migrations + 1, stored = 0;
     int r = get_number(txn, version_key, &stored);
 
-    if (r == -ENOENT)
-        return options->read_only ? -ESTALE : put_number(txn, version_key, ours);
-    if (r < 0)
+    if (r == -ENOENT && !db->read_only)
+        return put_number(txn, version_key, ours);
+    if (r < 0 && r != -ENOENT)
         return r;
     if (stored > ours)
         return -EPROTO;
-    if (stored == ours || (options->read_only && options->any_version))
-        return 0;
-    if (options->read_only)
-        return -ESTALE;
+    if (stored == ours || db->any_version)
+        return SCHEMA_CURRENT;
+    if (db->read_only)
+        return judge_schema_of_reader(txn, stored);
 
-    r = stored == 0 ? -EUCLEAN : options->migrations[stored - 1](txn);
+    r = stored == 0 ? -EUCLEAN : has_older(txn);
+    if (r > 0)
+        return prepare_schema(txn, stored);
+    if (r == 0)
+        r = db->migrations[stored - 1].run(txn);
     if (r >= 0)
         r = put_number(txn, version_key, stored + 1);
-    return r < 0 ? r : 1;
+    return r < 0 ? r : SCHEMA_MORE;
+}
+
+/* What older generations wrote before the last of them ended is brought up to date, too. */
+static int settle_step(struct db_txn *txn, struct db_op *op)
+{
+    int r = has_older(txn);
+
+    return r > 0 ? SCHEMA_UNSETTLED : r < 0 ? r : upgrade_step(txn, op);
+}
+
+int db_settle(struct db *db)
+{
+    struct db_op settle = { .run = settle_step, .what = "bringing the store up to date" };
+    int r = db->is_unsettled ? SCHEMA_MORE : SCHEMA_CURRENT;
+
+    while (r == SCHEMA_MORE)
+        r = db_write(db, &settle);
+    db->is_unsettled &= r != SCHEMA_CURRENT;
+    return r < 0 ? r : r == SCHEMA_UNSETTLED;
 }
 
 /* Before the writer thread is there, on the thread that opens. */
@@ -617,18 +872,16 @@ static int run_now(struct db *db, struct db_op *op)
     return op->result;
 }
 
-static int prepare_tables(struct db *db, const struct db_options *options)
+static int prepare_tables(struct db *db)
 {
-    struct db_op tables = { .run = open_tables };
-    struct upgrade upgrade = { .op.run = upgrade_step, .options = options };
+    struct db_op tables = { .run = open_tables }, upgrade = { .run = upgrade_step }, enlisting = { .run = enlist };
     int r = run_now(db, &tables);
 
-    while (r >= 0) {
-        r = run_now(db, &upgrade.op);
-        if (r == 0)
-            return 0;
-    }
-    return r;
+    do
+        r = r < 0 ? r : run_now(db, &upgrade);
+    while (r == SCHEMA_MORE);
+    db->is_unsettled = r == SCHEMA_UNSETTLED;
+    return r < 0 || db->read_only ? r : run_now(db, &enlisting);
 }
 
 static int prepare_readers(struct db *db)
@@ -673,9 +926,11 @@ int db_open(const struct db_options *options, struct db **ret_db)
     if (!db)
         return -ENOMEM;
     memset(db, 0, sizeof(*db));
-    db->lock_fd = -1;
+    db->family = (struct db_family){ .lead_fd = -1, .own_fd = -1 };
     db->read_only = options->read_only;
     db->any_version = options->read_only && options->any_version;
+    db->migrations = options->migrations;
+    db->n_migrations = options->n_migrations;
     db->slow_us = options->slow_ms * 1000;
     db->on_slow = options->on_slow;
     db->queue_max = options->queue_max ?: DB_QUEUE_DEFAULT;
@@ -685,14 +940,16 @@ int db_open(const struct db_options *options, struct db **ret_db)
 
     r = init_map_lock(db);
     if (r == 0 && !db->read_only)
-        r = db_lock(db->path, &db->lock_fd);
+        r = file_make_folder(db->path);
+    if (r == 0 && !db->read_only)
+        r = family_open(&db->family, db->path, options->lead_fd);
     if (r == 0 && !db->read_only)
         r = reserve_lock_file(db);
     if (r == 0)
         r = open_env(db, options->map_mib);
     if (r == 0)
-        r = prepare_tables(db, options);
-    if (r == 0)
+        r = prepare_tables(db);
+    if (r >= 0)
         r = prepare_readers(db);
     if (r == 0 && !db->read_only)
         r = start_writer(db);
@@ -720,8 +977,7 @@ void db_close(struct db *db)
     }
     if (db->env)
         mdb_env_close(db->env);
-    if (db->lock_fd >= 0)
-        close(db->lock_fd);
+    family_done(&db->family);
     if (db->has_map_lock)
         pthread_rwlock_destroy(&db->map_lock);
     if (db->has_wake)

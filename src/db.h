@@ -18,7 +18,7 @@ struct db;
 struct db_txn;
 
 enum db_table {
-    DB_META,                /* schema_version, counters, the list of open calls */
+    DB_META,                /* schema_version, counters, generations, the list of open calls */
     DB_CALLS,               /* CallSid -> call */
     DB_CALLS_BY_TIME,       /* be64 started_ms, CallSid -> empty */
     DB_CALLS_BY_CONTACT,    /* person, 0, be64 started_ms, CallSid -> contact id */
@@ -50,10 +50,18 @@ struct db_bytes {
     size_t n;
 };
 
-/* Brings every value from one schema version to the next. Runs inside one transaction, with the version. */
-typedef int db_migration(struct db_txn *txn);
+/*
+ * Brings every value from one schema version to the next. Runs inside one transaction, with the version.
+ *
+ * is_additive: a process of the version before can go on reading and writing beside it, and to run it a second time
+ *              makes up for what that wrote. Without, a process of this version cannot take over from one of that.
+ */
+struct db_migration {
+    int (*run)(struct db_txn *txn);
+    bool is_additive;
+};
 
-enum { DB_QUEUE_DEFAULT = 16384, DB_GROUP_MAX = 256, DB_READER_LAG = 256, DB_EVENTS_KEPT = 100000 };
+enum { DB_QUEUE_DEFAULT = 16384, DB_GROUP_MAX = 256, DB_READER_LAG = 256, DB_EVENTS_KEPT = 100000, DB_GENERATIONS_MAX = 16 };
 
 struct db_options {
     const char *path;          /* directory; made 0700 when absent */
@@ -62,8 +70,9 @@ struct db_options {
     bool read_only;            /* for the command line beside a running daemon */
     bool any_version;          /* read_only, of an older version, too: a table that it has not is empty */
     size_t queue_max;          /* operations waiting for the writer; 0: DB_QUEUE_DEFAULT */
-    db_migration *const *migrations; /* [i] goes from version i+1 to i+2: our version is n_migrations + 1 */
+    const struct db_migration *migrations; /* [i] goes from version i+1 to i+2: our version is n_migrations + 1; lent */
     size_t n_migrations;
+    int lead_fd;               /* db_lead_fd() of the process that hands over to us; 0: nobody does */
     /*
      * A slow read, write or commit, on the thread that was slow; or, on the writer thread, a "stuck reader" that
      * holds a snapshot DB_READER_LAG commits old (n_ops says how old; took_us is 0). May be NULL.
@@ -72,9 +81,11 @@ struct db_options {
 };
 
 /*
- * Errors: -EBUSY another daemon has it open for writing; -EPROTO the schema is newer than we are; -ESTALE it
- *         is older (read_only, where nothing is migrated); -ENOENT read_only and there is no store;
- *         -EUCLEAN that is no store; otherwise -errno. db_explain() has the words.
+ * Errors: -EBUSY another daemon leads, and does not hand over to us; -EPROTO the schema is newer than we are; -ESTALE
+ *         it is older (read_only, where nothing is migrated); -EINPROGRESS it is older, and must stay so while another
+ *         daemon lives; -ENOENT read_only and there is no store; -EUCLEAN that is no store; -EUSERS DB_GENERATIONS_MAX
+ *         processes live; otherwise -errno. db_explain() has the words.
+ * Owner:  lead_fd is the store's from here on.
  */
 int db_open(const struct db_options *options, struct db **ret_db);
 void db_close(struct db *db); /* after all writers and readers stopped; commits what is queued */
@@ -115,7 +126,8 @@ int db_submit(struct db *db, struct db_op *op);
 int db_write(struct db *db, struct db_op *op);
 
 /*
- * Have fn called after each commit that may have changed that table; NULL: not any more, from the return on.
+ * Have fn called after each commit that may have changed that table; NULL: not any more, from the return on. A commit of
+ * another process is noticed within half a second, and may have changed any.
  *
  * One watcher of each table. fn: on the writer thread, quick, may not write. Blocks as db_write() does. Errors: those of it.
  */
@@ -152,6 +164,29 @@ int db_next(struct db_txn *txn, const char *counter, uint64_t *ret_n);
 
 /* Add to the change feed; json is one object. The feed keeps the last DB_EVENTS_KEPT. */
 int db_event(struct db_txn *txn, const char *json);
+
+/*
+ * The processes that have the store open for writing; see db_family.h. A generation is one of them, and is known by its
+ * number, which no other ever has.
+ */
+struct db_generation {
+    uint64_t id, schema, started_ms; /* schema: its version */
+    int pid;
+};
+int db_generations(struct db *db, struct db_generation ret_rows[DB_GENERATIONS_MAX]); /* who lives; returns how many */
+uint64_t db_own_generation(const struct db_txn *txn);
+bool db_generation_lives(const struct db_txn *txn, uint64_t id); /* cheap */
+
+int db_lead_fd(const struct db *db); /* to be passed to who is to lead after us, while we lead; still the store's */
+void db_yield(struct db *db);        /* he leads */
+int db_lead(struct db *db);          /* again. Errors: -EBUSY somebody else does; -errno */
+
+/*
+ * Finish what a migration had to leave while older generations lived. Now and then, by who leads.
+ *
+ * Returns: 0 the store is of our version; 1 one of them still lives. Thread: one, that of db_open().
+ */
+int db_settle(struct db *db);
 
 /* Release the snapshots of killed processes, report stuck readers. The writer does so each minute. */
 void db_check_readers(struct db *db);

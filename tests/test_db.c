@@ -302,7 +302,7 @@ static int migrate_fails(struct db_txn *txn)
 
 static void test_schema(void)
 {
-    static db_migration *const all[] = { migrate_1, migrate_2, migrate_fails };
+    static const struct db_migration all[] = { { .run = migrate_1 }, { .run = migrate_2 }, { .run = migrate_fails } };
     static const struct {
         size_t n_migrations;
         bool read_only;

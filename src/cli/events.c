@@ -146,7 +146,7 @@ static int follow(const char *env_file, uint64_t after, bool as_json)
 {
     scoped(config_free) struct config *config = NULL;
     scoped(db_close) struct db *db = NULL;
-    struct db_options options = { .read_only = true, .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
+    struct db_options options = { .read_only = true, .migrations = crm_migrations, .n_migrations = crm_n_migrations };
 
     if (config_load_tool(env_file, stderr, &config) < 0)
         return CLI_FAILED;

@@ -83,7 +83,7 @@ static int fetch(const struct listing *listing, const struct asked *asked,
                  const struct config *config, struct json_object **ret_json)
 {
     struct db_options options = { .path = config_database_path(config), .read_only = true,
-                                  .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
+                                  .migrations = crm_migrations, .n_migrations = crm_n_migrations };
     scoped(db_close) struct db *db = NULL;
     struct db_txn *txn;
     int r = db_open(&options, &db);

@@ -66,4 +66,6 @@ static int add_indexes(struct db_txn *txn)
     return r;
 }
 
-db_migration *const crm_migrations[CRM_N_MIGRATIONS] = { add_indexes };
+/* 1 -> 2: no process of version 1 hands over to another */
+const struct db_migration crm_migrations[] = { { .run = add_indexes } };
+const size_t crm_n_migrations = ELEMENTSOF(crm_migrations);

@@ -3,5 +3,5 @@
 
 #include "db.h"
 
-enum { CRM_N_MIGRATIONS = 1 };
-extern db_migration *const crm_migrations[CRM_N_MIGRATIONS];
+extern const struct db_migration crm_migrations[];
+extern const size_t crm_n_migrations;

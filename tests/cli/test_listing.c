@@ -79,7 +79,7 @@ static pid_t start_daemon(const char *path)
     if (pipe(fds) < 0 || (pid = fork()) < 0)
         return -1;
     if (pid == 0) {
-        struct db_options options = { .path = path, .map_mib = 16, .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
+        struct db_options options = { .path = path, .map_mib = 16, .migrations = crm_migrations, .n_migrations = crm_n_migrations };
         struct db_op op = { .run = run_calls };
         struct db *db;
 

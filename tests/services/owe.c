@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 {
     scoped(db_close) struct db *db = NULL;
 
-    if (argc < 6 || db_open(&(struct db_options){ .path = argv[1], .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS }, &db) < 0)
+    if (argc < 6 || db_open(&(struct db_options){ .path = argv[1], .migrations = crm_migrations, .n_migrations = crm_n_migrations }, &db) < 0)
         return 2;
     for (int i = 5; i < argc; i++) {
         struct owing owing = { .op = { .run = run, .what = "owing" }, .sid = argv[2], .from = argv[3], .text = argv[i],

@@ -127,7 +127,7 @@ int main(void)
     is_int(db_write(db, &rows), 49, "with all its rows");
     db_close(steal(&db));
     options.migrations = crm_migrations;
-    options.n_migrations = CRM_N_MIGRATIONS;
+    options.n_migrations = crm_n_migrations;
     options.read_only = true;
     is_int(db_open(&options, &db), -ESTALE, "who only reads does not change it");
     options.read_only = false;

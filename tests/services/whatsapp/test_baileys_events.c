@@ -249,7 +249,7 @@ static void the_cursor_is_kept(struct db *db)
 int main(void)
 {
     scoped(db_close) struct db *db = NULL;
-    struct db_options options = { .path = scratch_file("store"), .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
+    struct db_options options = { .path = scratch_file("store"), .migrations = crm_migrations, .n_migrations = crm_n_migrations };
 
     answers_are_judged();
     ids_are_ours();
