@@ -71,6 +71,9 @@ struct stream {
     struct db_op op; /* the stream began */
     struct loop_task task;
     bool is_recording, must_record; /* the op is with the writer; it still has to go there */
+    struct db_op last_op; /* all that the call wrote is on disk */
+    struct loop_task last_task;
+    bool is_ending; /* last_op is with the writer */
     uint64_t began_ms;
     int recorded;
 };
@@ -128,6 +131,48 @@ static bool send_joined(struct stream *stream)
     return send_audio(stream, ulaw, n);
 }
 
+static bool is_with_the_writer(const struct stream *stream)
+{
+    return stream->is_recording || stream->is_ending;
+}
+
+static void close_ended(struct loop_task *task)
+{
+    struct stream *stream = (struct stream *)((char *)task - offsetof(struct stream, last_task));
+
+    stream->is_ending = false;
+    if (stream->socket)
+        websocket_close(stream->socket, 1000, "the call is over");
+    else if (!is_with_the_writer(stream))
+        free(stream);
+}
+
+static int write_nothing(struct db_txn *txn, struct db_op *op)
+{
+    return 0;
+}
+
+/* Writer thread. */
+static void end_is_kept(struct db_op *op, int r)
+{
+    struct stream *stream = (struct stream *)((char *)op - offsetof(struct stream, last_op));
+
+    loop_post(stream->loop, &stream->last_task);
+}
+
+/*
+ * The call's end is in the writer's queue already. The stream is closed when it is on disk: what follows is asked then, and
+ * perhaps of another process, which knows of the call what the store does.
+ */
+static void close_behind_the_end(struct stream *stream)
+{
+    stream->last_op = (struct db_op){ .run = write_nothing, .done = end_is_kept, .what = "stream ended" };
+    stream->last_task.run = close_ended;
+    stream->is_ending = db_submit(stream->services->db, &stream->last_op) == 0;
+    if (!stream->is_ending)
+        close_ended(&stream->last_task);
+}
+
 /* The worker has ended the call. */
 static void take_end(struct stream *stream, enum call_end end)
 {
@@ -136,7 +181,7 @@ static void take_end(struct stream *stream, enum call_end end)
         return;
     }
     leave(stream, (int)end);
-    websocket_close(stream->socket, 1000, "the call is over");
+    close_behind_the_end(stream);
 }
 
 static bool send_frame(struct stream *stream, const struct frame *frame)
@@ -266,7 +311,8 @@ static void recorded(struct loop_task *task)
 
     stream->is_recording = false;
     if (!stream->socket) {
-        free(stream);
+        if (!is_with_the_writer(stream))
+            free(stream);
         return;
     }
     if (stream->recorded == -EALREADY && stream->state == STREAMING)
@@ -561,7 +607,7 @@ static void on_close(struct websocket *socket, void *user, int code, const char 
     }
     leave(stream, end);
     stream->socket = NULL;
-    if (!stream->is_recording)
+    if (!is_with_the_writer(stream))
         free(stream);
 }
 

@@ -531,6 +531,7 @@ static void give_out(void)
     put(&party, FRAME_END, &(uint8_t){ CALL_END_AGENT }, 1, 0);
     leg_outbound_flush(party.leg);
     settle();
+    settle(); /* by way of the writer */
     is_int(party.socket.code, 1000, "the worker's end closes with 1000");
     is_int((long long)party.socket.n_texts, 6, "after what came before it");
     is_int(hang_up(&party, 1000), CALL_END_AGENT, "and is the end of the call");
@@ -553,11 +554,18 @@ static void ends(void)
     for (size_t i = 0; i < ELEMENTSOF(endings); i++) {
         uint64_t before[N_MEDIA_FAULTS], after[N_MEDIA_FAULTS];
         uint8_t end = endings[i].end;
+        struct gate gate;
 
         media_fault_counts(before);
         begin(&party);
+        settle();
+        gate_shut(db, &gate);
         put(&party, FRAME_END, &end, 1, 0);
         leg_outbound_flush(party.leg);
+        fake_loop_run(&loop, 0);
+        if (endings[i].fault == N_MEDIA_FAULTS)
+            is_int(party.socket.code, 0, "not before all that the call wrote is on disk:");
+        gate_open(&gate);
         settle();
         media_fault_counts(after);
         is_int(party.socket.code, endings[i].code, call_end_name(endings[i].end));
