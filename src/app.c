@@ -7,11 +7,15 @@
  * posts to a loop while the others stop finds it there.
  *
  * A part that is added gets a row here; its place says what it may stand on.
+ *
+ * Some things may be done by one process only, of those that share the store while one hands over to the next: it leads.
+ * What a part does of that begins in its lead(), once it is built and perhaps more than once, and ends in its yield().
  */
 #include "app.h"
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "db.h"
@@ -34,6 +38,7 @@
 #include "services/media_store.h"
 #include "services/outbox.h"
 #include "services/profile.h"
+#include "services/reloading.h"
 #include "services/services.h"
 #include "services/speech.h"
 #include "services/stt.h"
@@ -82,13 +87,15 @@ struct app {
     struct call_sweeper *sweeper;
     unsigned n_built;
     uint64_t expiry_told_ms; /* mono; 0 never */
+    bool is_leading;
 };
 
 /* --- listeners: first, since a wrong one should not wait for a model to load */
 
 static int build_listeners(struct app *app)
 {
-    int n = listeners_open(app->options.listen, app->options.n_listen, app->listeners);
+    size_t n_more = app->options.is_successor ? 0 : app->options.n_listen; /* they are among those that were passed */
+    int n = listeners_open(app->options.listen, n_more, app->listeners);
 
     if (n < 0)
         return n;
@@ -128,11 +135,13 @@ static int build_clock(struct app *app)
 struct close_op {
     struct db_op op; /* first */
     bool sum_up;
+    uint64_t quiet_ms;
 };
 
 static int run_close_lost(struct db_txn *txn, struct db_op *op)
 {
-    const struct crm_lost lost = { .sum_up = ((struct close_op *)op)->sum_up, .now_ms = clock_real_ms() };
+    const struct close_op *close = (const struct close_op *)op;
+    const struct crm_lost lost = { .quiet_ms = close->quiet_ms, .sum_up = close->sum_up, .now_ms = clock_real_ms() };
 
     return crm_close_lost(txn, &lost);
 }
@@ -146,15 +155,42 @@ static int build_store(struct app *app)
         .on_slow = logging_slow_transaction,
         .migrations = crm_migrations,
         .n_migrations = crm_n_migrations,
+        .lead_fd = app->options.lead_fd,
     };
-    struct close_op close_lost = { { .run = run_close_lost, .what = "closing lost calls" }, config_chat_url(app->config) };
     int r = db_open(&options, &app->services.db);
 
     if (r < 0) {
         (void)log_err(0, "cannot open the store %s: %s", options.path, db_explain(r));
         return r;
     }
-    r = db_write(app->services.db, &close_lost.op);
+    return 0;
+}
+
+unsigned app_others(struct app *app, int ret_pids[DB_GENERATIONS_MAX])
+{
+    struct db_generation rows[DB_GENERATIONS_MAX];
+    int n = db_generations(app->services.db, rows);
+    unsigned n_pids = 0;
+
+    for (int i = 0; i < n; i++)
+        if (rows[i].pid != getpid())
+            ret_pids[n_pids++] = rows[i].pid;
+    return n_pids;
+}
+
+static bool is_alone(struct app *app)
+{
+    int pids[DB_GENERATIONS_MAX];
+
+    return app_others(app, pids) == 0;
+}
+
+/* A call whose stream is still to come may have been answered by a process that lives. */
+static int lead_store(struct app *app)
+{
+    struct close_op close_lost = { { .run = run_close_lost, .what = "closing lost calls" }, config_chat_url(app->config),
+                                   is_alone(app) ? 0 : SWEEP_QUIET_MS };
+    int r = db_write(app->services.db, &close_lost.op);
     if (r < 0)
         return log_err(r, "cannot close the calls that the last run left open");
     if (r > 0)
@@ -188,7 +224,7 @@ static int build_media(struct app *app)
 
     if (r == 0)
         r = db_read_begin(app->services.db, &txn);
-    if (r == 0)
+    if (r == 0 && is_alone(app)) /* else somebody lives who may be at one just now */
         r = media_store_sweep(app->services.media, is_message, txn);
     if (r < 0)
         return log_err(r, "the media of messages cannot be kept below STATE_DIR %s", app->config->state_dir);
@@ -439,6 +475,24 @@ static void free_sweeper(struct app *app)
     call_sweeper_free(app->sweeper);
 }
 
+/* --- reloading: who asked for it is told that we stop */
+
+static int build_reloading(struct app *app)
+{
+    return reloading_new(&app->services.reloading);
+}
+
+static void stop_reloading(struct app *app)
+{
+    if (app->services.reloading)
+        reloading_tell(app->services.reloading, 0, "the daemon stops");
+}
+
+static void free_reloading(struct app *app)
+{
+    reloading_free(app->services.reloading);
+}
+
 /* --- router */
 
 static int build_router(struct app *app)
@@ -514,6 +568,13 @@ static int build_outbox(struct app *app)
     services.fetcher = app->fetcher;
     services.stt = app->services.stt;
     r = outbox_new(&services, &app->services.outbox);
+    return r < 0 ? log_err(r, "cannot prepare to do what is owed") : 0;
+}
+
+static int lead_outbox(struct app *app)
+{
+    int r = outbox_start(app->services.outbox);
+
     if (r < 0)
         return log_err(r, "cannot begin to do what is owed");
     r = whatsapp_start(app->services.whatsapp, app->services.db, &app->reply_rules);
@@ -543,6 +604,13 @@ static int build_hooks(struct app *app)
     if (!app->config->event_webhook_url)
         return 0;
     int r = event_hooks_new(app->config, app->client, app->services.db, &app->services.event_hooks);
+    return r < 0 ? log_err(r, "cannot prepare to tell EVENT_WEBHOOK_URL of events") : 0;
+}
+
+static int lead_hooks(struct app *app)
+{
+    int r = event_hooks_start(app->services.event_hooks);
+
     return r < 0 ? log_err(r, "cannot begin to tell EVENT_WEBHOOK_URL of events") : 0;
 }
 
@@ -562,6 +630,13 @@ static int build_keeper(struct app *app)
 {
     struct keeper_options options = { .db = app->services.db, .media = app->services.media, .config = app->config };
     int r = keeper_new(&options, &app->services.keeper);
+
+    return r < 0 ? log_err(r, "cannot prepare to forget what is to be forgotten") : 0;
+}
+
+static int lead_keeper(struct app *app)
+{
+    int r = keeper_start(app->services.keeper);
 
     return r < 0 ? log_err(r, "cannot begin to forget what is to be forgotten") : 0;
 }
@@ -591,11 +666,13 @@ static const struct part {
     int (*build)(struct app *app); /* may be NULL, as may the others */
     void (*stop)(struct app *app);
     void (*free)(struct app *app);
+    int (*lead)(struct app *app);
+    void (*yield)(struct app *app); /* also after a lead() that failed, or none */
 } parts[] = {
     { "listeners", build_listeners, NULL,        free_listeners },
     { "state",     build_state,     NULL,        NULL },
     { "clock",     build_clock,     NULL,        NULL },
-    { "store",     build_store,     stop_store,  NULL },
+    { "store",     build_store,     stop_store,  NULL, lead_store, NULL },
     { "media",     build_media,     stop_media,  free_media },
     { "security",  build_security,  NULL,        free_security },
     { "api",       build_api,       NULL,        free_api },
@@ -608,11 +685,12 @@ static const struct part {
     { "tts",       build_tts,       NULL,        free_tts },
     { "speech",    build_speech,    NULL,        free_speech },
     { "sweeper",   build_sweeper,   NULL,        free_sweeper },
-    { "keeper",    build_keeper,    stop_keeper, free_keeper },
+    { "keeper",    build_keeper,    stop_keeper, free_keeper, lead_keeper, stop_keeper },
+    { "reloading", build_reloading, stop_reloading, free_reloading },
     { "router",    build_router,    NULL,        free_router },
     { "server",    build_server,    stop_server, free_server },
-    { "outbox",    build_outbox,    stop_outbox, free_outbox },
-    { "hooks",     build_hooks,     stop_hooks,  free_hooks },
+    { "outbox",    build_outbox,    stop_outbox, free_outbox, lead_outbox, stop_outbox },
+    { "hooks",     build_hooks,     stop_hooks,  free_hooks, lead_hooks, stop_hooks },
     { "calls",     NULL,            stop_calls,  NULL },
 };
 
@@ -651,6 +729,52 @@ void app_free(struct app *app)
     free(app);
 }
 
+int app_lead(struct app *app)
+{
+    int r = db_lead(app->services.db);
+
+    if (r < 0)
+        return r == -EBUSY ? r : log_err(r, "cannot lock the store");
+    for (size_t i = 0; r == 0 && i < ELEMENTSOF(parts); i++)
+        r = parts[i].lead ? parts[i].lead(app) : 0;
+    app->is_leading = r == 0;
+    if (r < 0)
+        app_yield(app);
+    return r;
+}
+
+void app_yield(struct app *app)
+{
+    app->is_leading = false;
+    for (size_t i = ELEMENTSOF(parts); i-- > 0;)
+        if (parts[i].yield)
+            parts[i].yield(app);
+}
+
+void app_step_down(struct app *app)
+{
+    db_yield(app->services.db);
+    server_step_down(app->server);
+}
+
+void app_step_up(struct app *app)
+{
+    server_step_up(app->server);
+}
+
+int app_pass_on(struct app *app, const struct program *program, struct successor *ret_successor)
+{
+    struct listener listeners[LISTENERS_MAX];
+    size_t n = server_listeners(app->server, listeners);
+
+    return successor_start(program, listeners, n, db_lead_fd(app->services.db), ret_successor);
+}
+
+void app_tell_reload(struct app *app, int pid, const char *why)
+{
+    reloading_tell(app->services.reloading, pid, why);
+}
+
 int app_start(struct app *app)
 {
     return server_start(app->server);
@@ -684,7 +808,14 @@ void app_second(struct app *app)
     look_at_certificate(app);
     if (server_reload_if_changed(app->server) > 0)
         log_info("the certificate was replaced");
+    if (!app->is_leading)
+        return;
+    if (!is_alone(app)) /* another process may have been asked to forget something */
+        keeper_wake(app->services.keeper);
     call_sweeper_tick(app->sweeper, clock_mono_ms());
+    int r = db_settle(app->services.db);
+    if (r < 0)
+        log_limited(LOG_ERR, NULL, "the store cannot be brought up to date: %s", db_explain(r));
 }
 
 bool app_is_alive(struct app *app)
@@ -697,6 +828,14 @@ void app_drain(struct app *app)
     app->services.draining = 1;
     speech_drain(app->services.speech);
     server_drain(app->server);
+}
+
+bool app_is_idle(struct app *app)
+{
+    struct server_stats server;
+
+    server_stats(app->server, &server);
+    return app_n_calls(app) == 0 && server.n_connections == 0;
 }
 
 unsigned app_n_calls(struct app *app)

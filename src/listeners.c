@@ -21,6 +21,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "succession.h"
 #include "utils/log.h"
 #include "utils/scoped.h"
 
@@ -95,6 +96,10 @@ static int inherit(struct listener *listeners, size_t *n)
         return log_err(n_fds, "cannot read what systemd passed");
     for (int i = 0; i < n_fds; i++) {
         int fd = SD_LISTEN_FDS_START + i, taken = 0;
+        if (succession_is_name(fd_names[i])) {
+            free(fd_names[i]);
+            continue;
+        }
         if (r >= 0 && *n == LISTENERS_MAX)
             r = log_err(-E2BIG, "systemd passed more than %d sockets", LISTENERS_MAX);
         if (r >= 0)

@@ -19,7 +19,7 @@ const char *listener_name(enum http_listener kind); /* http, https, admin */
  *
  * spec:    NAME=ADDRESS:PORT, NAME=[ADDRESS]:PORT or NAME=/path of a UNIX socket (made 0660). Port 0: the
  *          kernel chooses. Each is logged as "listening NAME on ADDRESS". admin is a UNIX socket only.
- * Returns: how many there are; an inherited socket of another name is closed with a warning.
+ * Returns: how many there are; an inherited socket of another name is closed with a warning, or is succession.h's.
  * Errors:  -EINVAL and others, with the reason logged; nothing is open then.
  */
 int listeners_open(const char *const *specs, size_t n_specs, struct listener listeners[LISTENERS_MAX]);

@@ -39,6 +39,7 @@ static const struct command commands[] = {
     { "export", cli_export, "Write what is kept, for other programs and spreadsheets" },
     { "import", cli_import, "Read contacts from a table, or what was exported" },
     { "messages", cli_messages, "List messages" },
+    { "reload", cli_reload, "Have the daemon hand over to the program that is installed now" },
     { "restore", cli_restore, "Make a backup the store" },
     { "retention", cli_retention, "Forget what is kept long enough" },
     { "routes", cli_routes, "Print what is served" },

@@ -174,16 +174,35 @@ static void close_acceptors(struct server *server, bool also_admin)
     }
 }
 
-static void open_acceptors(struct loop *loop)
+/* Nobody is to wait in a queue that is never looked at again. */
+static void close_listeners(struct server *server, bool also_admin)
+{
+    close_acceptors(server, also_admin);
+    for (size_t i = 0; i < server->n_acceptors; i++) {
+        struct acceptor *acceptor = &server->acceptors[i];
+        if (acceptor->fd >= 0 && (also_admin || acceptor->kind != LISTENER_ADMIN)) {
+            close(acceptor->fd);
+            acceptor->fd = -1;
+        }
+    }
+}
+
+/* A copy, since h2o closes its own. Errors: -errno. */
+static int open_acceptors(struct loop *loop)
 {
     struct server *server = loop->server;
 
     for (size_t i = 0; i < server->n_acceptors; i++) {
         struct acceptor *acceptor = &server->acceptors[i];
-        acceptor->socket =
-            h2o_evloop_socket_create(loop->evloop, acceptor->fd, H2O_SOCKET_FLAG_DONT_READ);
+        if (acceptor->socket || acceptor->fd < 0)
+            continue;
+        int fd = fcntl(acceptor->fd, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+            return -errno;
+        acceptor->socket = h2o_evloop_socket_create(loop->evloop, fd, H2O_SOCKET_FLAG_DONT_READ);
         acceptor->socket->data = acceptor;
     }
+    return 0;
 }
 
 /* --- a loop */
@@ -247,8 +266,9 @@ static int prepare(struct loop *loop)
     loop->timer = watch(loop, timer_fd, on_timer);
     loop->bell = watch(loop, bell_fd, on_bell);
     timer_fd = bell_fd = -1;
-    if (is_first(loop))
-        open_acceptors(loop);
+    int r = is_first(loop) ? open_acceptors(loop) : 0;
+    if (r < 0)
+        return r;
     inbox_arm(loop->inbox);
     inbox_run(loop->inbox); /* what was posted before anybody could hear it */
     return 0;
@@ -350,9 +370,36 @@ static void on_drain(struct loop_task *task)
     struct loop *loop = H2O_STRUCT_FROM_MEMBER(struct loop, drain, task);
 
     if (is_first(loop))
-        close_acceptors(loop->server, false);
+        close_listeners(loop->server, false);
     h2o_context_request_shutdown(&loop->context); /* the next response says Connection: close */
     connection_end_idle(loop);
+}
+
+/* Connections stay: a request may be on its way on any of them, and is answered with Connection: close. */
+static void step_down(struct loop *loop)
+{
+    if (is_first(loop))
+        close_acceptors(loop->server, true);
+    h2o_context_request_shutdown(&loop->context);
+}
+
+static void step_up(struct loop *loop)
+{
+    loop->context.shutdown_requested = 0;
+    if (!is_first(loop))
+        return;
+    int r = open_acceptors(loop);
+    if (r < 0)
+        (void)log_err(r, "cannot accept connections again");
+    listen_on(loop->server);
+}
+
+static void on_stance(struct loop_task *task)
+{
+    struct loop *loop = H2O_STRUCT_FROM_MEMBER(struct loop, stance, task);
+
+    atomic_store(&loop->is_stance_posted, false);
+    (atomic_load(&loop->server->is_down) ? step_down : step_up)(loop);
 }
 
 static void on_stop(struct loop_task *task)
@@ -360,7 +407,7 @@ static void on_stop(struct loop_task *task)
     struct loop *loop = H2O_STRUCT_FROM_MEMBER(struct loop, stop, task);
 
     if (is_first(loop))
-        close_acceptors(loop->server, true);
+        close_listeners(loop->server, true);
     h2o_context_request_shutdown(&loop->context);
     websocket_close_all(loop);
     connection_end_waiting(loop);
@@ -376,6 +423,7 @@ static int start_loop(struct loop *loop, struct server *server)
     loop->server = server;
     loop->drain.run = on_drain;
     loop->stop.run = on_stop;
+    loop->stance.run = on_stance;
     r = inbox_new(&loop->inbox);
     if (r < 0)
         return r;
@@ -550,6 +598,31 @@ void server_drain(struct server *server)
         loop_post(&server->loops[i], &server->loops[i].drain);
 }
 
+static void set_stance(struct server *server, bool is_down)
+{
+    atomic_store(&server->is_down, is_down);
+    for (unsigned i = 0; i < server->options.n_loops; i++)
+        if (!atomic_exchange(&server->loops[i].is_stance_posted, true))
+            loop_post(&server->loops[i], &server->loops[i].stance);
+}
+
+void server_step_down(struct server *server)
+{
+    set_stance(server, true);
+}
+
+void server_step_up(struct server *server)
+{
+    set_stance(server, false);
+}
+
+size_t server_listeners(const struct server *server, struct listener ret_listeners[LISTENERS_MAX])
+{
+    for (size_t i = 0; i < server->n_acceptors; i++)
+        ret_listeners[i] = (struct listener){ server->acceptors[i].kind, server->acceptors[i].fd };
+    return server->n_acceptors;
+}
+
 void server_stats(const struct server *server, struct server_stats *ret_stats)
 {
     *ret_stats = (struct server_stats){
@@ -608,8 +681,9 @@ void server_free(struct server *server)
     for (unsigned i = 0; server->loops && i < server->options.n_loops; i++)
         if (server->loops[i].inbox)
             inbox_unref(server->loops[i].inbox);
-    for (size_t i = 0; !server->is_started && i < server->n_acceptors; i++)
-        close(server->acceptors[i].fd);
+    for (size_t i = 0; i < server->n_acceptors; i++)
+        if (server->acceptors[i].fd >= 0)
+            close(server->acceptors[i].fd);
     if (server->conf.hosts && atomic_load(&server->n_connections) == 0)
         h2o_config_dispose(&server->conf);
     tls_free(server->tls);

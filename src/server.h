@@ -47,6 +47,16 @@ struct loop *server_loop(struct server *server, unsigned i);
 /* Stop accepting but on admin, answer what is under way, close idle connections, keep WebSockets. */
 void server_drain(struct server *server);
 
+/*
+ * Another process accepts from the same sockets: stop accepting, on admin too. What is open goes on, what idles also, and
+ * is told with its next response to come anew. step_up: he does not any more, so begin again.
+ */
+void server_step_down(struct server *server);
+void server_step_up(struct server *server);
+
+/* What it listens at, for him. Not once it drains. Returns: how many. */
+size_t server_listeners(const struct server *server, struct listener ret_listeners[LISTENERS_MAX]);
+
 struct server_stats {
     unsigned n_connections, n_websockets;
     uint64_t n_accepted, n_requests, n_messages_in, n_messages_out;

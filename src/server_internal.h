@@ -30,7 +30,8 @@ struct loop {
     struct inbox *inbox; /* NULL: it was never started */
     h2o_socket_t *bell, *timer;
     h2o_linklist_t connections, tickets, websockets;
-    struct loop_task drain, stop;
+    struct loop_task drain, stop, stance;
+    _Atomic bool is_stance_posted;
     struct inbox *bells[LOOP_BELLS_MAX]; /* to be rung when the turn is over; held */
     size_t n_bells;
     bool is_closing; /* ends as soon as nothing is open, or at close_by_ms */
@@ -47,8 +48,8 @@ struct loop {
 struct acceptor {
     struct server *server;
     enum http_listener kind;
-    int fd;
-    h2o_socket_t *socket; /* NULL before and after */
+    int fd;               /* -1: closed for good */
+    h2o_socket_t *socket; /* of a copy of fd; NULL while nobody is accepted */
 };
 
 struct server {
@@ -59,6 +60,7 @@ struct server {
     size_t n_acceptors;
     struct loop_task resume;
     _Atomic bool is_paused;
+    _Atomic bool is_down; /* another process accepts */
     _Atomic unsigned n_connections;
     _Atomic uint64_t n_accepted, n_paused;
     bool is_started;

@@ -14,6 +14,7 @@ int cli_events(int argc, char **argv);
 int cli_export(int argc, char **argv);
 int cli_import(int argc, char **argv);
 int cli_messages(int argc, char **argv);
+int cli_reload(int argc, char **argv);
 int cli_restore(int argc, char **argv);
 int cli_retention(int argc, char **argv);
 int cli_routes(int argc, char **argv);

@@ -124,7 +124,7 @@ static void check_daemon(struct doctor *doctor, struct finding *finding)
 static struct db_options store_options(const struct doctor *doctor)
 {
     return (struct db_options){ .path = config_database_path(doctor->config), .read_only = true, .any_version = true,
-                                .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
+                                .migrations = crm_migrations, .n_migrations = crm_n_migrations };
 }
 
 static void check_store(struct doctor *doctor, struct finding *finding)

@@ -208,7 +208,7 @@ static int write_all(struct db_txn *txn, const struct config *config, struct wri
 static int read_store(const struct config *config, struct writing *writing)
 {
     struct db_options options = { .path = config_database_path(config), .read_only = true,
-                                  .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
+                                  .migrations = crm_migrations, .n_migrations = crm_n_migrations };
     scoped(db_close) struct db *db = NULL;
     struct db_txn *txn;
     int r = db_open(&options, &db);

@@ -371,7 +371,7 @@ static void print_json(const struct report *report, const struct reader *reader,
 
 static int open_store(const char *path, bool read_only, struct db **ret_db)
 {
-    struct db_options options = { .path = path, .read_only = read_only, .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
+    struct db_options options = { .path = path, .read_only = read_only, .migrations = crm_migrations, .n_migrations = crm_n_migrations };
     int r = db_open(&options, ret_db);
 
     if (r < 0)

@@ -69,7 +69,7 @@ static int run(const struct config *config, const struct asked *asked, bool by_d
 {
     struct crm_retention retention = { .now_ms = clock_real_ms(), .is_dry = asked->is_dry || by_daemon };
     struct db_options options = { .path = config_database_path(config), .read_only = retention.is_dry,
-                                  .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
+                                  .migrations = crm_migrations, .n_migrations = crm_n_migrations };
     scoped(db_close) struct db *db = NULL;
     uint64_t n[RETAIN_N_KINDS];
     int r = db_open(&options, &db);

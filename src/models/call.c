@@ -57,6 +57,7 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct call, sequence, JSON_I64),
     JSON_FIELD(struct call, n_turns, JSON_U32),
     JSON_FIELD(struct call, n_steps, JSON_U32),
+    JSON_FIELD(struct call, generation, JSON_U64),
     JSON_FIELD(struct call, steps, JSON_ARRAY),
     JSON_FIELD(struct call, summary, JSON_STRING),
     JSON_FIELD(struct call, summary_error, JSON_STRING),

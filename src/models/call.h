@@ -70,6 +70,7 @@ struct call {
     enum call_after after;
     bool forwarded; /* all lines were taken: no stream, `after` at once */
     uint64_t started_ms, answered_ms, ended_ms; /* unix time; 0 not yet */
+    uint64_t generation;                        /* of the process that has, or had, its stream (db.h); 0 none had */
     int64_t sequence;                           /* highest status callback seen; -1 none */
     uint32_t n_turns;
     uint32_t n_steps;            /* ever; steps holds the first CALL_STEPS_MAX */

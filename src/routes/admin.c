@@ -14,6 +14,7 @@
 #include "services/event_hooks.h"
 #include "services/google_token.h"
 #include "services/outbox.h"
+#include "services/reloading.h"
 #include "services/services.h"
 #include "services/speech.h"
 #include "services/stt.h"
@@ -252,6 +253,31 @@ static struct json_object *token(const struct services *services)
     return json_write(token_fields, ELEMENTSOF(token_fields), &stats);
 }
 
+/* [{"generation":7,"pid":4711,"started_ms":...,"calls":3},...], the oldest first: processes that share the store. */
+static struct json_object *generations(const struct services *services)
+{
+    struct db_generation rows[DB_GENERATIONS_MAX];
+    uint64_t ids[DB_GENERATIONS_MAX];
+    unsigned calls[DB_GENERATIONS_MAX];
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    scoped(json_object_put) struct json_object *json = json_object_new_array();
+    int n = db_generations(services->db, rows), r = n < 0 ? n : db_read_begin(services->db, &txn);
+
+    for (int i = 0; i < n; i++)
+        ids[i] = rows[i].id;
+    if (r < 0 || crm_count_streams(txn, ids, (size_t)n, calls) < 0)
+        return NULL;
+    for (int i = 0; i < n; i++) {
+        struct json_object *row = json_object_new_object();
+        json_object_object_add(row, "generation", json_object_new_uint64(rows[i].id));
+        json_object_object_add(row, "pid", json_object_new_int(rows[i].pid));
+        json_object_object_add(row, "started_ms", json_object_new_uint64(rows[i].started_ms));
+        json_object_object_add(row, "calls", json_object_new_uint64(calls[i]));
+        json_object_array_add(json, row);
+    }
+    return steal(&json);
+}
+
 static int status_get(struct http_request *request, struct http_response *response)
 {
     scoped(json_object_put) struct json_object *json = NULL;
@@ -262,6 +288,7 @@ static int status_get(struct http_request *request, struct http_response *respon
     if (json) {
         json_object_object_add(json, "media_faults", count_faults());
         json_object_object_add(json, "store", store(request->context));
+        json_object_object_add(json, "generations", generations(request->context));
         json_object_object_add(json, "chat", replies(request->context));
         json_object_object_add(json, "outbox", outgoing(request->context));
         json_object_object_add(json, "event_webhooks", event_hooks_status(((const struct services *)request->context)->event_hooks));
@@ -346,8 +373,28 @@ static int message_again(struct http_request *request, struct http_response *res
     return HTTP_LATER;
 }
 
+/* --- a reload */
+
+static int reload_post(struct http_request *request, struct http_response *response)
+{
+    const struct services *services = request->context;
+    char text[HTTP_ERROR_MAX], request_id[HTTP_REQUEST_ID_MAX];
+    struct http_response refused = { 0 };
+
+    memcpy(request_id, request->request_id, sizeof(request_id));
+    struct http_ticket *ticket = request->later(request);
+    if (!ticket)
+        return -ENOMEM;
+    if (reloading_ask(services->reloading, ticket) < 0) {
+        http_error(&refused, 409, "reloading", "A reload is under way.", request_id, text);
+        ticket->answer(ticket, &refused);
+    }
+    return HTTP_LATER;
+}
+
 static const struct route routes[] = {
     { "GET", "/status", AUTH_LOCAL, 0, status_get, "Counters of the running daemon" },
+    { "POST", "/reload", AUTH_LOCAL, 0, reload_post, "Hand over to the program that is installed now" },
     { "POST", "/messages/{id}", AUTH_LOCAL, 0, message_again, "Send a message again that failed" },
 };
 

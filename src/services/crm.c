@@ -319,6 +319,7 @@ int crm_call_stream(struct db_txn *txn, const char *sid, const char *stream_sid,
         call.ended_ms = 0;
     }
     (void)text_set(call.stream_sid, sizeof(call.stream_sid), stream_sid);
+    call.generation = db_own_generation(txn);
     move_status(&call, CALL_IN_PROGRESS, now_ms);
     return save_call(txn, &call, EVENT_CALL_STREAM, now_ms);
 }
@@ -447,6 +448,16 @@ static bool is_quiet(const struct crm_lost *lost, const struct call *call, uint6
     return quiet_ms == 0 || lost->now_ms >= heard_ms + quiet_ms;
 }
 
+enum holder { HELD_BY_US, HELD_BY_ANOTHER, HELD_BY_THE_DEAD };
+
+/* Whose stream it is. One that nobody had, or that has ended, may be ours. */
+static enum holder holder_of(struct db_txn *txn, const struct call *call)
+{
+    if (!call->generation || call->end != CALL_END_NONE || call->generation == db_own_generation(txn))
+        return HELD_BY_US;
+    return db_generation_lives(txn, call->generation) ? HELD_BY_ANOTHER : HELD_BY_THE_DEAD;
+}
+
 /* Returns: 1 closed; 0 it goes on. */
 static int close_lost(struct db_txn *txn, const char *sid, const struct crm_lost *lost)
 {
@@ -454,9 +465,10 @@ static int close_lost(struct db_txn *txn, const char *sid, const struct crm_lost
     struct turn last = { 0 };
     uint64_t heard_ms;
 
-    if (lost->is_live && lost->is_live(lost->user, sid))
-        return 0;
     int r = store_get_call(txn, sid, &call);
+    enum holder holder = r == 0 ? holder_of(txn, &call) : HELD_BY_US;
+    if (holder == HELD_BY_ANOTHER || (holder == HELD_BY_US && lost->is_live && lost->is_live(lost->user, sid)))
+        return 0;
     if (r == 0)
         r = store_last_turn(txn, sid, &last);
     if (r < 0 && r != -ENOENT)
@@ -464,7 +476,7 @@ static int close_lost(struct db_txn *txn, const char *sid, const struct crm_lost
 
     heard_ms = call.answered_ms > call.started_ms ? call.answered_ms : call.started_ms;
     heard_ms = last.end_ms > heard_ms ? last.end_ms : heard_ms;
-    if (!is_quiet(lost, &call, heard_ms))
+    if (holder != HELD_BY_THE_DEAD && !is_quiet(lost, &call, heard_ms))
         return 0;
     note_end_time(&call, heard_ms);
     if (!call_status_is_final(call.status))
@@ -473,6 +485,23 @@ static int close_lost(struct db_txn *txn, const char *sid, const struct crm_lost
         call.end = CALL_END_LOST;
     r = save_call(txn, &call, EVENT_CALL_END, lost->now_ms);
     return r < 0 ? r : 1;
+}
+
+int crm_count_streams(struct db_txn *txn, const uint64_t *generations, size_t n, unsigned *ret_counts)
+{
+    scoped(free) char(*sids)[SID_MAX] = NULL;
+    int n_open = store_open_calls(txn, &sids);
+
+    memset(ret_counts, 0, n * sizeof(*ret_counts));
+    for (int i = 0; i < n_open; i++) {
+        scoped(call_done) struct call call = { 0 };
+        int r = store_get_call(txn, sids[i], &call);
+        if (r < 0)
+            return r;
+        for (size_t j = 0; j < n && call.end == CALL_END_NONE; j++)
+            ret_counts[j] += call.generation == generations[j];
+    }
+    return n_open < 0 ? n_open : 0;
 }
 
 int crm_close_lost(struct db_txn *txn, const struct crm_lost *lost)

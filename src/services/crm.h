@@ -84,9 +84,12 @@ int crm_call_step(struct db_txn *txn, const char *sid, const struct call_step *s
  */
 int crm_call_learn(struct db_txn *txn, const char *sid, const char *field, const char *value, uint64_t now_ms);
 
-/* What crm_close_lost() closes: every call that is open in the store and nowhere else. */
+/*
+ * What crm_close_lost() closes: every call that is open in the store and nowhere else. One whose stream another process has
+ * is open as long as that lives, and lost at once when it died.
+ */
 struct crm_lost {
-    bool (*is_live)(void *user, const char *sid); /* whether it is on a worker; NULL: none is, since we have just started */
+    bool (*is_live)(void *user, const char *sid); /* whether it is on a worker of ours; NULL: none is, since we have just started */
     void *user;
     uint64_t quiet_ms; /* only if not heard of for so long; a call that was handed to a human may take longer, too */
     uint64_t now_ms;
@@ -94,6 +97,9 @@ struct crm_lost {
 };
 
 enum { CRM_DIAL_MAX_MS = 4 * 3600 * 1000 }; /* as Twilio is told in <Dial timeLimit> */
+
+/* How many calls each of these generations has a stream of; db.h says who lives. */
+int crm_count_streams(struct db_txn *txn, const uint64_t *generations, size_t n, unsigned *ret_counts);
 
 /* Such a call ended when it was last heard of. Returns: how many were closed. */
 int crm_close_lost(struct db_txn *txn, const struct crm_lost *lost);

@@ -107,14 +107,12 @@ static int build_hook(struct hook *hook, struct http_client *client, const struc
 
     hook->place = *place;
     hook->last_why = "";
-    hook->must_look = true;
     return http_provider_new(client, &options, &hook->provider);
 }
 
 int event_hooks_new(const struct config *config, struct http_client *client, struct db *db, struct event_hooks **ret_hooks)
 {
     scoped(event_hooks_free) struct event_hooks *hooks = calloc(1, sizeof(*hooks));
-    struct first_op first = { .op = { .run = run_first, .what = "where endpoints go on" }, .hooks = hooks };
     struct hook_list list;
 
     if (!hooks)
@@ -127,22 +125,43 @@ int event_hooks_new(const struct config *config, struct http_client *client, str
         hooks->n_hooks++;
         r = build_hook(&hooks->hooks[i], client, &list.places[i]);
     }
+    if (r < 0)
+        return r;
+    *ret_hooks = steal(&hooks);
+    return 0;
+}
+
+/* What was left over when it stopped is done again, from where the store says. */
+static void begin_hook(struct hook *hook)
+{
+    if (hook->state != STOPPED)
+        hook->state = READY;
+    json_object_put(steal(&hook->body));
+    hook->must_look = true;
+    hook->due_ms = 0;
+    hook->seq = hook->at.seq;
+    hook->n_missed = hook->at.n_missed;
+}
+
+int event_hooks_start(struct event_hooks *hooks)
+{
+    struct first_op first = { .op = { .run = run_first, .what = "where endpoints go on" }, .hooks = hooks };
+
+    if (!hooks)
+        return 0;
+    hooks->is_stopping = false;
+    int r = db_write(hooks->db, &first.op);
+    for (size_t i = 0; r == 0 && i < hooks->n_hooks; i++)
+        begin_hook(&hooks->hooks[i]);
     if (r == 0)
-        r = db_write(db, &first.op);
-    for (size_t i = 0; r == 0 && i < hooks->n_hooks; i++) {
-        hooks->hooks[i].seq = hooks->hooks[i].at.seq;
-        hooks->hooks[i].n_missed = hooks->hooks[i].at.n_missed;
-    }
-    if (r == 0)
-        r = db_watch(db, DB_EVENTS, feed_changed, hooks);
+        r = db_watch(hooks->db, DB_EVENTS, feed_changed, hooks);
     hooks->is_watching = r == 0;
     if (r == 0)
         r = -pthread_create(&hooks->thread, NULL, hooks_main, hooks);
+    hooks->is_running = r == 0;
     if (r < 0)
-        return r;
-    hooks->is_running = true;
-    *ret_hooks = steal(&hooks);
-    return 0;
+        event_hooks_stop(hooks);
+    return r;
 }
 
 void event_hooks_stop(struct event_hooks *hooks)

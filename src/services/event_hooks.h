@@ -24,8 +24,14 @@ struct json_object;
 enum { EVENT_HOOKS_PROBLEM_MAX = 256 };
 int event_hooks_check(const struct config *config, char ret_problem[EVENT_HOOKS_PROBLEM_MAX]);
 
-/* An endpoint that is new is told what happens from now on. config, client and db are lent. Errors: -errno. */
+/* config, client and db are lent. Errors: -errno. */
 int event_hooks_new(const struct config *config, struct http_client *client, struct db *db, struct event_hooks **ret_hooks);
+
+/*
+ * Begin, or begin again: an endpoint that is new is told what happens from now on. Of the processes that share a store, only
+ * who leads. Errors: -errno; it does not run then.
+ */
+int event_hooks_start(struct event_hooks *hooks);
 
 /* NULL is fine for all. Nobody is told any more, and it is on disk how far each was. */
 void event_hooks_stop(struct event_hooks *hooks);

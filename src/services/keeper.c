@@ -163,15 +163,18 @@ int keeper_new(const struct keeper_options *options, struct keeper **ret_keeper)
         return r;
     }
     keeper->options = *options;
-    r = -pthread_create(&keeper->thread, NULL, keeper_main, keeper);
-    keeper->is_running = r == 0;
-    if (r < 0) {
-        keeper_free(keeper);
-        return r;
-    }
-    (void)pthread_setname_np(keeper->thread, "keeper");
     *ret_keeper = keeper;
     return 0;
+}
+
+int keeper_start(struct keeper *keeper)
+{
+    keeper->is_stopping = false;
+    int r = -pthread_create(&keeper->thread, NULL, keeper_main, keeper);
+    keeper->is_running = r == 0;
+    if (r == 0)
+        (void)pthread_setname_np(keeper->thread, "keeper");
+    return r;
 }
 
 void keeper_stop(struct keeper *keeper)

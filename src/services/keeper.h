@@ -20,6 +20,7 @@ struct keeper_options {
 
 /* Errors: -errno. */
 int keeper_new(const struct keeper_options *options, struct keeper **ret_keeper);
+int keeper_start(struct keeper *keeper); /* begin, or begin again; of the processes that share a store, who leads */
 void keeper_stop(struct keeper *keeper); /* before the store is closed; what is not done is found at the next start */
 void keeper_free(struct keeper *keeper);
 SCOPED_PTR(struct keeper, keeper_free)

@@ -470,22 +470,30 @@ int outbox_new(const struct outbox_services *services, struct outbox **ret_outbo
     if (!outbox)
         return -ENOMEM;
     outbox->services = *services;
-    outbox->must_look = true;
     for (size_t i = 0; i < SLOTS; i++)
         outbox->slots[i].effect.outbox = outbox;
     int r = inbox_new(&outbox->inbox);
+    if (r < 0)
+        return r;
+    *ret_outbox = steal(&outbox);
+    return 0;
+}
+
+int outbox_start(struct outbox *outbox)
+{
+    outbox->is_stopping = outbox->is_aborted = false;
+    outbox->grace_ms = 0;
+    outbox->must_look = true;
+    int r = recover(outbox);
     if (r == 0)
-        r = recover(outbox);
-    if (r == 0)
-        r = db_watch(services->db, DB_JOBS, jobs_changed, outbox);
+        r = db_watch(outbox->services.db, DB_JOBS, jobs_changed, outbox);
     outbox->is_watching = r == 0;
     if (r == 0)
         r = -pthread_create(&outbox->thread, NULL, outbox_main, outbox);
+    outbox->is_running = r == 0;
     if (r < 0)
-        return r;
-    outbox->is_running = true;
-    *ret_outbox = steal(&outbox);
-    return 0;
+        outbox_stop(outbox);
+    return r;
 }
 
 void outbox_stop(struct outbox *outbox)

@@ -12,8 +12,14 @@
 
 struct outbox;
 
-/* What the last daemon died over is judged before it returns. services are lent. Errors: -errno. */
+/* services are lent. Errors: -errno. */
 int outbox_new(const struct outbox_services *services, struct outbox **ret_outbox);
+
+/*
+ * Begin, or begin again. What the last daemon died over is judged before it returns, so nobody else may be at it: of the
+ * processes that share a store, only who leads. Errors: -errno; it does not run then.
+ */
+int outbox_start(struct outbox *outbox);
 
 /* Nothing new is begun; what is under way may end, for a moment; it is known afterwards what it was. */
 void outbox_stop(struct outbox *outbox);

@@ -34,7 +34,7 @@ SCOPED_PTR(FTS, fts_close)
 static struct db_options options_of(const char *path)
 {
     return (struct db_options){ .path = path, .read_only = true, .any_version = true, .migrations = crm_migrations,
-                                .n_migrations = CRM_N_MIGRATIONS };
+                                .n_migrations = crm_n_migrations };
 }
 
 /* --- whose it is */

@@ -14,6 +14,7 @@ struct google_token;
 struct keeper;
 struct media_store;
 struct profile;
+struct reloading;
 struct outbox;
 struct router;
 struct server;
@@ -43,6 +44,7 @@ struct services {
     struct api_gate *api_gate;
     struct router *router; /* whose rows openapi.json tells of */
     struct server *server; /* its counters */
+    struct reloading *reloading;
     uint64_t started_mono_ms;
     _Atomic int draining; /* no new calls */
 };

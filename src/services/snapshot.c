@@ -119,7 +119,7 @@ static int copy_store(const struct snapshot *snapshot, struct db *db, int to)
 static int make_copy(const struct snapshot *snapshot, const char *path, char *problem)
 {
     struct db_options options = { .path = config_database_path(snapshot->config), .read_only = true, .any_version = true,
-                                  .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
+                                  .migrations = crm_migrations, .n_migrations = crm_n_migrations };
     scoped(db_close) struct db *db = NULL;
     int r = db_open(&options, &db);
 

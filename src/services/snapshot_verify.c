@@ -101,7 +101,7 @@ static int open_unpacked(const char *name, uint64_t n_bytes, void *arg)
 static int check_rows(struct snapshot_unpacking *unpacking, char *problem)
 {
     struct db_options options = { .path = unpacking->store, .read_only = true, .any_version = true,
-                                  .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
+                                  .migrations = crm_migrations, .n_migrations = crm_n_migrations };
     scoped(db_close) struct db *db = NULL;
     scoped(db_read_end) struct db_txn *txn = NULL;
     int r = db_open(&options, &db);

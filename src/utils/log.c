@@ -55,6 +55,8 @@ static int journal_fd = -1;
 static struct sockaddr_un journal = { .sun_family = AF_UNIX };
 static pthread_mutex_t stderr_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic uint64_t n_lost, n_lost_told;
+static char *kept; /* this and its size: under stderr_lock */
+static size_t kept_size;
 
 void log_setup(int level, const char *journal_path)
 {
@@ -64,6 +66,22 @@ void log_setup(int level, const char *journal_path)
     (void)snprintf(journal.sun_path, sizeof(journal.sun_path), "%s", journal_path ? journal_path : "");
     max_level = level;
     may_drop = true;
+}
+
+void log_keep_problem(char *text, size_t size)
+{
+    pthread_mutex_lock(&stderr_lock);
+    kept = text;
+    kept_size = size;
+    pthread_mutex_unlock(&stderr_lock);
+}
+
+static void keep_problem(const char *text)
+{
+    pthread_mutex_lock(&stderr_lock);
+    if (kept)
+        (void)snprintf(kept, kept_size, "%s", text);
+    pthread_mutex_unlock(&stderr_lock);
 }
 
 static size_t clamp(int n, size_t max)
@@ -203,6 +221,8 @@ __attribute__((format(printf, 4, 0))) static int send_text(int level, int r, con
         (void)snprintf(text + n, sizeof(text) - n, ": %s", strerrordesc_np(-r) ?: "unknown error");
     if (!shows_numbers)
         shorten_numbers(text);
+    if (level <= LOG_WARNING)
+        keep_problem(text);
     if (send_line(level, about, text))
         tell_dropped();
     else

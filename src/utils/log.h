@@ -9,6 +9,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <syslog.h>
 
@@ -27,6 +28,9 @@ enum { LOG_LIMIT_PER_WINDOW = 5, LOG_LIMIT_WINDOW_MS = 10000 };
 /* Which lines go where: to the journal that listens on this socket, NULL: to stderr. Before it, and without it:
  * LOG_INFO, and stderr is waited for. Call before threads start. */
 void log_setup(int max_level, const char *journal);
+
+/* From here on text holds the last warning or error, too, cut to size; NULL: no more. For who starts, and is to say why not. */
+void log_keep_problem(char *text, size_t size);
 
 /* Whole telephone numbers from now on. Call before threads start. */
 void log_show_numbers(bool whole);

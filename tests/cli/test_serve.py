@@ -1,5 +1,7 @@
 """test_serve.py - the daemon's life: its sockets, certificates, signals, what systemd is told; and routes"""
 
+import atexit
+import contextlib
 import json
 import os
 import re
@@ -129,7 +131,7 @@ def drained(folder):
 def refusals(folder):
     rows = [
         ([], 1, "nobody could reach us", "no listener"),
-        (["admin=/tmp/x/y.sock"], 1, "No such file", "a path that is not there"),
+        ([f"admin={folder}/none/y.sock"], 1, "No such file", "a path that is not there"),
         (["http=127.0.0.1"], 1, "NAME=ADDRESS:PORT", "no port"),
         (["http=localhost:0"], 1, "NAME=ADDRESS:PORT", "a name instead of an address"),
         (["http=127.0.0.1:http"], 1, "NAME=ADDRESS:PORT", "a port that is no number"),
@@ -149,6 +151,33 @@ def refusals(folder):
     ok(server.wait_for("LOOP_THREADS") and server.wait_for("MAX_CALLS"), "naming all of them")
     got = run(BINARY, "serve", "--listen", "http=127.0.0.1:0", env={"DATABASE_URL": f"lmdb://{folder}/store"})
     same(got.returncode, 78, "production without what makes it safe is refused")
+
+
+def reloaded(server):
+    """Returns: the process that has taken over."""
+    server.send_signal(signal.SIGHUP)
+    ok(server.wait_for(r"process \d+ has taken over"), "SIGHUP has a new process take over")
+    successor = int(re.search(r"process (\d+) has taken over", server.log).group(1))
+    atexit.register(end_process, successor, signal.SIGKILL)
+    return successor
+
+
+def end_process(pid, number):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def logged(server, pattern, n=1):
+    """Waits for lines of whoever writes to the server's log, also when its first process has gone."""
+    end = time.monotonic() + PATIENCE
+    while len(re.findall(pattern, server.read_log())) < n and time.monotonic() < end:
+        time.sleep(0.01)
+    return len(re.findall(pattern, server.log)) >= n
+
+
+def ended(server, successor):
+    end_process(successor, signal.SIGTERM)
+    ok(logged(server, "stopped\n", 2), "and the new one when it is told")
 
 
 def serial(server):
@@ -172,16 +201,17 @@ def certificates(folder):
         shutil.copy(other_cert, cert)
         server.send_signal(signal.SIGHUP)
         ok(server.wait_for("cannot be used"), "a certificate without its key is not taken")
+        ok(server.wait_for("the reload failed: .*cannot be used"), "which fails the reload")
         same(serial(server), first, "and the present one stays")
         shutil.copy(other_key, key)
-        server.send_signal(signal.SIGHUP)
-        ok(server.wait_for("reloaded"), "SIGHUP reads both again")
-        same(serial(server), second, "and the new one is served")
+        successor = reloaded(server)
         same(ask(kept, HEALTH).status, 200, "while older connections go on")
+        same(server.process.wait(PATIENCE), 0, "the old process goes with the last of them")
+        same(serial(server), second, "both files were read again, and the new certificate is served")
         make_certificate(folder, "first")
-        ok(server.wait_for("the certificate was replaced"), "new files are found without a signal")
+        ok(logged(server, "the certificate was replaced"), "new files are found without a signal")
         same(serial(server), pem(cert), "and served")
-        same(server.stop(), 0, "it stops cleanly")
+        ended(server, successor)
     finally:
         server.kill()
 
@@ -206,12 +236,13 @@ def notifications(folder):
         text = told(inbox, "^READY=1$")
         ok(re.search("^STATUS=Answering, 0 calls$", text, re.M), "systemd is told when it is ready")
         ok(told(inbox, "^WATCHDOG=1$") and told(inbox, "^WATCHDOG=1$"), "and that it is alive")
-        server.send_signal(signal.SIGHUP)
+        successor = reloaded(server)
         ok(re.search(r"^MONOTONIC_USEC=\d+$", told(inbox, "^RELOADING=1$"), re.M), "and of a reload, with its time")
-        ok(told(inbox, "^READY=1$"), "and of its end")
-        server.send_signal(signal.SIGTERM)
-        ok(told(inbox, "^STOPPING=1$"), "and that it stops")
-        same(server.stop(), 0, "it stops cleanly")
+        ok(re.search("^READY=1$", told(inbox, f"^MAINPID={successor}$"), re.M), "and of its end, and who is to be watched now")
+        same(server.process.wait(PATIENCE), 0, "the old process goes")
+        ok(told(inbox, "^WATCHDOG=1$"), "the new one is alive")
+        end_process(successor, signal.SIGTERM)
+        ok(told(inbox, "^STOPPING=1$"), "and says that it stops")
     finally:
         server.kill()
 

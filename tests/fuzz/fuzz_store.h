@@ -40,7 +40,7 @@ static struct db *fuzz_db(void)
     if (!getenv("TMPDIR") && access("/dev/shm", W_OK) == 0)
         setenv("TMPDIR", "/dev/shm", 1);
     (void)snprintf(path, sizeof(path), "%s", scratch_file("store"));
-    if (db_open(&(struct db_options){ .path = path, .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS }, &db) < 0)
+    if (db_open(&(struct db_options){ .path = path, .migrations = crm_migrations, .n_migrations = crm_n_migrations }, &db) < 0)
         abort();
     return db;
 }

@@ -73,7 +73,7 @@ static int message_round(struct json_object *json, struct json_object **ret_agai
 #define CALL_REST                                                                                                      \
     "\"account_sid\":\"AC1\",\"from\":\"+972501234567\",\"to\":\"+97231234567\",\"contact_id\":\"C1\","                \
     "\"stream_sid\":\"MZ1\",\"stream_token\":\"secret\",\"status\":\"completed\",\"end\":\"caller hung up\",\"after\":\"dial\",\"forwarded\":true,"          \
-    "\"started_ms\":1,\"answered_ms\":2,\"ended_ms\":3,\"sequence\":-1,\"n_turns\":4,\"n_steps\":1,"                                        \
+    "\"started_ms\":1,\"answered_ms\":2,\"ended_ms\":3,\"sequence\":-1,\"n_turns\":4,\"n_steps\":1,\"generation\":0,"                                        \
     "\"steps\":[{\"at_ms\":1,\"part\":\"stt\",\"from\":\"whisper\",\"to\":\"\",\"cause\":\"it was slow\"}],\"task_id\":\"\",\"learnt\":{\"name\":\"Dana\"},"  \
     "\"dial\":{\"DialCallStatus\":\"busy\"},\"recordings\":[{\"RecordingSid\":\"RE1\"}],\"params\":{\"Weird\":\"x\"},\"param_order\":{\"Weird\":2}"
 

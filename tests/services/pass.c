@@ -34,7 +34,7 @@ int main(int argc, char **argv)
     scoped(db_close) struct db *db = NULL;
     struct passing passing = { .op = { .run = run, .what = "passing" } };
 
-    if (argc != 3 || db_open(&(struct db_options){ .path = argv[1], .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS }, &db) < 0)
+    if (argc != 3 || db_open(&(struct db_options){ .path = argv[1], .migrations = crm_migrations, .n_migrations = crm_n_migrations }, &db) < 0)
         return 2;
     (void)snprintf(passing.event, sizeof(passing.event), "{\"kind\":\"%.32s\",\"at_ms\":1}", argv[2]);
     for (int i = 0; i < DB_EVENTS_KEPT / AT_ONCE; i++) {

@@ -112,7 +112,7 @@ static void call_human(struct db_txn *txn)
 int main(void)
 {
     static void (*const scenes[])(struct db_txn *txn) = { make, silence, merge_and_part, unwanted, call_human };
-    struct db_options options = { .path = scratch(), .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
+    struct db_options options = { .path = scratch(), .migrations = crm_migrations, .n_migrations = crm_n_migrations };
     scoped(db_close) struct db *db = NULL;
 
     if (db_open(&options, &db) < 0)

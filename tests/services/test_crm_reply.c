@@ -428,7 +428,7 @@ int main(void)
         owed,  who_is_answered,      several_are_one, answers,           learns,        leaves,  silenced_meanwhile,
         stops, guards_against_loops, comes_late,      only_while_closed, is_one_person, knows_calls, listens, is_gone,
     };
-    struct db_options options = { .path = scratch(), .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
+    struct db_options options = { .path = scratch(), .migrations = crm_migrations, .n_migrations = crm_n_migrations };
     scoped(db_close) struct db *db = NULL;
 
     if (when_set_zone("Asia/Jerusalem") < 0) {

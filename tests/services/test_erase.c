@@ -37,7 +37,7 @@ static uint64_t now_ms = 1700000000000;
 
 static void open_store(void)
 {
-    struct db_options options = { .path = scratch_file("store"), .map_mib = 64, .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
+    struct db_options options = { .path = scratch_file("store"), .map_mib = 64, .migrations = crm_migrations, .n_migrations = crm_n_migrations };
 
     if (db_open(&options, &db) < 0)
         abort();

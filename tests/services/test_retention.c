@@ -117,7 +117,7 @@ static int count(enum db_table table, db_each_fn *fn)
 
 int main(void)
 {
-    struct db_options options = { .path = scratch_file("store"), .map_mib = 64, .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
+    struct db_options options = { .path = scratch_file("store"), .map_mib = 64, .migrations = crm_migrations, .n_migrations = crm_n_migrations };
     struct day day = { .op = { .run = live } };
     char path[PATH_MAX];
 

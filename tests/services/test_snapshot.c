@@ -32,7 +32,7 @@ static int run_fill(struct db_txn *txn, struct db_op *op)
 
 static struct db_options options_of(const char *path)
 {
-    return (struct db_options){ .path = path, .map_mib = 16, .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
+    return (struct db_options){ .path = path, .map_mib = 16, .migrations = crm_migrations, .n_migrations = crm_n_migrations };
 }
 
 static void make_store(const char *path)

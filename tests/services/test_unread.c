@@ -193,7 +193,7 @@ static void many(struct db_txn *txn)
 int main(void)
 {
     static void (*const scenes[])(struct db_txn *txn) = { count_and_read, answer, merge, many };
-    struct db_options options = { .path = scratch_file("unread"), .migrations = crm_migrations, .n_migrations = CRM_N_MIGRATIONS };
+    struct db_options options = { .path = scratch_file("unread"), .migrations = crm_migrations, .n_migrations = crm_n_migrations };
     struct db *db;
 
     if (!ok(db_open(&options, &db) == 0, "a store"))

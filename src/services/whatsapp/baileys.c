@@ -258,7 +258,10 @@ static int start(void *state, struct db *db, const struct crm_reply_rules *rules
 {
     struct baileys *baileys = state;
 
-    return baileys_feed_new(&(struct baileys_feed_options){ db, rules, baileys->client, baileys->socket }, &baileys->feed);
+    const struct baileys_feed_options options = { db, rules, baileys->client, baileys->socket };
+    int r = baileys->feed ? 0 : baileys_feed_new(&options, &baileys->feed);
+
+    return r ?: baileys_feed_start(baileys->feed);
 }
 
 static void stop(void *state)

@@ -49,6 +49,7 @@ struct baileys_feed_options {
     const char *socket;
 };
 int baileys_feed_new(const struct baileys_feed_options *options, struct baileys_feed **ret_feed);
+int baileys_feed_start(struct baileys_feed *feed); /* also again, from where the store says */
 void baileys_feed_stop(struct baileys_feed *feed);
 void baileys_feed_free(struct baileys_feed *feed);
 SCOPED_PTR(struct baileys_feed, baileys_feed_free)

@@ -305,12 +305,19 @@ int baileys_feed_new(const struct baileys_feed_options *options, struct baileys_
         return r;
     feed->call = (struct http_call){ .provider = feed->events, .first_byte_ms = FIRST_BYTE_MS, .stall_ms = STALL_MS,
                                      .total_ms = FIRST_BYTE_MS + STALL_MS, .body_max = BODY_MAX, .done = answered };
-    r = -pthread_create(&feed->thread, NULL, feed_main, feed);
-    if (r < 0)
-        return r;
-    feed->is_running = true;
     *ret_feed = steal(&feed);
     return 0;
+}
+
+int baileys_feed_start(struct baileys_feed *feed)
+{
+    feed->is_stopping = feed->call.is_unwanted = false;
+    feed->is_known = false; /* another process may have gone on from where we were */
+    while (sem_trywait(&feed->stopped) == 0)
+        continue;
+    int r = -pthread_create(&feed->thread, NULL, feed_main, feed);
+    feed->is_running = r == 0;
+    return r;
 }
 
 void baileys_feed_stop(struct baileys_feed *feed)

@@ -32,7 +32,8 @@ struct whatsapp_capabilities {
 const struct whatsapp_capabilities *whatsapp_capabilities(const struct whatsapp *whatsapp);
 
 /*
- * What comes in by the provider's own way, where he calls no webhook, goes into the store from now on; until stop().
+ * What comes in by the provider's own way, where he calls no webhook, goes into the store from now on; until stop(), after
+ * which it may be started again.
  *
  * rules: of who is answered by the agent; lent until then.
  * Errors: -errno no thread for it.
