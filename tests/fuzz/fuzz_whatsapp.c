@@ -10,13 +10,15 @@
 #include "fuzz_store.h"
 #include "gate.h"
 #include "routes/routes.h"
+#include "services/crm_reply.h"
 #include "services/services.h"
 
 static void post(const char *line, size_t n)
 {
     static const struct config config = { .default_country = "972" };
     static struct fake_request fake;
-    struct services services = { .db = fuzz_db(), .config = &config };
+    static const struct crm_reply_rules rules = { .when = REPLY_ON, .per_hour = 30 };
+    struct services services = { .db = fuzz_db(), .config = &config, .reply_rules = &rules };
     struct http_response response = { 0 };
     const char *blank = memchr(line, ' ', n) ?: line + n;
     scoped(free) char *query = n && blank > line ? strndup(line + 1, (size_t)(blank - line - 1)) : strdup("");

@@ -119,9 +119,9 @@ static const struct {
     { turn_round, "{\"who\":\"agent\",\"times\":{\"decided\":\"now\"}}", NULL, "a milestone in words" },
     { message_round,
       "{\"id\":\"M1\",\"provider_id\":\"SM1\",\"contact_id\":\"C1\",\"address\":\"+972501234567\",\"alias\":\"777@lid\",\"direction\":\"in\","
-      "\"channel\":\"whatsapp\",\"status\":\"received\",\"wording\":\"kept\",\"kind\":\"audio\",\"forwarded\":true,\"call_sid\":\"CA1\",\"job_id\":7,"
+      "\"channel\":\"whatsapp\",\"status\":\"received\",\"wording\":\"kept\",\"kind\":\"audio\",\"author\":\"human\",\"asked\":\"name\",\"forwarded\":true,\"call_sid\":\"CA1\",\"job_id\":7,"
       "\"error\":\"63016: too late\",\"again\":\"M2\",\"reply_to\":\"M0\",\"content_sid\":\"HX1\",\"created_ms\":1,\"updated_ms\":2,"
-      "\"body\":\"\u05e9\u05dc\u05d5\u05dd\",\"media\":[{\"url\":\"https://x\",\"type\":\"audio/ogg\"}],"
+      "\"body\":\"\u05e9\u05dc\u05d5\u05dd\",\"transcript\":\"shalom\",\"media\":[{\"url\":\"https://x\",\"type\":\"audio/ogg\"}],"
       "\"variables\":{\"1\":\"Dana\"},\"location\":{\"label\":\"Office\"},\"choice\":{\"id\":\"1\"},\"referral\":{\"id\":\"2\"},\"params\":{\"WaId\":\"972\"}}",
       "", "a whole message" },
     { message_round, "{\"provider_id\":\"SM1\"}", NULL, "a message without an id" },

@@ -14,6 +14,7 @@
 #include "routes/routes.h"
 #include "scratch.h"
 #include "services/crm.h"
+#include "services/crm_reply.h"
 #include "services/profile.h"
 #include "services/services.h"
 #include "services/speech.h"
@@ -41,6 +42,7 @@
 #define CONNECT_TAIL "\"/></Stream></Connect></Response>"
 
 static struct db *db;
+static const struct crm_reply_rules nobody_is_answered = { .when = REPLY_OFF };
 static struct services services;
 static struct config config;
 static uint64_t n_calls_live;
@@ -556,7 +558,7 @@ int main(void)
                               .default_country = "972",
                               .max_calls = 2,
                               .twilio_auth_token = "0123456789abcdef0123456789abcdef" };
-    services = (struct services){ .config = &config };
+    services = (struct services){ .config = &config, .reply_rules = &nobody_is_answered };
     if (db_open(&options, &db) < 0 || twilio_security_new(&config, &services.security) < 0) {
         printf("Bail out! no store\n");
         return 1;
