@@ -24,6 +24,7 @@ enum { TEXT_MAX = 4096, BODY_MAX = 64 * 1024, CONNECT_MS = 3000, ANSWER_MS = 100
 struct baileys {
     struct http_client *client;
     struct http_provider *messages;
+    struct baileys_reader *reader;
     struct baileys_feed *feed; /* NULL before start() */
     char *socket;
 };
@@ -227,6 +228,7 @@ static void close_baileys(void *state)
     struct baileys *baileys = state;
 
     baileys_feed_free(baileys->feed);
+    baileys_reader_free(baileys->reader);
     http_provider_free(baileys->messages);
     free(baileys->socket);
     free(baileys);
@@ -244,6 +246,8 @@ static int open_baileys(const struct config *config, struct http_client *client,
                                                                .unix_socket = baileys->socket,
                                                                .connect_ms = CONNECT_MS },
                               &baileys->messages);
+    if (r == 0)
+        r = baileys_reader_new(client, baileys->socket, &baileys->reader);
     if (r < 0) {
         if (baileys)
             close_baileys(baileys);
@@ -268,8 +272,16 @@ static void stop(void *state)
 {
     struct baileys *baileys = state;
 
+    baileys_reader_stop(baileys->reader);
     if (baileys->feed)
         baileys_feed_stop(baileys->feed);
+}
+
+static void tell_read(void *state, const struct crm_reading *reading)
+{
+    struct baileys *baileys = state;
+
+    baileys_reader_tell(baileys->reader, reading);
 }
 
 static const struct json_field stats_fields[] = {
@@ -302,5 +314,6 @@ const struct whatsapp_ops whatsapp_baileys_ops = {
     .release = release,
     .start = start,
     .stop = stop,
+    .read = tell_read,
     .describe = describe,
 };

@@ -5,6 +5,7 @@
 
 struct db_txn;
 struct http_call;
+struct http_client;
 
 extern const struct whatsapp_ops whatsapp_baileys_ops;
 
@@ -37,6 +38,16 @@ int baileys_apply(struct db_txn *txn, struct json_object *event, const struct cr
 
 /* A batch: {"outbox":"...","events":[...],"next":n}. Returns: the events, borrowed; NULL it is none. */
 struct json_object *baileys_batch(struct json_object *json, struct baileys_cursor *ret_cursor);
+
+/* --- read receipts */
+
+struct baileys_reader;
+
+int baileys_reader_new(struct http_client *client, const char *socket, struct baileys_reader **ret_reader);
+/* Begin to tell, or drop it. Thread: any; never blocks. */
+void baileys_reader_tell(struct baileys_reader *reader, const struct crm_reading *reading);
+void baileys_reader_stop(struct baileys_reader *reader); /* none is under way then, nor will be */
+void baileys_reader_free(struct baileys_reader *reader);
 
 /* --- the thread that fetches them */
 
