@@ -92,7 +92,7 @@ static const char *check_variables(struct json_object *value)
 }
 
 #define TO { .name = "to", .type = API_TEXT, .is_needed = true, .min = 1, .max = ADDRESS_MAX - 1, .summary = "The recipient's telephone number, or the id of a contact" }
-#define REPLY_TO { .name = "reply_to", .type = API_TEXT, .min = 1, .max = CONTACT_ID_MAX - 1, .summary = "The id of the message that this one answers; shown as such where the provider can" }
+#define REPLY_TO { .name = "reply_to", .type = API_TEXT, .min = 1, .max = CONTACT_ID_MAX - 1, .summary = "The id of the message that this one answers; a linked device shows it above the answer, Twilio cannot" }
 
 static const struct api_field send_fields[] = {
     TO,

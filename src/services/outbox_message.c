@@ -43,6 +43,7 @@ struct sending {
     struct message message;
     struct whatsapp_request request;
     struct crm_paraphrase *paraphrase;
+    char quote[ADDRESS_MAX]; /* the provider's id of what it answers; "" none, or he shows none */
     char sample[SAMPLE_MAX]; /* how the recipient speaks */
     char *words;             /* what came of the rewording */
 };
@@ -78,6 +79,20 @@ static enum step choose_step(const struct effect *effect, const struct sending *
     return sending->message.wording == WORDING_FREE && outbox_services(effect->outbox)->chat ? REWORD : SEND;
 }
 
+/* What it answers, which may have been forgotten, or not have been sent. */
+static int find_quote(struct db_txn *txn, const struct effect *effect, struct sending *sending)
+{
+    scoped(message_release) struct message answered = { 0 };
+    struct whatsapp *whatsapp = outbox_services(effect->outbox)->whatsapp;
+
+    if (!sending->message.reply_to[0] || !whatsapp || !whatsapp_capabilities(whatsapp)->shows_quotes)
+        return 0;
+    int r = crm_message_by_id(txn, sending->message.reply_to, &answered);
+    if (r == 0)
+        memcpy(sending->quote, answered.provider_id, sizeof(sending->quote));
+    return r;
+}
+
 static int begin(struct db_txn *txn, struct effect *effect, uint64_t now_ms, bool *ret_harmless)
 {
     release(effect);
@@ -89,6 +104,8 @@ static int begin(struct db_txn *txn, struct effect *effect, uint64_t now_ms, boo
     sending->step = choose_step(effect, sending);
     if (sending->step == REWORD && sending->message.call_sid[0])
         r = crm_call_sample(txn, sending->message.call_sid, sending->sample, sizeof(sending->sample));
+    if (r == 0 || r == -ENOENT)
+        r = find_quote(txn, effect, sending);
     *ret_harmless = sending->step != SEND;
     return r == -ENOENT ? 0 : r; /* the call may have been erased */
 }
@@ -269,6 +286,7 @@ static void perform(struct effect *effect)
         .media_name = json_get_text(first_media(&sending->message), "name") ?: "",
         .content_sid = sending->message.content_sid[0] ? sending->message.content_sid : NULL,
         .content_variables = sending->message.variables ? json_print(sending->message.variables, NULL) : NULL,
+        .quote = sending->quote[0] ? sending->quote : NULL,
         .message_id = sending->message.id,
         .since_ms = effect->job.tried_ms,
         .on_end = on_end,

@@ -148,6 +148,14 @@ static int write_file(const struct whatsapp_request *request, struct json_object
     return r;
 }
 
+/* "CHAT ID", or the id alone of one that was sent; one that could not be decrypted is shown to nobody. */
+static int write_quote(const char *name, struct json_object *json)
+{
+    const char *blank = strrchr(name, ' '), *id = blank ? blank + 1 : name;
+
+    return strchr(id, '?') ? 0 : add_text(json, "quote", id);
+}
+
 static int write_message(const struct whatsapp_request *request, struct json_object *json)
 {
     char id[BAILEYS_ID_MAX];
@@ -161,6 +169,8 @@ static int write_message(const struct whatsapp_request *request, struct json_obj
         r = write_file(request, json);
     else if (r == 0)
         r = add_text(json, "type", "text");
+    if (r == 0 && request->quote)
+        r = write_quote(request->quote, json);
     return r < 0 || !*request->text ? r : add_text(json, "text", request->text);
 }
 
@@ -305,7 +315,7 @@ static int describe(void *state, struct json_object *status)
 
 const struct whatsapp_ops whatsapp_baileys_ops = {
     .name = "baileys",
-    .capabilities = { .text_max = TEXT_MAX, .can_look = true },
+    .capabilities = { .text_max = TEXT_MAX, .can_look = true, .shows_quotes = true },
     .open = open_baileys,
     .close = close_baileys,
     .send = send_message,

@@ -228,6 +228,49 @@ static int owe_reply(struct db_txn *txn, const struct message *message, const st
     return r < 0 ? r : 0;
 }
 
+static bool is_same_chat(const struct message *a, const struct message *b)
+{
+    return strcmp(a->address, b->address) == 0 || (b->alias[0] && strcmp(a->address, b->alias) == 0) ||
+           (a->alias[0] && (strcmp(a->alias, b->address) == 0 || strcmp(a->alias, b->alias) == 0));
+}
+
+/* chat: "" one of ours. Errors: -ENOENT, also of one in another conversation: an id is its sender's choice. */
+static int find_quoted(struct db_txn *txn, const char *chat, const char *wa_id, struct message *message)
+{
+    scoped(message_release) struct message quoted = { 0 };
+    char name[2 * ADDRESS_MAX], normal[ADDRESS_MAX];
+
+    if ((size_t)snprintf(name, sizeof(name), "%s%s%s", chat, *chat ? " " : "", wa_id) >= ADDRESS_MAX)
+        return -ENOENT;
+    int r = crm_message_get(txn, name, &quoted);
+    if (r < 0)
+        return r;
+    struct message here = *message; /* as it will be stored */
+    if (address_normalise(here.address, "", normal) == 0)
+        memcpy(here.address, normal, sizeof(normal));
+    if (address_normalise(here.alias, "", normal) == 0)
+        memcpy(here.alias, normal, sizeof(normal));
+    if (!is_same_chat(&quoted, &here))
+        return -ENOENT;
+    memcpy(message->reply_to, quoted.id, sizeof(message->reply_to));
+    return 0;
+}
+
+/* The message that it answers, if it is here: of this chat, by either id that he has, or one that we sent. */
+static int set_reply_to(struct db_txn *txn, struct json_object *event, struct message *message)
+{
+    const char *quote = json_get_text(event, "quote") ?: "", *pn = json_get_text(event, "pn") ?: "";
+    char other[ADDRESS_MAX + 16];
+    int r = *quote ? find_quoted(txn, json_get_text(event, "chat") ?: "", quote, message) : 1;
+
+    (void)snprintf(other, sizeof(other), "%.*s@s.whatsapp.net", NUMBER_MAX, pn);
+    if (r == -ENOENT && *pn)
+        r = find_quoted(txn, other, quote, message);
+    if (r == -ENOENT)
+        r = find_quoted(txn, "", quote, message);
+    return r == -ENOENT || r > 0 ? 0 : r;
+}
+
 static int apply_message(struct db_txn *txn, struct json_object *event, const struct crm_reply_rules *rules)
 {
     scoped(message_release) struct message message = { .channel = MESSAGE_WHATSAPP };
@@ -241,6 +284,8 @@ static int apply_message(struct db_txn *txn, struct json_object *event, const st
     message.created_ms = sent_ms(event);
     set_address(event, &message);
     int r = name_message(event, message.provider_id);
+    if (r == 0)
+        r = set_reply_to(txn, event, &message);
     if (r == 0)
         r = read_params(event, &message.params);
     if (r == 0 && has_media(event, &message.kind))

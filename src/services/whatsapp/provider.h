@@ -27,6 +27,7 @@ struct whatsapp_capabilities {
     size_t text_max; /* characters */
     bool can_look;   /* whatsapp_look() finds what was sent */
     bool has_window; /* free words go only to who has written within a day */
+    bool shows_quotes; /* an answer is shown with the message it answers */
     bool fetches_media; /* files of ours are fetched by URL; else they are handed over in WHATSAPP_SPOOL */
 };
 const struct whatsapp_capabilities *whatsapp_capabilities(const struct whatsapp *whatsapp);
@@ -63,6 +64,7 @@ struct whatsapp_request {
     const char *spooled;    /* in its place what a file is called that lies in the spool; NULL none: */
     const char *media_type, *media_name; /* "" not known */
     const char *content_sid, *content_variables; /* of a template, in place of both; the second as JSON, or NULL */
+    const char *quote;      /* the provider's id of the message that this one answers; NULL none */
     const char *message_id; /* ours; the provider tells it with each status, where it can */
     uint64_t since_ms;      /* of a look: what may have been sent from then on, unix time */
     void (*on_end)(struct whatsapp_request *request); /* on any thread: quick, or hand on */

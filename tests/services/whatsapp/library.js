@@ -94,7 +94,9 @@ export function makeSocket(config) {
         async sendMessage(jid, content, options) {
             if (toFail[0]-- > 0)
                 throw Object.assign(new Error('broken'), { output: { statusCode: toFail[1] } })
-            tell({ sent: { jid, content, id: options.messageId } })
+            const { quoted } = options
+            tell({ sent: { jid, content, id: options.messageId, quoted: quoted && {
+                id: quoted.key.id, mine: quoted.key.fromMe, text: quoted.message.conversation ?? quoted.message.extendedTextMessage?.text } } })
             return { key: { id: options.messageId }, message: proto.Message.fromObject({ conversation: content.text ?? '' }) }
         },
     }

@@ -250,6 +250,7 @@ def test_sending():
         status, told = s.ask("POST", "/v1/messages", job(1))
         same(status, 200, "asked again: not sent again")
         same(s.ask("POST", "/v1/messages", job(1, text="other"))[0], 409, "the same id for another message is refused")
+        same(s.ask("POST", "/v1/messages", job(1, quote="Q1"))[0], 200, "what it quotes makes it no other message")
         for event, state in ((2, "server"), (3, "delivered"), (4, "read"), (3, "read")):
             s.do(emit=["messages.update", [{"key": {"id": told["wa_id"]}, "update": {"status": event}}]])
             same(s.ask("GET", f"/v1/messages/{job(1)['id']}")[1]["state"], state, f"receipt {event}: {state}")

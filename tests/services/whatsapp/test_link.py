@@ -1,19 +1,21 @@
 """test_link.py - the real daemon beside the real sidecar: what came and what is owed, while either is killed"""
 
 import http.client
+import json
 import os
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 import tap
-from daemon import Daemon, until
+from daemon import Daemon, ask, until
 from services.test_fetch import png
 from services.whatsapp.sidecar import DANA, DANA_LID, Sidecar, message, prepare, upsert
 
 OWE = os.path.join(tap.BUILD, "tests", "services", "owe")
 NUMBER, SID = "+972501234567", "CA" + "1" * 32
 MANY = 40
+TOKEN = "0123456789abcdef"
 
 
 def new_daemon(sidecar, **env):
@@ -194,6 +196,70 @@ def files():
         tap.same(os.listdir(os.path.join(s.state, "spool", "out")), [], "and nothing of it stays in the spool")
 
 
+def quotes():
+    """Answers are shown with what they answer, both ways; who reads is told of; and what is forgotten is answered all the same."""
+    with Sidecar() as s, new_daemon(s, API_TOKEN=TOKEN, WHATSAPP_AGENT="off") as daemon:
+        def send(text, reply_to):
+            status, told, _ = ask(daemon, "POST", "/api/whatsapp/send", {"to": NUMBER, "text": text, "reply_to": reply_to}, token=TOKEN)
+            sent = s.wait("sent")
+            s.do(ack=[sent["id"], None])
+            return (status, sent["content"]["text"]), sent.get("quoted"), sent["id"], told["id"]
+
+        def unread():
+            status, page, _ = ask(daemon, "GET", "/api/whatsapp/conversations", token=TOKEN)
+            return [each["unread"] for each in page["conversations"]] if status == 200 else status
+
+        s.open()
+        s.do(emit=upsert(message("Q1", {"conversation": "is it free?"}), message("Q2", {"conversation": "on Monday?"}, jid=DANA_LID, alt=DANA)))
+        rows = {row["body"]: row["id"] for row in in_store(daemon, 2)}
+        tap.same(unread(), [2], "two messages are unread")
+        got, quoted, first, ours = send("it is", rows["is it free?"])
+        tap.same((got, quoted), ((202, "it is"), {"id": "Q1", "mine": False, "text": "is it free?"}), "an answer is shown with what it answers")
+        keys = s.wait("read") + s.wait("read")
+        tap.same(sorted((key["remoteJid"], key["id"], key["fromMe"]) for key in keys), sorted([(DANA, "Q1", False), (DANA_LID, "Q2", False)]),
+                 "and she is told that both were read")
+        tap.same(unread(), [0], "whoever answers has read")
+        tap.same(send("yes, Monday", rows["on Monday?"])[1], {"id": "Q2", "mine": False, "text": "on Monday?"}, "also what came by her other id")
+        tap.same(send("at ten", ours)[1], {"id": first, "mine": True, "text": "it is"}, "and what we had sent ourselves")
+        s.do(emit=upsert(message("Q3", {"extendedTextMessage": {"text": "thanks", "contextInfo": {"stanzaId": first}}}),
+                         message("Q4", {"extendedTextMessage": {"text": "still?", "contextInfo": {"stanzaId": "Q1"}}}, jid=DANA_LID, alt=DANA),
+                         message("Q5", {"extendedTextMessage": {"text": "what?", "contextInfo": {"stanzaId": "NONE"}}}),
+                         message("Q6", {"extendedTextMessage": {"text": "mine?", "contextInfo": {"stanzaId": first}}}, jid="972507654321@s.whatsapp.net", name="Eli"),
+                         message("Q7", {"extendedTextMessage": {"text": "by phone", "contextInfo": {"stanzaId": "Q1"}}}, mine=True)))
+        answers = {row["body"]: row.get("reply_to", "") for row in in_store(daemon, 10)}
+        tap.same([answers.get(text) for text in ("thanks", "still?", "what?", "mine?", "by phone")], [ours, rows["is it free?"], "", "", rows["is it free?"]],
+                 "what comes is known for an answer to what is here, in its own conversation")
+        tap.same(sorted(unread()), [0, 1], "the owner's telephone reads, too, and nobody else's messages")
+        s.kill()
+        s.start()
+        s.open()
+        tap.same(send("as I said", rows["is it free?"])[1], {"id": "Q1", "mine": False, "text": "is it free?"}, "what came before a crash can be shown")
+        s.kill()
+        kept = os.path.join(s.state, "quotes.log")
+        with open(kept, encoding="ascii") as log:
+            lines = [json.loads(line) for line in log]
+        with open(kept, "w", encoding="ascii") as log:
+            log.writelines(json.dumps({**line, "t": line["t"] - 8 * 24 * 3600 * 1000}) + "\n" for line in lines)
+        s.start()
+        s.open()
+        with open(kept, encoding="ascii") as log:
+            tap.same((log.read(), len(lines) > 3), ("", True), "after a week nothing of them is on the disk")
+        tap.same(send("and again", rows["is it free?"])[:2], ((202, "and again"), None), "what is forgotten is answered without being shown")
+        eli = next(row["id"] for row in daemon.kept("contacts") if row["name"] == "Eli")
+        s.do(emit=upsert(message("Q8", {"conversation": "hello?"}, jid="972507654321@s.whatsapp.net", name="Eli")))
+        last = next(row["id"] for row in in_store(daemon, 13) if row["body"] == "mine?")
+        status, told, _ = ask(daemon, "POST", f"/api/whatsapp/read/{eli}", {"message": last}, token=TOKEN)
+        tap.same((status, told), (200, {"contact_id": eli, "read": 1, "unread": 1}), "a desk reads up to a message")
+        tap.same([key["id"] for key in s.wait("read")], ["Q6"], "whose sender is told")
+        read = tap.run(tap.BINARY, "contacts", "read", eli, env={**daemon.env, "ADMIN_SOCKET": daemon.admin})
+        tap.same((read.returncode, read.stdout), (0, "What he wrote is read.\n"), "the command reads the rest")
+        tap.same([key["id"] for key in s.wait("read")], ["Q8"], "and its sender is told")
+        tap.same(ask(daemon, "POST", f"/api/whatsapp/read/{eli}", {}, token=TOKEN)[1]["read"], 0, "nothing is left")
+        tap.same(ask(daemon, "POST", "/api/whatsapp/read/C404", {}, token=TOKEN)[0], 404, "nobody is nobody")
+        tap.same(ask(daemon, "POST", f"/api/whatsapp/read/{eli}", {"message": rows["on Monday?"]}, token=TOKEN)[1]["error"]["code"], "unknown_message",
+                 "what another one wrote is not his")
+
+
 def main():
     problem = prepare()
     if problem:
@@ -202,6 +268,7 @@ def main():
     what_comes()
     what_is_owed()
     files()
+    quotes()
     nobody_there()
     killed()
     lost()

@@ -76,6 +76,12 @@ export class Chats {
         return isPnUser(jid) ? jidNormalizedUser(jid) : this.#pnOf.get(jidNormalizedUser(jid)) ?? null
     }
 
+    /* All ids that a chat goes by. */
+    names(jid) {
+        const chat = jidNormalizedUser(jid), other = this.#other(chat)
+        return other ? [chat, other] : [chat]
+    }
+
     #other(chat) {
         return this.#pnOf.get(chat) ?? this.#lidOf.get(chat)
     }

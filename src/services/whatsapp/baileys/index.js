@@ -25,6 +25,7 @@ import { Chats } from './chats.js'
 import { Jobs } from './jobs.js'
 import { log } from './log.js'
 import { Outbox } from './outbox.js'
+import { Quotes } from './quotes.js'
 import { Sender } from './sender.js'
 import { Session } from './session.js'
 import { Spool } from './spool.js'
@@ -102,10 +103,10 @@ async function main() {
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
     lock(folder)
     const makeSocket = module ? (await import(pathToFileURL(path.resolve(module)))).makeSocket : makeWASocket
-    const outbox = new Outbox(folder), jobs = new Jobs(folder), chats = new Chats(folder)
+    const outbox = new Outbox(folder), jobs = new Jobs(folder), chats = new Chats(folder), quotes = new Quotes(folder)
     const spool = new Spool(path.join(folder, 'spool'), spoolMax)
-    const sender = new Sender({ jobs, chats, spool, outbox, paceMs, chatPaceMs: 2 * paceMs, newChats })
-    const session = new Session({ folder, makeSocket, outbox, sender, chats, spool })
+    const sender = new Sender({ jobs, chats, quotes, spool, outbox, paceMs, chatPaceMs: 2 * paceMs, newChats })
+    const session = new Session({ folder, makeSocket, outbox, sender, chats, quotes, spool })
     watchFaults(session)
     const server = makeApi({ session, outbox, jobs, sender, spool, library })
 

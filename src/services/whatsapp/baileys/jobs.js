@@ -17,7 +17,8 @@ const RANK = { queued: 0, sent: 1, server: 2, failed: 3, delivered: 4, read: 5, 
 
 const sha256 = text => createHash('sha256').update(text).digest('hex')
 export const waIdOf = id => `3EB0${sha256(id).slice(0, 18).toUpperCase()}`
-const canonical = value => JSON.stringify(value, Object.keys(value).sort())
+/* What it quotes is no part of it: that may have been forgotten when it is asked for again. */
+const canonical = value => JSON.stringify(value, Object.keys(value).filter(key => key !== 'quote').sort())
 
 export class Jobs {
     #jobs = new Map()

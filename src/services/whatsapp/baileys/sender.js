@@ -40,6 +40,7 @@ const STATUS = { 2: 'server', 3: 'delivered', 4: 'read', 5: 'played' }
 export class Sender {
     #jobs
     #chats
+    #quotes
     #spool
     #outbox
     #pace
@@ -53,9 +54,10 @@ export class Sender {
     #timers = new Set()
     #newChats
 
-    constructor({ jobs, chats, spool, outbox, paceMs, chatPaceMs, newChats }) {
+    constructor({ jobs, chats, quotes, spool, outbox, paceMs, chatPaceMs, newChats }) {
         this.#jobs = jobs
         this.#chats = chats
+        this.#quotes = quotes
         this.#spool = spool
         this.#outbox = outbox
         this.#pace = { any: paceMs, chat: chatPaceMs }
@@ -217,6 +219,20 @@ export class Sender {
         }
     }
 
+    /* What it answers, as it was; undefined when it is here no more: then it goes without. */
+    #quoted({ request }, chat) {
+        if (!request.quote)
+            return undefined
+        try {
+            const message = this.sentMessage({ id: request.quote })
+            return message ? { key: { remoteJid: chat, fromMe: true, id: request.quote }, message }
+                : this.#quotes.find(this.#chats.names(chat), request.quote)
+        } catch (error) {
+            log.warn(`the message that ${request.quote} names cannot be shown: ${error.message}`)
+            return undefined
+        }
+    }
+
     async #handOver(job, chat, sock) {
         const file = job.request.file ? this.#spool.find(job.request.file) : null
         const refusal = await this.#refusal(job, file, sock)
@@ -230,7 +246,8 @@ export class Sender {
         await this.#wait(this.#typingFor(job))
         if (this.#isOver(sock))
             return
-        const sent = await sock.sendMessage(chat, CONTENT[job.request.type](job.request, file), { messageId: job.wa_id })
+        const sent = await sock.sendMessage(chat, CONTENT[job.request.type](job.request, file),
+                                            { messageId: job.wa_id, quoted: this.#quoted(job, chat) })
         if (sent?.message)
             this.#jobs.keepSent(job, Buffer.from(proto.Message.encode(sent.message).finish()).toString('base64'))
         this.#move(job, 'sent')

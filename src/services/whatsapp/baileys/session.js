@@ -69,6 +69,7 @@ export class Session {
     #outbox
     #sender
     #chats
+    #quotes
     #spool
     #auth
     #sock = null
@@ -88,12 +89,13 @@ export class Session {
     since = Date.now()
     lastReceived = null
 
-    constructor({ folder, makeSocket, outbox, sender, chats, spool }) {
+    constructor({ folder, makeSocket, outbox, sender, chats, quotes, spool }) {
         this.#folder = folder
         this.#makeSocket = makeSocket
         this.#outbox = outbox
         this.#sender = sender
         this.#chats = chats
+        this.#quotes = quotes
         this.#spool = spool
         this.#auth = openAuth(path.join(folder, 'auth'))
         for (const line of readLines(path.join(folder, 'media.log')))
@@ -321,6 +323,7 @@ export class Session {
             return
         this.lastReceived = Date.now()
         this.#outbox.push('message', event)
+        this.#guard('quote', () => this.#quotes.keep(message))
         if (!event.from_me)
             this.#chats.know(event.chat)
         if (hasMedia(event))
