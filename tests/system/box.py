@@ -194,16 +194,25 @@ class Box:
     def journal(self, unit="agentlocator"):
         return self.sh(f"journalctl --no-pager -q -o cat -u {unit}").out
 
-    def connect(self, port, address="127.0.0.1", timeout=20):
-        """A connection to a port of the box; a thread is what has a network, so one of its own makes it."""
+    def enter_network(self):
+        """The calling thread is in the box's network from now on."""
+        with open(f"/proc/{self.leader}/ns/net", "rb") as net:
+            if ctypes.CDLL(None, use_errno=True).setns(net.fileno(), CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+
+    @staticmethod
+    def connected(port):
+        """A connection to a port, of a thread that is in the network."""
+        return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+    def connect(self, port):
+        """The same, of one that is not."""
         got = []
 
         def make():
-            with open(f"/proc/{self.leader}/ns/net", "rb") as net:
-                if ctypes.CDLL(None, use_errno=True).setns(net.fileno(), CLONE_NEWNET):
-                    raise OSError(ctypes.get_errno(), "setns")
             try:
-                got.append(socket.create_connection((address, port), timeout=timeout))
+                self.enter_network()
+                got.append(self.connected(port))
             except OSError as error:
                 got.append(error)
         maker = threading.Thread(target=make)
