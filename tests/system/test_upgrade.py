@@ -10,7 +10,7 @@ import urllib.parse
 from box import Box, skip_unless_possible, waited
 from caller.standin import TOKEN, sign
 from packages import deb, deb_of_version
-from tap import done, ok, same, skip
+from tap import done, ok, same
 
 HOST = "phone.example.com"
 ENV = "/etc/agentlocator/agentlocator.env"
@@ -105,12 +105,20 @@ with tempfile.TemporaryDirectory() as folder, Box() as machine:
     first = machine.show("agentlocator", "MainPID")
     under_load(machine, "an upgrade", lambda: upgraded(machine, younger))
     same(machine.must("dpkg-query -W -f '${Version}' agentlocator"), "9", "the younger version is installed")
-    if "\n  reload " in machine.must("agentlocator --help"):
-        ok(machine.show("agentlocator", "MainPID") != first, "and is what answers from now on")
-        broken = deb_of_version("10", folder, lambda root: os.truncate(os.path.join(root, "usr/bin/agentlocator"), 100))
-        second = machine.show("agentlocator", "MainPID")
-        upgraded(machine, broken)
-        same(machine.show("agentlocator", "MainPID", "ActiveState"), {**second, "ActiveState": "active"}, "one that does not start leaves the other")
-    else:
-        skip("this version takes over at the next restart only: that the younger one answers after the upgrade")
+    second = machine.show("agentlocator", "MainPID")
+    ok(second != first, "and is what answers from now on")
+    broken = deb_of_version("10", folder, lambda root: os.truncate(os.path.join(root, "usr/bin/agentlocator"), 100))
+    upgraded(machine, broken)
+    same(machine.show("agentlocator", "MainPID", "ActiveState"), {**second, "ActiveState": "active"}, "one that does not start leaves the other")
+    upgraded(machine, deb_of_version("11", folder))
+    third = machine.show("agentlocator", "MainPID")
+    ok(third not in (first, second), "and the next one takes over")
+    machine.must(f"kill -9 {third['MainPID']}")
+    ok(waited(lambda: machine.show("agentlocator", "SubState", "NRestarts") == {"SubState": "running", "NRestarts": "1"}),
+       "a successor that dies is noticed and started again, though systemd did not start it itself")
+    machine.must(f"mkdir -p /etc/credstore; printf %s {TOKEN} >/etc/credstore/agentlocator.TWILIO_AUTH_TOKEN; sed -i /TWILIO_AUTH_TOKEN/d {ENV}; "
+                 "systemctl restart agentlocator")
+    secret = machine.show("agentlocator", "MainPID")
+    same((machine.sh("systemctl reload agentlocator").code, machine.show("agentlocator", "MainPID") == secret), (0, False),
+         "a reload also finds secrets that are files")
 done()
