@@ -3,7 +3,7 @@
  *
  * Events go through the package's own buffer, so that what it holds back and throws away is real. The test connects to
  * the unix socket STUB_SOCKET and speaks JSON lines: {"emit": [event, value]}, {"buffer": true}, {"close": code},
- * {"ack": [id, error]}, {"fail": [n, code]} (the next n sends break); it is told {"made": n}, {"sent": {...}}, {"presence": ...}.
+ * {"ack": [id, error]}, {"fail": [n, code]} (the next n sends break), {"hold": true} (downloads, until false); it is told {"made": n}, {"sent": {...}}, {"presence": ...}.
  */
 import net from 'node:net'
 import { Readable } from 'node:stream'
@@ -19,6 +19,7 @@ let nMade = 0
 let toFail = [0, 0]
 let absent = []
 let isHanging = false
+let waiting = null /* downloads, while they are held */
 
 const tell = what => tester?.write(`${JSON.stringify(what)}\n`)
 
@@ -33,6 +34,7 @@ const commands = {
     },
     fail: n => { toFail = n },
     absent: numbers => { absent = numbers },
+    hold: isHeld => { waiting?.forEach(go => go()); waiting = isHeld ? [] : null },
     hang: () => { isHanging = true },
     reject: () => { Promise.reject(new Error('nobody waits for it')) },
     crash: () => { setImmediate(() => { throw new Error('in a timer of the library') }) },
@@ -90,7 +92,11 @@ export function makeSocket(config) {
         async sendPresenceUpdate(what, jid) { tell({ presence: [what, jid] }) },
         async readMessages(keys) { tell({ read: keys }) },
         async updateMediaMessage(message) { return message },
-        async downloadMedia() { return Readable.from([Buffer.from('#!AMR\n')]) }, /* the least that is a recording */
+        async downloadMedia(message) {
+            tell({ downloads: message.key.id })
+            await new Promise(go => waiting?.push(go) ?? go())
+            return Readable.from([Buffer.from('#!AMR\n')]) /* the least that is a recording */
+        },
         async sendMessage(jid, content, options) {
             if (toFail[0]-- > 0)
                 throw Object.assign(new Error('broken'), { output: { statusCode: toFail[1] } })

@@ -6,6 +6,7 @@
  */
 import http from 'node:http'
 
+import { jidOf } from './chats.js'
 import { JOBS_WAITING_MAX } from './jobs.js'
 import { log } from './log.js'
 
@@ -42,8 +43,9 @@ const MESSAGE = {
 }
 const PAIR = { phone: pattern(/^[1-9]\d{6,14}$/) }
 const CHAT = {
-    to: TO, action: value => ['read', 'composing', 'paused'].includes(value),
+    to: TO, action: value => ['read', 'composing', 'paused', 'forget'].includes(value),
     ids: value => Array.isArray(value) && value.length <= 64 && value.every(text(64)),
+    before: integer(0, Number.MAX_SAFE_INTEGER),
 }
 
 function check(body, fields, required) {
@@ -153,8 +155,11 @@ export function makeApi({ session, outbox, jobs, sender, spool, library }) {
     async function chat({ request }) {
         const body = await readBody(request)
         check(body, CHAT, ['to', 'action'])
-        const to = body.to.includes('@') ? body.to : `${body.to}@s.whatsapp.net`
-        await session.chat(to, body.action, body.ids ?? []).catch(error => log.warn(`chat: ${error.message}`))
+        const to = jidOf(body.to)
+        if (body.action === 'forget')
+            session.forget(to, body.before ?? Date.now())
+        else
+            await session.chat(to, body.action, body.ids ?? []).catch(error => log.warn(`chat: ${error.message}`))
         return [204]
     }
 

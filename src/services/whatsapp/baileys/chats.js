@@ -6,6 +6,7 @@
  * more each day. What WhatsApp has forbidden outlives a restart, too.
  * The daemon keys people on its own; here is only what sending needs.
  */
+import { randomUUID } from 'node:crypto'
 import path from 'node:path'
 
 import { isLidUser, isPnUser, jidNormalizedUser } from '@whiskeysockets/baileys'
@@ -14,6 +15,9 @@ import { Log, readLines } from './files.js'
 
 const DAY_MS = 24 * 3600 * 1000
 const RAMP_DAYS = 4
+
+/* Of what the daemon calls him: digits alone, or an id. */
+export const jidOf = to => (to.includes('@') ? to : `${to}@s.whatsapp.net`)
 
 export class Chats {
     #known = new Set()
@@ -37,10 +41,27 @@ export class Chats {
                 this.#lockedUntil = locked
             else
                 this.#pair(lid, pn)
-        this.#log = new Log(file, [{ since: this.#since }, { locked: this.#lockedUntil },
-                                   ...[...this.#known].map(chat => ({ chat })),
-                                   ...[...this.#first].map(([first, t]) => ({ first, t })),
-                                   ...[...this.#pnOf].map(([lid, pn]) => ({ lid, pn }))])
+        this.#log = new Log(file, this.#lines())
+    }
+
+    #lines() {
+        return [{ since: this.#since }, { locked: this.#lockedUntil }, ...[...this.#known].map(chat => ({ chat })),
+                ...[...this.#first].map(([first, t]) => ({ first, t })), ...[...this.#pnOf].map(([lid, pn]) => ({ lid, pn }))]
+    }
+
+    /* That somebody was written to first still counts for its day, though not who. */
+    forget({ names, texts }) {
+        for (const name of names) {
+            const t = this.#first.get(name)
+            if (t > Date.now() - DAY_MS)
+                this.#first.set(randomUUID(), t)
+            this.#first.delete(name)
+            this.#known.delete(name)
+            this.#lidOf.delete(name)
+            this.#pnOf.delete(name)
+        }
+        if (this.#log.mentions(texts))
+            this.#log.rewrite(this.#lines())
     }
 
     know(jid) {

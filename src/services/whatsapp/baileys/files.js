@@ -102,15 +102,23 @@ export class Log {
         const waiting = this.#waiting
         this.#waiting = []
         this.#timer = null
-        fs.fdatasync(this.#fd, error => waiting.forEach(({ resolve, reject }) => (error ? reject(error) : resolve())))
+        const fd = this.#fd /* should it be written anew meanwhile, that is synced */
+        fs.fdatasync(fd, error => waiting.forEach(({ resolve, reject }) => (error && fd === this.#fd ? reject(error) : resolve())))
     }
 
     /* Everything else is forgotten. */
     rewrite(values) {
         writeWhole(this.#file, values.map(value => `${JSON.stringify(value)}\n`).join(''))
-        if (this.#fd !== undefined)
-            fs.closeSync(this.#fd)
-        this.#open()
+        const before = this.#fd
+        this.#open() /* while the other is open, so that it has another number */
+        if (before !== undefined)
+            fs.closeSync(before)
+    }
+
+    /* Whether one of these texts is on the disk, also in what was superseded. */
+    mentions(texts) {
+        const bytes = fs.readFileSync(this.#file)
+        return texts.some(text => bytes.includes(text))
     }
 
     syncNow() {

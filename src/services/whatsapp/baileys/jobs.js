@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto'
 import path from 'node:path'
 
+import { jidOf } from './chats.js'
 import { Log, readLines } from './files.js'
 
 export const JOBS_WAITING_MAX = 256
@@ -76,10 +77,27 @@ export class Jobs {
         return job
     }
 
+    /* Whatever became of them. Returns: those, and how many stay that are newer. */
+    forget({ names, texts, before }) {
+        const theirs = [...this.#jobs.values()].filter(job => names.includes(jidOf(job.request.to)))
+        const gone = theirs.filter(job => job.t <= before)
+        for (const job of gone) {
+            this.#jobs.delete(job.id)
+            this.#byWaId.delete(job.wa_id)
+        }
+        if (this.#log.mentions(texts))
+            this.#log.rewrite([...this.#jobs.values()])
+        return { gone, newer: theirs.length - gone.length }
+    }
+
+    isForgotten(job) {
+        return this.#jobs.get(job.id) !== job
+    }
+
     /* Returns: whether it moved. */
     move(job, state, fields = {}) {
         const isLateFailure = state === 'failed' && RANK[job.state] > RANK.sent
-        if (isLateFailure || RANK[state] <= RANK[job.state])
+        if (this.isForgotten(job) || isLateFailure || RANK[state] <= RANK[job.state])
             return false
         Object.assign(job, { state, ...fields })
         this.#log.append({ id: job.id, state, ...fields })
@@ -88,6 +106,8 @@ export class Jobs {
 
     /* The message itself, for a receiver who asks for it once more. */
     keepSent(job, proto64) {
+        if (this.isForgotten(job))
+            return
         job.proto = proto64
         this.#log.append({ id: job.id, proto: proto64 })
     }

@@ -9,11 +9,14 @@
 import { randomUUID } from 'node:crypto'
 import path from 'node:path'
 
+import { jidOf } from './chats.js'
 import { Log, readLines } from './files.js'
 
 const EVENTS_MAX = 100_000
 const BYTES_MAX = 256 * 1024 * 1024
 const REWRITE_BYTES = 8 * 1024 * 1024
+
+const bytesOf = events => events.reduce((sum, event) => sum + JSON.stringify(event).length, 0)
 
 export class Outbox {
     id = null /* as long as its numbers go on */
@@ -32,16 +35,16 @@ export class Outbox {
                 [this.#acked, this.id] = [line.acked, line.outbox ?? this.id]
             else
                 this.#events.push(line)
-            this.#last = Math.max(this.#last, line.acked ?? line.seq)
+            this.#last = Math.max(this.#last, line.acked ?? line.seq, line.last ?? 0)
         }
         this.id ??= randomUUID()
         this.#events = this.#events.filter(event => event.seq > this.#acked)
-        this.#bytes = this.#events.reduce((sum, event) => sum + JSON.stringify(event).length, 0)
+        this.#bytes = bytesOf(this.#events)
         this.#log = new Log(file, this.#lines())
     }
 
     #lines() {
-        return [{ acked: this.#acked, outbox: this.id }, ...this.#events]
+        return [{ acked: this.#acked, outbox: this.id, last: this.#last }, ...this.#events]
     }
 
     get length() {
@@ -73,12 +76,26 @@ export class Outbox {
         this.#acked = Math.max(this.#acked, seq)
         if (!gone.length)
             return
-        this.#bytes -= gone.reduce((sum, event) => sum + JSON.stringify(event).length, 0)
+        this.#bytes -= bytesOf(gone)
         this.#log.append({ acked: this.#acked })
         if (this.#log.bytes > REWRITE_BYTES && this.#log.bytes > 4 * this.#bytes)
             this.#log.rewrite(this.#lines())
         if (wasFilling && !this.isFilling)
             this.onRoom()
+    }
+
+    /* isAnew: who it is has come back since, and who he is stays to be told. Returns: how many of his stay that are newer. */
+    forget({ names, texts, before }, isAnew) {
+        const theirs = this.#events.filter(event => event.chat && names.some(name => name === event.chat || name === jidOf(event.pn ?? '')))
+        const gone = theirs.filter(event => (event.came ?? event.t) <= before)
+        const newer = theirs.length - gone.length
+        const maps = isAnew || newer ? [] : this.#events.filter(({ k, lid, pn }) => k === 'idmap' && (names.includes(lid) || names.includes(pn)))
+        const all = new Set([...gone, ...maps])
+        this.#events = this.#events.filter(event => !all.has(event))
+        this.#bytes = bytesOf(this.#events)
+        if (this.#log.mentions(texts))
+            this.#log.rewrite(this.#lines())
+        return newer
     }
 
     /* Returns: null when `after` was never told. Waits up to waitMs for the first event. */

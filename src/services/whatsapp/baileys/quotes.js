@@ -3,7 +3,7 @@
  *
  * A quote carries the message it answers, which WhatsApp gives nobody a second time. So the last KEEP of those that came,
  * or that the owner wrote on his telephone, are kept for KEEP_MS, over restarts, too; what this program sent is in
- * jobs.js. One that is too large, or gone by the time it is answered, is answered without being shown. What is forgotten
+ * jobs.js. One that is too large, or gone by the time it is answered, is answered without being shown. What is too old
  * is off the disk when the log is written anew: at a start, and with the first message of another day.
  */
 import path from 'node:path'
@@ -45,17 +45,31 @@ export class Quotes {
         }
     }
 
-    keep({ key, message }) {
+    /* t: when it came. */
+    keep({ key, message }, t) {
         const bytes = message ? proto.WebMessageInfo.encode({ key, message }).finish() : null
         if (!bytes || bytes.length > BYTES_MAX)
             return
-        const line = { name: `${jidNormalizedUser(key.remoteJid)} ${key.id}`, t: Date.now(), proto: Buffer.from(bytes).toString('base64') }
+        const line = { name: `${jidNormalizedUser(key.remoteJid)} ${key.id}`, t, proto: Buffer.from(bytes).toString('base64') }
         this.#put(line)
         this.#log.append(line)
         if (this.#log.bytes < REWRITE_BYTES && Date.now() - this.#written < DAY_MS)
             return
         this.#log.rewrite(this.#lines())
         this.#written = Date.now()
+    }
+
+    /* Returns: how many stay that are newer. */
+    forget({ names, texts, before }) {
+        let newer = 0
+        for (const [name, { t }] of this.#kept)
+            if (names.includes(name.split(' ')[0]) && t > before)
+                newer++
+            else if (names.includes(name.split(' ')[0]))
+                this.#kept.delete(name)
+        if (this.#log.mentions(texts))
+            this.#log.rewrite(this.#lines())
+        return newer
     }
 
     /* chats: by which ids the chat goes. Returns: the message, or undefined. */

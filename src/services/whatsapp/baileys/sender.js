@@ -12,6 +12,7 @@
  */
 import { isPnUser, proto } from '@whiskeysockets/baileys'
 
+import { jidOf } from './chats.js'
 import { log } from './log.js'
 
 const STRANGERS_LOCKED_MS = 24 * 3600 * 1000
@@ -22,8 +23,6 @@ const CHATS_MAX = 10_000 /* whose last message is remembered for their pace */
 const PASSING = new Set([408, 428, 500, 503]) /* why a send fails that may go through the next time */
 const ACK_STRANGER = 463
 const ACK_STALE = 479 /* the session was stale: worth one more try */
-
-const jidOf = to => (to.includes('@') ? to : `${to}@s.whatsapp.net`)
 
 const CONTENT = {
     text: job => ({ text: job.text }),
@@ -202,7 +201,7 @@ export class Sender {
     async #send(job, sock) {
         const chat = this.#chats.reach(jidOf(job.request.to))
         await this.#wait(this.#delayFor(chat))
-        if (this.#isOver(sock))
+        if (this.#isOver(sock) || this.#queue[0] !== job)
             return
         this.#queue.shift()
         this.#lastSend = Date.now()
@@ -244,7 +243,7 @@ export class Sender {
         }
         await sock.sendPresenceUpdate('composing', chat).catch(() => {})
         await this.#wait(this.#typingFor(job))
-        if (this.#isOver(sock))
+        if (this.#isOver(sock) || this.#jobs.isForgotten(job))
             return
         const sent = await sock.sendMessage(chat, CONTENT[job.request.type](job.request, file),
                                             { messageId: job.wa_id, quoted: this.#quoted(job, chat) })
@@ -254,6 +253,8 @@ export class Sender {
     }
 
     async #failed(job, code) {
+        if (this.#jobs.isForgotten(job))
+            return
         const n = (this.#tries.get(job.id) ?? 0) + 1
         if (!PASSING.has(code) || n === TRIES) {
             this.#tries.delete(job.id)
@@ -263,6 +264,20 @@ export class Sender {
         this.#tries.set(job.id, n)
         this.#queue.unshift(job)
         await this.#wait(RETRY_MS * 2 ** (n - 1) * (0.5 + Math.random() / 2))
+    }
+
+    /* Also what waits to be sent to him: it is not. Returns: as Jobs.forget(). */
+    forget(whom) {
+        const { gone, newer } = this.#jobs.forget(whom)
+        this.#queue = this.#queue.filter(job => !gone.includes(job))
+        for (const { id, request } of gone) {
+            this.#tries.delete(id)
+            this.#retried.delete(id)
+            if (request.file)
+                this.#spool.drop(request.file)
+        }
+        whom.names.forEach(name => this.#lastChat.delete(name))
+        return newer
     }
 
     isOurs(waId) {

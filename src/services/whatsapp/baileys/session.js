@@ -322,12 +322,12 @@ export class Session {
         if (!event || isOurs || (event.ts && event.ts < Date.now() / 1000 - TOO_OLD_S) || !this.#isNew(event))
             return
         this.lastReceived = Date.now()
-        this.#outbox.push('message', event)
-        this.#guard('quote', () => this.#quotes.keep(message))
+        const { t } = this.#outbox.push('message', event)
+        this.#guard('quote', () => this.#quotes.keep(message, t))
         if (!event.from_me)
             this.#chats.know(event.chat)
         if (hasMedia(event))
-            this.#guard('media', () => this.#fetchMedia(this.#noteMedia(event, message)))
+            this.#guard('media', () => this.#fetchMedia(this.#noteMedia(event, message, t)))
         if (this.#outbox.isFull)
             this.#guard('full', () => this.#sock?.end(undefined))
     }
@@ -338,8 +338,8 @@ export class Session {
             this.#outbox.push('idmap', pair)
     }
 
-    #noteMedia(event, message) {
-        const line = { wa_id: event.wa_id, chat: event.chat, proto: Buffer.from(proto.WebMessageInfo.encode(message).finish()).toString('base64') }
+    #noteMedia(event, message, came) {
+        const line = { wa_id: event.wa_id, chat: event.chat, came, proto: Buffer.from(proto.WebMessageInfo.encode(message).finish()).toString('base64') }
         this.#media.set(event.wa_id, line)
         this.mediaLog.append(line)
         return line
@@ -354,26 +354,56 @@ export class Session {
         const context = { logger: libraryLog, reuploadRequest: sock?.updateMediaMessage }
         try {
             const download = sock?.downloadMedia ?? downloadMediaMessage
-            const { file, bytes } = await this.#spool.keep(await download(message, 'stream', {}, context))
-            this.#mediaDone(line, { file, bytes })
+            const came = line.came ?? 0, stream = await download(message, 'stream', {}, context)
+            const { file, bytes } = await this.#spool.keep(stream, { chat: line.chat, came })
+            if (this.#media.get(line.wa_id) === line)
+                this.#mediaDone(line, { file, bytes, came })
+            else
+                this.#spool.undo(file) /* it was forgotten meanwhile */
         } catch (error) {
+            if (this.#media.get(line.wa_id) !== line)
+                return
             line.tries = (line.tries ?? 0) + 1
             log.warn(`media of message ${line.wa_id}: ${error.message}`)
             if (line.tries >= MEDIA_TRIES)
-                this.#mediaDone(line, { file: null, bytes: null })
+                this.#mediaDone(line, { file: null, bytes: null, came: line.came ?? 0 })
             else if (sock && sock === this.#sock)
                 setTimeout(() => this.#sock && this.#guard('media', () => this.#fetchMedia(line)), MEDIA_WAIT_MS * line.tries)
             line.sock = null
         }
     }
 
-    #mediaDone(line, { file, bytes }) {
-        this.#outbox.push('media', { wa_id: line.wa_id, chat: line.chat, file, bytes })
+    #mediaDone(line, { file, bytes, came }) {
+        this.#outbox.push('media', { wa_id: line.wa_id, chat: line.chat, file, bytes, came })
         this.#media.delete(line.wa_id)
         this.mediaLog.append({ wa_id: line.wa_id })
     }
 
+    /* Media that are still to be fetched. Returns: how many stay that are newer. */
+    #forgetMedia({ names, texts, before }) {
+        const theirs = [...this.#media.values()].filter(({ chat }) => names.includes(chat))
+        const gone = theirs.filter(({ came = 0 }) => came <= before)
+        gone.forEach(({ wa_id }) => this.#media.delete(wa_id))
+        if (this.mediaLog.mentions(texts))
+            this.mediaLog.rewrite([...this.#media.values()].map(({ wa_id, chat, came, proto }) => ({ wa_id, chat, came, proto })))
+        return theirs.length - gone.length
+    }
+
     /* --- what the daemon wants */
+
+    /*
+     * Nothing of a chat that came or was asked for until then is on the disk when it returns, but in auth/. Somebody who
+     * has come back since stays known. Which ids are his goes last, since who asks again after a crash needs it.
+     */
+    forget(to, before) {
+        const names = this.#chats.names(to)
+        const whom = { names, texts: names.map(name => name.split('@')[0]), before }
+        const newer = this.#quotes.forget(whom) + this.#sender.forget(whom) + this.#forgetMedia(whom)
+        const isAnew = this.#outbox.forget(whom, newer > 0) + newer > 0
+        this.#spool.forget(whom)
+        if (!isAnew)
+            this.#chats.forget(whom)
+    }
 
     async chat(to, action, ids) {
         if (this.state !== 'open')
