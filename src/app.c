@@ -628,7 +628,8 @@ static void free_hooks(struct app *app)
 
 static int build_keeper(struct app *app)
 {
-    struct keeper_options options = { .db = app->services.db, .media = app->services.media, .config = app->config };
+    struct keeper_options options = { .db = app->services.db, .media = app->services.media, .whatsapp = &app->services.whatsapp,
+                                      .config = app->config };
     int r = keeper_new(&options, &app->services.keeper);
 
     return r < 0 ? log_err(r, "cannot prepare to forget what is to be forgotten") : 0;

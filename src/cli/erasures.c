@@ -31,14 +31,28 @@ static const struct {
     { "tasks", ">TASKS", "task" },          { "jobs", ">JOBS", "thing owed to him" }, { "answers", ">ANSWERS", "kept answer" },
 };
 
+enum { DEVICE_TEXT_MAX = WHEN_MAX + 24 };
+
+/* What became of what the linked device's program held of him; "" it held nothing. */
+static const char *device(struct json_object *receipt, char ret_text[DEVICE_TEXT_MAX])
+{
+    int64_t n = json_get_int(receipt, "owed"), ms = json_get_int(receipt, "device_ms");
+
+    ret_text[0] = '\0';
+    if (n)
+        (void)snprintf(ret_text, DEVICE_TEXT_MAX, "%" PRId64 " owed", n);
+    return !n && ms ? when((uint64_t)ms, 0, ret_text) : ret_text;
+}
+
 static void print_page(struct json_object *array)
 {
-    enum { N_COUNTS = ELEMENTSOF(counts), N_COLUMNS = 4 + N_COUNTS };
+    enum { N_COUNTS = ELEMENTSOF(counts), N_COLUMNS = 5 + N_COUNTS };
     const char *headings[N_COLUMNS] = { "RECEIPT", "ASKED", "DONE" };
-    char text[WHEN_MAX];
+    char text[DEVICE_TEXT_MAX];
 
     for (size_t i = 0; i < N_COUNTS; i++)
         headings[3 + i] = counts[i].heading;
+    headings[N_COLUMNS - 2] = "DEVICE";
     headings[N_COLUMNS - 1] = "BY";
     scoped(table_free) struct table *table = table_new(headings, N_COLUMNS);
     if (json_object_array_length(array) == 0) {
@@ -52,6 +66,7 @@ static void print_page(struct json_object *array)
         table_add(table, "%s", json_get_int(receipt, "done_ms") ? when((uint64_t)json_get_int(receipt, "done_ms"), 0, text) : "under way");
         for (size_t k = 0; k < N_COUNTS; k++)
             table_add(table, "%" PRId64, json_get_int(receipt, counts[k].key));
+        table_add(table, "%s", device(receipt, text));
         table_add(table, "%s", json_get_text(receipt, "by") ?: "");
     }
     if (table)
@@ -80,7 +95,7 @@ static int whole(struct db_txn *txn, const struct config *config, const char *wh
 static void print_whole(struct json_object *receipt)
 {
     struct json_object *proofs;
-    char text[WHEN_MAX];
+    char text[DEVICE_TEXT_MAX];
 
     print_fact("receipt", json_get_text(receipt, "id"));
     print_fact("asked by", json_get_text(receipt, "by"));
@@ -90,6 +105,8 @@ static void print_whole(struct json_object *receipt)
         (void)snprintf(text, sizeof(text), "%" PRId64, json_get_int(receipt, counts[i].key));
         print_fact(counts[i].key, text);
     }
+    if (*device(receipt, text))
+        print_fact("linked device", device(receipt, text));
     if (json_object_object_get_ex(receipt, "proofs", &proofs))
         for (size_t i = 0; i < json_object_array_length(proofs); i++)
             print_fact("proof", json_object_get_string(json_object_array_get_idx(proofs, i)));
@@ -101,7 +118,8 @@ static const char usage[] =
     "\n"
     "Lists who was erased: when, by whom, how much there was, and nothing of him; with a receipt\n"
     "shows one of them. Whoever erases somebody is told a key, once: prove prints what the receipt\n"
-    "of one with that number must have under \"proof\".\n"
+    "of one with that number must have under \"proof\". DEVICE is when the linked device's program\n"
+    "had forgotten him, too; or how many of his addresses it is still to forget.\n"
     "\n"
     "  --last N         list so many (50)\n"
     "  --json           print JSON; times are milliseconds of unix time\n"
@@ -180,6 +198,9 @@ static int report(int status, const char *body, bool as_json)
             has_any = true;
         }
     }
+    if (json_get_int(json, "owed"))
+        printf(".\nThe linked device's program is still to forget %" PRId64 " of his addresses; agentlocator erasures says when it has",
+               json_get_int(json, "owed"));
     printf(".\nReceipt %s; its key is not kept, note it if you may have to prove it: %s\n", json_get_text(json, "id") ?: "",
            json_get_text(json, "key") ?: "");
     return CLI_OK;

@@ -23,6 +23,8 @@ static const struct json_field fields[] = {
     COUNT(tasks),
     COUNT(jobs),
     COUNT(answers),
+    COUNT(owed),
+    JSON_FIELD(struct erasure, device_ms, JSON_U64),
     JSON_FIELD(struct erasure, proofs, JSON_ARRAY),
     JSON_FIELD(struct erasure, members, JSON_ARRAY),
 };

@@ -12,6 +12,8 @@ struct erasure {
     char by[ERASURE_BY_MAX]; /* who asked: "api NAME", "command line", "retention" */
     uint64_t at_ms, done_ms; /* unix time; done_ms 0: under way */
     uint32_t n_contacts, n_addresses, n_calls, n_turns, n_messages, n_notes, n_tasks, n_jobs, n_answers;
+    uint32_t n_owed;    /* addresses that the linked device's program is still to forget; see crm_owed.h */
+    uint64_t device_ms; /* unix time when it had forgotten the last of them; 0 not yet, or none was owed */
     struct json_object *proofs;  /* array of hexadecimal digests, one an address; owned; may be NULL */
     struct json_object *members; /* array of contact ids, the person first, while it is under way; owned; NULL then */
 };

@@ -9,7 +9,8 @@
  *
  * The index below the person is the list of what is to be done, so that a step begins where the last one ended, whatever
  * died between. The files of calls and messages are noted in the trash in the transaction that deletes the rows. Rows of
- * the change feed have nothing but ids, which lead nowhere afterwards; they stay until the feed has gone on.
+ * the change feed have nothing but ids, which lead nowhere afterwards; they stay until the feed has gone on. What the
+ * linked device's program holds is owed by crm_owed.h, from the beginning on.
  *
  * A row that cannot be read goes all the same, by its key.
  */
@@ -25,6 +26,7 @@
 
 #include "services/crm_index.h"
 #include "services/crm_links.h"
+#include "services/crm_owed.h"
 #include "services/crm_store.h"
 #include "services/idempotency.h"
 #include "services/jobs.h"
@@ -178,6 +180,19 @@ static int refuse_while_he_calls(struct db_txn *txn, const char *person)
     return r == 1 ? -EBUSY : r;
 }
 
+static int owe(struct db_txn *txn, const char *address, struct erasure *erasure)
+{
+    struct crm_owed owed = { .before_ms = erasure->at_ms };
+
+    (void)text_set(owed.receipt, sizeof(owed.receipt), erasure->id);
+    if (strlen(address) >= sizeof(owed.address))
+        return 0; /* nobody has it */
+    (void)text_set(owed.address, sizeof(owed.address), address);
+    int r = crm_owed_add(txn, &owed);
+    erasure->n_owed += r == 1;
+    return r < 0 ? r : 0;
+}
+
 static int forget_addresses(struct db_txn *txn, const struct contact *contact, const char *key, struct erasure *erasure)
 {
     size_t n = contact->addresses ? json_object_array_length(contact->addresses) : 0;
@@ -191,6 +206,8 @@ static int forget_addresses(struct db_txn *txn, const struct contact *contact, c
             r = json_append(erasure->proofs, json_object_new_string(proof));
         if (r == 0)
             r = store_forget_address(txn, address);
+        if (r == 0)
+            r = owe(txn, address, erasure);
         erasure->n_addresses++;
     }
     return r;
@@ -437,6 +454,20 @@ static int finish(struct db_txn *txn, struct erasure *erasure, uint64_t now_ms)
     erasure->done_ms = now_ms;
     json_object_put(steal(&erasure->members));
     return put_receipt(txn, erasure);
+}
+
+int crm_erase_settle(struct db_txn *txn, const struct crm_owed *owed, uint64_t now_ms)
+{
+    scoped(erasure_done) struct erasure erasure = { 0 };
+    int r = crm_owed_drop(txn, owed);
+
+    if (r == 1)
+        r = crm_erasure_get(txn, owed->receipt, &erasure);
+    if (r < 0 || !erasure.id[0] || !erasure.n_owed)
+        return r;
+    if (--erasure.n_owed == 0)
+        erasure.device_ms = now_ms;
+    return put_receipt(txn, &erasure);
 }
 
 int crm_erase_step(struct db_txn *txn, const char *receipt, uint64_t now_ms)

@@ -40,6 +40,10 @@ int crm_erase_step(struct db_txn *txn, const char *receipt, uint64_t now_ms);
 /* One that is under way. Returns: 1; 0 there is none. */
 int crm_erase_under_way(struct db_txn *txn, char ret_receipt[CONTACT_ID_MAX]);
 
+/* The linked device's program has forgotten that address. Errors: those of crm_erasure_get(). */
+struct crm_owed;
+int crm_erase_settle(struct db_txn *txn, const struct crm_owed *owed, uint64_t now_ms);
+
 /* Errors: -ENOENT. */
 int crm_erasure_get(struct db_txn *txn, const char *receipt, struct erasure *ret_erasure);
 /* Receipts, newest first, as they are shown. after: "" or the id of the last one of the page before. */

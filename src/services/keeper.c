@@ -2,6 +2,7 @@
  * keeper.c - the thread that forgets
  *
  *   wake, each hour, or RETRY_S after something failed ─> erasures, step by step ─> what is old, each hour ─> the trash
+ *   ─> what the linked device's program still holds of who was erased, and again after 1, 2, 4 ... OWED_MAX_MS if it is away
  *
  * Each step is a write that it waits for. Then it rests as long as the step took, so that of the writer's time at least
  * half is for calls.
@@ -16,12 +17,14 @@
 
 #include "config.h"
 #include "services/crm_erase.h"
+#include "services/crm_owed.h"
 #include "services/crm_retention.h"
 #include "services/trash.h"
+#include "services/whatsapp/provider.h"
 #include "utils/clock.h"
 #include "utils/log.h"
 
-enum { RETRY_S = 30, FORGET_EVERY_S = 3600 };
+enum { RETRY_S = 30, FORGET_EVERY_S = 3600, OWED_MIN_MS = 1000, OWED_MAX_MS = 60000 };
 
 struct keeper {
     struct keeper_options options;
@@ -29,7 +32,8 @@ struct keeper {
     pthread_mutex_t mutex;
     pthread_cond_t cond;
     bool is_running, is_stopping, has_work, must_forget; /* the last three: under mutex */
-    uint64_t forget_ms;                                  /* when the next hour is over; the thread's */
+    uint64_t forget_ms;                                  /* when the next hour is over; the thread's, as is: */
+    uint64_t owed_wait_ms;                               /* until what is owed is tried again; 0 nothing has to be */
 };
 
 /* Until it is woken, or so long. Returns: false when it is to end. */
@@ -120,6 +124,65 @@ static int forget(struct keeper *keeper)
     return r;
 }
 
+struct settling {
+    struct db_op op; /* first */
+    struct crm_owed owed;
+};
+
+static int run_settle(struct db_txn *txn, struct db_op *op)
+{
+    return crm_erase_settle(txn, &((struct settling *)op)->owed, clock_real_ms());
+}
+
+static int next_owed(struct db *db, struct crm_owed *owed)
+{
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    int r = db_read_begin(db, &txn);
+
+    return r < 0 ? r : crm_owed_next(txn, owed);
+}
+
+/* One that is refused does not keep back the others. Returns: -errno of the first that is still owed. */
+static int settle_all(struct keeper *keeper)
+{
+    struct settling settling = { .op = { .run = run_settle, .what = "who is forgotten elsewhere" } };
+    struct db *db = keeper->options.db;
+    int r, failed = 0;
+
+    while ((r = next_owed(db, &settling.owed)) == 1 && rest(keeper, 0, false)) {
+        r = whatsapp_forget(*keeper->options.whatsapp, settling.owed.address, settling.owed.before_ms);
+        if (r == 0)
+            r = db_write(db, &settling.op);
+        failed = failed ?: r;
+        if (r < 0 && r != -EREMOTEIO)
+            break;
+    }
+    return failed ?: r < 0 ? r : 0;
+}
+
+static void settle(struct keeper *keeper)
+{
+    int r = keeper->options.whatsapp ? settle_all(keeper) : 0;
+
+    if (r >= 0 || r == -EOPNOTSUPP || r == -ECANCELED) {
+        keeper->owed_wait_ms = r == -ECANCELED ? OWED_MIN_MS : 0;
+        return;
+    }
+    if (!keeper->owed_wait_ms)
+        (void)log_warning(r, "the linked device's program does not forget who was erased; it is asked until it does, see agentlocator erasures");
+    keeper->owed_wait_ms = keeper->owed_wait_ms ? 2 * keeper->owed_wait_ms : OWED_MIN_MS;
+    if (keeper->owed_wait_ms > OWED_MAX_MS)
+        keeper->owed_wait_ms = OWED_MAX_MS;
+}
+
+/* Until something is due again. */
+static uint64_t idle_ms(const struct keeper *keeper, int r)
+{
+    uint64_t ms = r < 0 ? RETRY_S * 1000 : FORGET_EVERY_S * 1000;
+
+    return keeper->owed_wait_ms && keeper->owed_wait_ms < ms ? keeper->owed_wait_ms : ms;
+}
+
 static void *keeper_main(void *arg)
 {
     struct keeper *keeper = arg;
@@ -133,8 +196,9 @@ static void *keeper_main(void *arg)
             (void)log_err(deleted, "files below STATE_DIR that are to be deleted cannot be; it is tried again");
         else if (deleted > 0)
             log_info("deleted the files of %d calls and messages", deleted);
+        settle(keeper);
         r = r < 0 ? r : forgotten < 0 ? forgotten : deleted;
-    } while (rest(keeper, r < 0 ? RETRY_S * 1000 : FORGET_EVERY_S * 1000, true));
+    } while (rest(keeper, idle_ms(keeper, r), true));
     return NULL;
 }
 

@@ -11,10 +11,12 @@ struct config;
 struct db;
 struct keeper;
 struct media_store;
+struct whatsapp;
 
 struct keeper_options {
     struct db *db;
     struct media_store *media;
+    struct whatsapp *const *whatsapp; /* who carries messages, as long as the keeper runs; lent; either may be NULL */
     const struct config *config; /* RETAIN_AUDIO_DAYS and its like; lent */
 };
 

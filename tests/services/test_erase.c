@@ -18,6 +18,7 @@
 #include "count_rows.h"
 #include "scratch.h"
 #include "services/crm.h"
+#include "services/crm_owed.h"
 #include "services/crm_schema.h"
 #include "services/crm_search.h"
 #include "services/crm_tasks.h"
@@ -25,6 +26,7 @@
 #include "services/jobs.h"
 #include "services/tombstones.h"
 #include "services/trash.h"
+#include "services/whatsapp/baileys.h"
 #include "tap.h"
 #include "utils/file.h"
 #include "utils/json.h"
@@ -408,6 +410,50 @@ static int n_due(void)
     return n;
 }
 
+/* --- what the linked device's program is still to forget */
+
+static int tell_once(struct db_txn *txn, struct db_op *op)
+{
+    return baileys_cursor_put(txn, &(struct baileys_cursor){ .outbox = "of-it", .seq = 7 });
+}
+
+struct settling {
+    struct db_op op; /* first */
+    struct crm_owed owed;
+};
+
+static int run_settled(struct db_txn *txn, struct db_op *op)
+{
+    return crm_erase_settle(txn, &((struct settling *)op)->owed, now_ms);
+}
+
+/* The store dies after each. Returns: how many there were. */
+static int settle_all(const struct eras *eras)
+{
+    struct settling settling = { .op = { .run = run_settled } };
+    int n = 0;
+
+    for (;;) {
+        {
+            scoped(db_read_end) struct db_txn *txn = NULL;
+            struct crm_owed first = { 0 };
+            if (db_read_begin(db, &txn) < 0)
+                abort();
+            int r = crm_owed_next(txn, &first);
+            if (r == 0)
+                return n;
+            settling.owed = first;
+            ok(r == 1 && strcmp(first.receipt, eras->receipt) == 0 && first.before_ms, "an address is owed");
+            struct crm_owed next = first;
+            ok(crm_owed_next(txn, &next) == 0 || strcmp(next.address, first.address) > 0, "and after it another one, or none");
+        }
+        is_int(db_write(db, &settling.op), 0, "it is forgotten");
+        is_int(db_write(db, &settling.op), 0, "once");
+        n++;
+        reopen();
+    }
+}
+
 int main(void)
 {
     static const char *const his[] = { "zanzibar", "501234567", "777000111", "999000333", "CAda", "SMda", NULL };
@@ -441,12 +487,15 @@ int main(void)
     if (db_write(db, &calling.op) < 0)
         abort();
 
+    if (db_write(db, &(struct db_op){ .run = tell_once }) < 0)
+        abort();
     struct eras eras = begin(dana.other_id, key);
     is_int(eras.op.result, 0, "a person is erased, by any contact he was merged of");
     is_int(n_due(), 1, "nothing is owed to him any more");
     reopen();
     int n_steps = finish(&eras);
     ok(n_steps > 3, "it takes several steps, with the daemon dying between: %d", n_steps);
+    int n_settled = settle_all(&eras);
     {
         scoped(db_read_end) struct db_txn *txn = NULL;
         char under_way[CONTACT_ID_MAX];
@@ -456,6 +505,8 @@ int main(void)
         is_int(crm_erasure_get(txn, eras.receipt, &receipt), 0, "there is a receipt");
     }
     is_int((long long)receipt.n_contacts, 2, "with his contacts");
+    ok(n_settled >= 2 && n_settled == (int)receipt.n_addresses && !receipt.n_owed && receipt.device_ms == now_ms,
+       "and when the device had forgotten all of his addresses: %d", n_settled);
     is_int((long long)receipt.n_calls, N_CALLS + 1, "calls");
     is_int((long long)receipt.n_turns, N_CALLS * N_TURNS, "turns");
     is_int((long long)receipt.n_messages, N_MESSAGES + N_CALLS + 1, "messages");

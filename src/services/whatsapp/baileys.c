@@ -25,6 +25,7 @@ struct baileys {
     struct http_client *client;
     struct http_provider *messages;
     struct baileys_reader *reader;
+    struct baileys_forgetter *forgetter;
     struct baileys_feed *feed; /* NULL before start() */
     char *socket;
 };
@@ -108,8 +109,7 @@ int baileys_id(const char *message_id, char ret_id[BAILEYS_ID_MAX])
     return 0;
 }
 
-/* As it takes it: digits alone, or an id of WhatsApp's. */
-static const char *bare(const char *address)
+const char *baileys_bare(const char *address)
 {
     if (strncmp(address, "whatsapp:", 9) == 0)
         address += 9;
@@ -164,7 +164,7 @@ static int write_message(const struct whatsapp_request *request, struct json_obj
     if (r == 0)
         r = add_text(json, "id", id);
     if (r == 0)
-        r = add_text(json, "to", bare(request->to));
+        r = add_text(json, "to", baileys_bare(request->to));
     if (r == 0 && request->spooled)
         r = write_file(request, json);
     else if (r == 0)
@@ -239,6 +239,7 @@ static void close_baileys(void *state)
 
     baileys_feed_free(baileys->feed);
     baileys_reader_free(baileys->reader);
+    baileys_forgetter_free(baileys->forgetter);
     http_provider_free(baileys->messages);
     free(baileys->socket);
     free(baileys);
@@ -258,6 +259,8 @@ static int open_baileys(const struct config *config, struct http_client *client,
                               &baileys->messages);
     if (r == 0)
         r = baileys_reader_new(client, baileys->socket, &baileys->reader);
+    if (r == 0)
+        r = baileys_forgetter_new(client, baileys->socket, &baileys->forgetter);
     if (r < 0) {
         if (baileys)
             close_baileys(baileys);
@@ -275,6 +278,7 @@ static int start(void *state, struct db *db, const struct crm_reply_rules *rules
     const struct baileys_feed_options options = { db, rules, baileys->client, baileys->socket };
     int r = baileys->feed ? 0 : baileys_feed_new(&options, &baileys->feed);
 
+    baileys_forgetter_start(baileys->forgetter);
     return r ?: baileys_feed_start(baileys->feed);
 }
 
@@ -283,6 +287,7 @@ static void stop(void *state)
     struct baileys *baileys = state;
 
     baileys_reader_stop(baileys->reader);
+    baileys_forgetter_stop(baileys->forgetter);
     if (baileys->feed)
         baileys_feed_stop(baileys->feed);
 }
@@ -292,6 +297,13 @@ static void tell_read(void *state, const struct crm_reading *reading)
     struct baileys *baileys = state;
 
     baileys_reader_tell(baileys->reader, reading);
+}
+
+static int forget(void *state, const char *address, uint64_t before_ms)
+{
+    struct baileys *baileys = state;
+
+    return baileys_forget(baileys->forgetter, address, before_ms);
 }
 
 static const struct json_field stats_fields[] = {
@@ -325,5 +337,6 @@ const struct whatsapp_ops whatsapp_baileys_ops = {
     .start = start,
     .stop = stop,
     .read = tell_read,
+    .forget = forget,
     .describe = describe,
 };

@@ -49,6 +49,20 @@ void baileys_reader_tell(struct baileys_reader *reader, const struct crm_reading
 void baileys_reader_stop(struct baileys_reader *reader); /* none is under way then, nor will be */
 void baileys_reader_free(struct baileys_reader *reader);
 
+/* --- who is to be forgotten */
+
+/* As that program takes it: digits alone, or an id of WhatsApp's; within address. */
+const char *baileys_bare(const char *address);
+
+struct baileys_forgetter;
+
+int baileys_forgetter_new(struct http_client *client, const char *socket, struct baileys_forgetter **ret_forgetter);
+/* As whatsapp_forget(). */
+int baileys_forget(struct baileys_forgetter *forgetter, const char *address, uint64_t before_ms);
+void baileys_forgetter_start(struct baileys_forgetter *forgetter); /* again, after: */
+void baileys_forgetter_stop(struct baileys_forgetter *forgetter);  /* none succeeds from now on, and none waits */
+void baileys_forgetter_free(struct baileys_forgetter *forgetter);  /* when none waits */
+
 /* --- the thread that fetches them */
 
 struct baileys_feed;

@@ -115,6 +115,11 @@ int whatsapp_read(struct whatsapp *whatsapp, struct db_txn *txn, const char *con
     return r;
 }
 
+int whatsapp_forget(struct whatsapp *whatsapp, const char *address, uint64_t before_ms)
+{
+    return whatsapp && whatsapp->ops->forget ? whatsapp->ops->forget(whatsapp->state, address, before_ms) : -EOPNOTSUPP;
+}
+
 struct json_object *whatsapp_status(struct whatsapp *whatsapp)
 {
     scoped(json_object_put) struct json_object *json = json_object_new_object();

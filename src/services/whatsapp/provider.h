@@ -51,6 +51,16 @@ void whatsapp_stop(struct whatsapp *whatsapp);
 int whatsapp_read(struct whatsapp *whatsapp, struct db_txn *txn, const char *contact_id, const char *message_id, uint64_t now_ms,
                   struct crm_reading *ret_reading);
 
+/*
+ * What came of somebody, or was sent to him, until then is to be forgotten by the provider's own program. Waits for it, some
+ * seconds at most; it may be asked again.
+ *
+ * address: E.164, or what the provider calls him; before_ms: unix time. whatsapp may be NULL.
+ * Errors: -EOPNOTSUPP this provider has no program beside us; -EREMOTEIO it refused; -errno it is not there.
+ * Thread: one at a time, and it may wait; whatsapp_stop() has it return, with -ECANCELED.
+ */
+int whatsapp_forget(struct whatsapp *whatsapp, const char *address, uint64_t before_ms);
+
 /* {"provider":"twilio",...}: for the operator. whatsapp may be NULL. NULL when out of memory. Thread: any. */
 struct json_object *whatsapp_status(struct whatsapp *whatsapp);
 
@@ -105,5 +115,6 @@ struct whatsapp_ops {
     int (*start)(void *state, struct db *db, const struct crm_reply_rules *rules);
     void (*stop)(void *state);
     void (*read)(void *state, const struct crm_reading *reading); /* any thread; never blocks */
+    int (*forget)(void *state, const char *address, uint64_t before_ms);
     int (*describe)(void *state, struct json_object *status);
 };

@@ -1,4 +1,4 @@
-"""test_baileys_forget.py - whom the real sidecar is told to forget is nowhere in what it keeps"""
+"""test_baileys_forget.py - who is erased is erased from what the real sidecar keeps, too, whoever is away or killed meanwhile"""
 
 import base64
 import json
@@ -9,10 +9,10 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 import tap
-from daemon import until
+from daemon import Daemon, ask, until
 from services.whatsapp.sidecar import DANA, DANA_LID, Sidecar, job, message, prepare, upsert
 
-WORD = "zanzibar"
+TOKEN, WORD = "0123456789abcdef", "zanzibar"
 NUMBER, LID = DANA.split("@")[0], DANA_LID.split("@")[0]
 ELI, ELI_WORD = "972507654321@s.whatsapp.net", "gibraltar"
 VOICE = {"audioMessage": {"ptt": True, "mimetype": "audio/ogg", "seconds": 3}}
@@ -130,6 +130,54 @@ def killed():
         tap.same(len(s.until("message", ROUNDS)), ROUNDS, "and nobody else has lost anything")
 
 
+def erased():
+    """The daemon erases her: beside the sidecar, and while that is away, and both are killed."""
+    with Sidecar() as s, Daemon(WHATSAPP_PROVIDER="baileys", WHATSAPP_SOCKET=s.path, WHATSAPP_SPOOL=os.path.join(s.state, "spool"),
+                                API_TOKEN=TOKEN, WHATSAPP_AGENT="off") as daemon:
+        daemon.env["ADMIN_SOCKET"] = daemon.admin
+
+        def live(n):
+            s.do(emit=upsert(dana(n), dana(n + 1, jid=DANA_LID, alt=DANA), dana(n + 2, VOICE),
+                             message(f"E{n}", {"conversation": ELI_WORD}, jid=ELI, name="Eli")))
+            until(lambda: any(row["name"] == "Dana" for row in daemon.kept("contacts")) and
+                  len([row for row in daemon.kept("messages") if row["body"].startswith(WORD)]) == 2)
+            her = next(row["id"] for row in daemon.kept("contacts") if row["name"] == "Dana")
+            ask(daemon, "POST", "/api/whatsapp/send", {"to": f"+{NUMBER}", "text": f"{WORD} to her"}, token=TOKEN)
+            s.do(ack=[s.wait("sent")["id"], None])
+            until(lambda: all((row.get("media") or [{}])[0].get("file", "x") for row in daemon.kept("messages")))
+            return her
+
+        def receipt():
+            return daemon.kept("erasures")[0]
+
+        s.open()
+        her = live(1)
+        tap.same(holds(s, WORD, NUMBER, LID), {WORD, NUMBER, LID}, "the sidecar holds her words and her ids")
+        told = tap.run(tap.BINARY, "contacts", "erase", her, "--yes", env=daemon.env)
+        tap.ok(told.returncode == 0 and "still to forget 2 of his addresses" in told.stdout, f"she is erased, and what is owed is said: {told.stdout}")
+        until(lambda: receipt()["device_ms"])
+        tap.ok(receipt()["owed"] == 0 and receipt()["device_ms"] >= receipt()["at_ms"], "the receipt says when the device forgot her")
+        tap.same(holds(s, WORD, NUMBER, LID, ELI_WORD), {ELI_WORD}, "and nothing of her is there")
+        her = live(11)
+        s.kill()
+        status, answer, _ = ask(daemon, "DELETE", f"/api/crm/contacts/{her}", token=TOKEN)
+        tap.same((status, answer["owed"], answer["device_ms"]), (200, 2, 0), "she is erased while the sidecar is away, and it is owed")
+        until(lambda: "does not forget who was erased" in daemon.log)
+        tap.ok("does not forget who was erased" in daemon.log and NUMBER not in daemon.log, "the log says so, and not of whom")
+        shown = tap.run(tap.BINARY, "erasures", env=daemon.env)
+        tap.ok("2 owed" in shown.stdout, f"the list says what is owed: {shown.stdout}")
+        tap.same(holds(s, WORD, NUMBER, LID), {WORD, NUMBER, LID}, "what the sidecar left is there")
+        daemon.kill()
+        daemon.start()
+        s.start()
+        s.open()
+        until(lambda: receipt()["device_ms"])
+        tap.same((receipt()["owed"], holds(s, WORD, NUMBER, LID)), (0, set()), "when both are back it is done")
+        daemon.kill()
+        daemon.start()
+        tap.same(daemon.stop(), 0, "the daemon ends well")
+
+
 def main():
     problem = prepare()
     if problem:
@@ -139,6 +187,7 @@ def main():
     back()
     fetching()
     killed()
+    erased()
     tap.done()
 
 
