@@ -24,6 +24,7 @@ import { makeApi } from './api.js'
 import { Chats } from './chats.js'
 import { Jobs } from './jobs.js'
 import { log } from './log.js'
+import { Media } from './media.js'
 import { Outbox } from './outbox.js'
 import { Quotes } from './quotes.js'
 import { Sender } from './sender.js'
@@ -105,8 +106,9 @@ async function main() {
     const makeSocket = module ? (await import(pathToFileURL(path.resolve(module)))).makeSocket : makeWASocket
     const outbox = new Outbox(folder), jobs = new Jobs(folder), chats = new Chats(folder), quotes = new Quotes(folder)
     const spool = new Spool(path.join(folder, 'spool'), spoolMax)
+    const media = new Media({ folder, outbox, spool })
     const sender = new Sender({ jobs, chats, quotes, spool, outbox, paceMs, chatPaceMs: 2 * paceMs, newChats })
-    const session = new Session({ folder, makeSocket, outbox, sender, chats, quotes, spool })
+    const session = new Session({ folder, makeSocket, outbox, sender, chats, quotes, spool, media })
     watchFaults(session)
     const server = makeApi({ session, outbox, jobs, sender, spool, library })
 

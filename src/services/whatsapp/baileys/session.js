@@ -5,26 +5,23 @@
  * would be thrown away with it), the reason decides what follows (afterClose), and a new socket is made.
  *
  * Pairing is begun by the operator only, so that nobody shows codes to an empty room. A message is an event before
- * anything is waited for; its media follow in an event of their own, and are asked for again after a restart.
+ * anything is waited for; its media (media.js) follow in an event of their own.
  */
 import path from 'node:path'
 
-import { Browsers, downloadMediaMessage, proto } from '@whiskeysockets/baileys'
+import { Browsers } from '@whiskeysockets/baileys'
 
 import { openAuth } from './auth.js'
-import { Log, readLines } from './files.js'
 import { hasMedia, isPerson, toEvent } from './inbound.js'
 import { libraryLog, log } from './log.js'
 
 const SOON = { min: 1000, max: 60_000 } /* how long it waits before it tries again, doubled each time */
 const LONG = { min: 30_000, max: 600_000 }
-const MEDIA_WAIT_MS = 1000
 const STABLE_MS = 60_000
 const FLUSH_MS = 1000
 const TOO_OLD_S = 15 * 24 * 3600 /* WhatsApp unlinks a device that stays away for two weeks */
 const SEEN_MAX = 10_000
 const BAD_SESSION_TRIES = 3
-const MEDIA_TRIES = 3
 const QR_MS = 20_000
 const CODE_MS = 160_000
 const UNLINK_MS = 5000
@@ -75,7 +72,7 @@ export class Session {
     #sock = null
     #counters = retryCounters()
     #seen = new Set()
-    #media = new Map() /* that are still to be fetched */
+    #media
     #timer = null
     #flusher = null
     #nTries = 0 /* that did not come to last */
@@ -89,7 +86,7 @@ export class Session {
     since = Date.now()
     lastReceived = null
 
-    constructor({ folder, makeSocket, outbox, sender, chats, quotes, spool }) {
+    constructor({ folder, makeSocket, outbox, sender, chats, quotes, spool, media }) {
         this.#folder = folder
         this.#makeSocket = makeSocket
         this.#outbox = outbox
@@ -97,13 +94,8 @@ export class Session {
         this.#chats = chats
         this.#quotes = quotes
         this.#spool = spool
+        this.#media = media
         this.#auth = openAuth(path.join(folder, 'auth'))
-        for (const line of readLines(path.join(folder, 'media.log')))
-            if (line.proto)
-                this.#media.set(line.wa_id, line)
-            else
-                this.#media.delete(line.wa_id)
-        this.mediaLog = new Log(path.join(folder, 'media.log'), [...this.#media.values()])
         outbox.onRoom = () => this.#leftFull && this.#connect()
     }
 
@@ -193,8 +185,7 @@ export class Session {
         this.#chats.begin(false)
         this.#enter('open', null, null)
         this.#sender.open(sock)
-        for (const line of this.#media.values())
-            this.#guard('media', () => this.#fetchMedia(line))
+        this.#media.open(sock)
     }
 
     /* Until when WhatsApp lets us write to nobody new. */
@@ -217,6 +208,7 @@ export class Session {
         clearInterval(this.#flusher)
         this.#qr = null
         this.#sender.close()
+        this.#media.close()
         this.#sock = null
     }
 
@@ -327,7 +319,7 @@ export class Session {
         if (!event.from_me)
             this.#chats.know(event.chat)
         if (hasMedia(event))
-            this.#guard('media', () => this.#fetchMedia(this.#noteMedia(event, message, t)))
+            this.#guard('media', () => this.#media.add(event, message, t))
         if (this.#outbox.isFull)
             this.#guard('full', () => this.#sock?.end(undefined))
     }
@@ -336,57 +328,6 @@ export class Session {
         const pair = a && b ? this.#chats.map(a, b) : null
         if (pair)
             this.#outbox.push('idmap', pair)
-    }
-
-    #noteMedia(event, message, came) {
-        const line = { wa_id: event.wa_id, chat: event.chat, came, proto: Buffer.from(proto.WebMessageInfo.encode(message).finish()).toString('base64') }
-        this.#media.set(event.wa_id, line)
-        this.mediaLog.append(line)
-        return line
-    }
-
-    async #fetchMedia(line) {
-        const sock = this.#sock
-        if (line.sock === sock)
-            return
-        line.sock = sock
-        const message = proto.WebMessageInfo.decode(Buffer.from(line.proto, 'base64'))
-        const context = { logger: libraryLog, reuploadRequest: sock?.updateMediaMessage }
-        try {
-            const download = sock?.downloadMedia ?? downloadMediaMessage
-            const came = line.came ?? 0, stream = await download(message, 'stream', {}, context)
-            const { file, bytes } = await this.#spool.keep(stream, { chat: line.chat, came })
-            if (this.#media.get(line.wa_id) === line)
-                this.#mediaDone(line, { file, bytes, came })
-            else
-                this.#spool.undo(file) /* it was forgotten meanwhile */
-        } catch (error) {
-            if (this.#media.get(line.wa_id) !== line)
-                return
-            line.tries = (line.tries ?? 0) + 1
-            log.warn(`media of message ${line.wa_id}: ${error.message}`)
-            if (line.tries >= MEDIA_TRIES)
-                this.#mediaDone(line, { file: null, bytes: null, came: line.came ?? 0 })
-            else if (sock && sock === this.#sock)
-                setTimeout(() => this.#sock && this.#guard('media', () => this.#fetchMedia(line)), MEDIA_WAIT_MS * line.tries)
-            line.sock = null
-        }
-    }
-
-    #mediaDone(line, { file, bytes, came }) {
-        this.#outbox.push('media', { wa_id: line.wa_id, chat: line.chat, file, bytes, came })
-        this.#media.delete(line.wa_id)
-        this.mediaLog.append({ wa_id: line.wa_id })
-    }
-
-    /* Media that are still to be fetched. Returns: how many stay that are newer. */
-    #forgetMedia({ names, texts, before }) {
-        const theirs = [...this.#media.values()].filter(({ chat }) => names.includes(chat))
-        const gone = theirs.filter(({ came = 0 }) => came <= before)
-        gone.forEach(({ wa_id }) => this.#media.delete(wa_id))
-        if (this.mediaLog.mentions(texts))
-            this.mediaLog.rewrite([...this.#media.values()].map(({ wa_id, chat, came, proto }) => ({ wa_id, chat, came, proto })))
-        return theirs.length - gone.length
     }
 
     /* --- what the daemon wants */
@@ -398,7 +339,7 @@ export class Session {
     forget(to, before) {
         const names = this.#chats.names(to)
         const whom = { names, texts: names.map(name => name.split('@')[0]), before }
-        const newer = this.#quotes.forget(whom) + this.#sender.forget(whom) + this.#forgetMedia(whom)
+        const newer = this.#quotes.forget(whom) + this.#sender.forget(whom) + this.#media.forget(whom)
         const isAnew = this.#outbox.forget(whom, newer > 0) + newer > 0
         this.#spool.forget(whom)
         if (!isAnew)
@@ -434,7 +375,7 @@ export class Session {
         const sock = this.#sock
         this.flush()
         this.#letGo()
-        this.mediaLog.syncNow()
+        this.#media.syncNow()
         const late = new Promise(resolve => setTimeout(resolve, END_MS))
         await Promise.race([Promise.resolve(sock?.end(undefined)).catch(() => {}), late])
     }

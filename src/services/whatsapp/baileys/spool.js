@@ -35,8 +35,8 @@ export class Spool {
         return fs.readdirSync(this.in).reduce((sum, name) => sum + (fs.lstatSync(path.join(this.in, name), { throwIfNoEntry: false })?.size ?? 0), 0)
     }
 
-    /* came: when its message did, unix ms. Returns: { file, bytes }. */
-    async keep(stream, { chat, came }) {
+    /* came: when its message did, unix ms; signal ends it. Returns: { file, bytes }. */
+    async keep(stream, { chat, came, signal }) {
         if (this.#held() >= this.max) {
             stream.destroy?.()
             throw new Error(`the spool is full: ${this.in} holds ${this.max} bytes that the daemon has not taken`)
@@ -50,7 +50,7 @@ export class Spool {
             },
         })
         try {
-            await pipeline(stream, limit, fs.createWriteStream(part, { flags: 'wx', mode: 0o640, flush: true }))
+            await pipeline(stream, limit, fs.createWriteStream(part, { flags: 'wx', mode: 0o640, flush: true }), { signal })
             fs.utimesSync(part, came / 1000, came / 1000)
             fs.renameSync(part, path.join(this.in, file))
         } catch (error) {
