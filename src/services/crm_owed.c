@@ -18,7 +18,7 @@
 
 static const char prefix[] = "owed ", number_server[] = "@s.whatsapp.net", digits[] = "0123456789";
 
-enum { NUMBER_MIN = 7, NUMBER_MAX = 15, MS_TEXT_MAX = 24 };
+enum { NUMBER_MIN = 7, NUMBER_MAX = 15, ID_MIN = 5, ID_MAX = 20, MS_TEXT_MAX = 24 }; /* digits, as the program takes them */
 
 static struct key key_of(const struct crm_owed *owed)
 {
@@ -37,7 +37,7 @@ static bool whatsapp_can_have(const char *address)
 
     if (!bare[n])
         return n >= NUMBER_MIN && n <= NUMBER_MAX && *bare != '0';
-    return address_is_lid(bare) || strcmp(bare + n, number_server) == 0;
+    return n >= ID_MIN && n <= ID_MAX && (address_is_lid(bare) || strcmp(bare + n, number_server) == 0);
 }
 
 int crm_owed_add(struct db_txn *txn, const struct crm_owed *owed)

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import signal
 import socket
 import sys
 import time
@@ -173,8 +174,15 @@ def erased():
         s.open()
         until(lambda: receipt()["device_ms"])
         tap.same((receipt()["owed"], holds(s, WORD, NUMBER, LID)), (0, set()), "when both are back it is done")
-        daemon.kill()
+        her = live(21)
+        s.process.send_signal(signal.SIGSTOP)
+        status, answer, _ = ask(daemon, "DELETE", f"/api/crm/contacts/{her}", token=TOKEN)
+        tap.same((status, answer["owed"]), (200, 2), "a sidecar that stands still holds up nobody who erases")
+        tap.same((daemon.stop(), receipt()["owed"]), (0, 2), "nor the end of the daemon")
+        s.process.send_signal(signal.SIGCONT)
         daemon.start()
+        until(lambda: receipt()["device_ms"])
+        tap.same((receipt()["owed"], holds(s, WORD, NUMBER, LID)), (0, set()), "and is asked again")
         tap.same(daemon.stop(), 0, "the daemon ends well")
 
 

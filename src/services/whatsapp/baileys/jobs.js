@@ -77,17 +77,19 @@ export class Jobs {
         return job
     }
 
-    /* Whatever became of them. Returns: those, and how many stay that are newer. */
-    forget({ names, texts, before }) {
-        const theirs = [...this.#jobs.values()].filter(job => names.includes(jidOf(job.request.to)))
-        const gone = theirs.filter(job => job.t <= before)
-        for (const job of gone) {
+    /* Those to somebody who goes by these ids. */
+    of(names) {
+        return [...this.#jobs.values()].filter(job => names.includes(jidOf(job.request.to)))
+    }
+
+    /* Whatever became of them; texts: one of which is on the disk as long as they are. */
+    forget(jobs, texts) {
+        for (const job of jobs) {
             this.#jobs.delete(job.id)
             this.#byWaId.delete(job.wa_id)
         }
         if (this.#log.mentions(texts))
             this.#log.rewrite([...this.#jobs.values()])
-        return { gone, newer: theirs.length - gone.length }
     }
 
     isForgotten(job) {

@@ -266,9 +266,9 @@ export class Sender {
         await this.#wait(RETRY_MS * 2 ** (n - 1) * (0.5 + Math.random() / 2))
     }
 
-    /* Also what waits to be sent to him: it is not. Returns: as Jobs.forget(). */
-    forget(whom) {
-        const { gone, newer } = this.#jobs.forget(whom)
+    /* Also what waits to be sent to him: it is not. Returns: how many stay that are newer. */
+    forget({ names, texts, before }) {
+        const theirs = this.#jobs.of(names), gone = theirs.filter(job => job.t <= before)
         this.#queue = this.#queue.filter(job => !gone.includes(job))
         for (const { id, request } of gone) {
             this.#tries.delete(id)
@@ -276,8 +276,9 @@ export class Sender {
             if (request.file)
                 this.#spool.drop(request.file)
         }
-        whom.names.forEach(name => this.#lastChat.delete(name))
-        return newer
+        names.forEach(name => this.#lastChat.delete(name))
+        this.#jobs.forget(gone, texts)
+        return theirs.length - gone.length
     }
 
     isOurs(waId) {
