@@ -148,7 +148,7 @@ static int complete_message(struct message *stored, struct message *message)
 static int note_reading(struct db_txn *txn, const struct message *message)
 {
     if (message->direction == MESSAGE_IN)
-        return message->kind == MESSAGE_REACTION ? 0 : unread_put(txn, message);
+        return message->kind == MESSAGE_REACTION ? 0 : store_put_unread(txn, message);
     int r = message->author == AUTHOR_HUMAN ? unread_answered(txn, message, message->created_ms) : 0;
     return r < 0 ? r : 0;
 }

@@ -32,7 +32,6 @@
 
 #include "services/crm_index.h"
 #include "services/crm_links.h"
-#include "services/crm_unread.h"
 #include "services/jobs.h"
 #include "services/store_row.h"
 #include "utils/json.h"
@@ -490,6 +489,32 @@ int store_delete_call(struct db_txn *txn, const struct call *call)
     return drop_owned(txn, call->contact_id, &(struct item){ ITEM_CALL, call->started_ms, call->sid, DB_CALLS_BY_CONTACT });
 }
 
+static int key_unread(struct db_txn *txn, const struct message *message, struct key *ret_key)
+{
+    char person[CONTACT_ID_MAX];
+    int r = links_person(txn, message->contact_id, person);
+
+    if (r == 0)
+        *ret_key = key_by_owner(person, message->created_ms, message->id);
+    return r;
+}
+
+int store_put_unread(struct db_txn *txn, const struct message *message)
+{
+    struct key key;
+    int r = key_unread(txn, message, &key);
+
+    return r < 0 ? r : db_put(txn, DB_UNREAD, key_bytes(&key), text_bytes(message->contact_id));
+}
+
+static int drop_unread(struct db_txn *txn, const struct message *message)
+{
+    struct key key;
+    int r = key_unread(txn, message, &key);
+
+    return r < 0 ? r : row_drop(txn, DB_UNREAD, key_bytes(&key));
+}
+
 int store_forget_message(struct db_txn *txn, const struct message *message)
 {
     struct job job;
@@ -502,7 +527,7 @@ int store_forget_message(struct db_txn *txn, const struct message *message)
     if (r == 0 && message->provider_id[0])
         r = row_drop(txn, DB_SEEN, text_bytes(message->provider_id));
     if (r == 0 && message->contact_id[0])
-        r = unread_drop(txn, message);
+        r = drop_unread(txn, message);
     if (r < 0 || !message->contact_id[0])
         return r;
     return drop_owned(txn, message->contact_id,

@@ -31,6 +31,7 @@ int store_put_contact(struct db_txn *txn, const struct contact *contact);
 int store_put_message(struct db_txn *txn, const struct message *message);
 int store_put_note(struct db_txn *txn, const struct note *note);
 int store_put_task(struct db_txn *txn, const struct task *task);
+int store_put_unread(struct db_txn *txn, const struct message *message); /* it came in, and nobody has read it */
 int store_delete_message(struct db_txn *txn, const struct message *message); /* one that belongs to nobody */
 int store_delete_note(struct db_txn *txn, const struct note *note);
 int store_delete_task(struct db_txn *txn, const struct task *task); /* as it is stored */

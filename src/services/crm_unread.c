@@ -1,9 +1,7 @@
 /*
  * crm_unread.c - what a person wrote and nobody has read
  *
- *   unread   person, 0, be64 ms, message id -> contact id, as in messages_by_contact
- *
- * A row for each message that is unread, and none for the others: what comes in costs one row in the transaction that it
+ * A row of DB_UNREAD for each message that is unread, and none for the others: what comes in costs one row in the transaction that it
  * is written in anyway, a count looks at no message, and stops at UNREAD_MAX; to read is to take rows away. It is an index
  * below the person like the others, so that merging and parting move it with them (crm_links.c). What comes late, with an
  * earlier time, is unread like anything else.
@@ -23,28 +21,6 @@
 #include "utils/text.h"
 
 enum { AT_ONCE = 64 };
-
-int unread_put(struct db_txn *txn, const struct message *message)
-{
-    char person[CONTACT_ID_MAX];
-    int r = links_person(txn, message->contact_id, person);
-
-    if (r < 0)
-        return r;
-    struct key key = key_by_owner(person, message->created_ms, message->id);
-    return db_put(txn, DB_UNREAD, key_bytes(&key), text_bytes(message->contact_id));
-}
-
-int unread_drop(struct db_txn *txn, const struct message *message)
-{
-    char person[CONTACT_ID_MAX];
-    int r = links_person(txn, message->contact_id, person);
-
-    if (r < 0)
-        return r;
-    struct key key = key_by_owner(person, message->created_ms, message->id);
-    return row_drop(txn, DB_UNREAD, key_bytes(&key));
-}
 
 /* --- counting */
 

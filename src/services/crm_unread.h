@@ -34,8 +34,5 @@ int crm_read(struct db_txn *txn, const char *contact_id, const char *message_id,
 
 /* --- for the crm_*.c alone */
 
-/* It came in and is new. */
-int unread_put(struct db_txn *txn, const struct message *message);
-int unread_drop(struct db_txn *txn, const struct message *message);
 /* A human of the business wrote this to him: what was written before it is read. Returns: as crm_read(). */
 int unread_answered(struct db_txn *txn, const struct message *answer, uint64_t now_ms);
