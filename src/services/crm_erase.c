@@ -205,7 +205,7 @@ static int forget_addresses(struct db_txn *txn, const struct contact *contact, c
         if (r == 0)
             r = json_append(erasure->proofs, json_object_new_string(proof));
         if (r == 0)
-            r = store_forget_address(txn, address);
+            r = store_forget_address(txn, address, erasure->at_ms);
         if (r == 0)
             r = owe(txn, address, erasure);
         erasure->n_addresses++;

@@ -243,19 +243,26 @@ static int take_parted(struct importing *importing, struct json_object *data)
 
     if (!is_id('C', a) || !is_id('C', b))
         return refuse(importing, "parts what are no contacts");
-    int r = links_keep_parted(importing->txn, a, b);
+    int r = tombstone_has(importing->txn, a) ?: tombstone_has(importing->txn, b);
+    if (r)
+        return r < 0 ? r : refuse(importing, "is of somebody who was erased");
+    r = links_keep_parted(importing->txn, a, b);
     return r < 0 ? r : set(importing, r == 1 ? IMPORT_UNCHANGED : IMPORT_NEW);
 }
 
 static int take_address(struct importing *importing, struct json_object *data)
 {
     const char *address = json_get_text(data, "address") ?: "", *same_as = json_get_text(data, "same_as") ?: "";
-    char normal[ADDRESS_MAX], number[ADDRESS_MAX], id[CONTACT_ID_MAX];
+    char normal[ADDRESS_MAX], number[ADDRESS_MAX], id[CONTACT_ID_MAX], pair[SAME_ADDRESS_ID_MAX];
 
     if (address_normalise(address, "", normal) < 0 || address_normalise(same_as, "", number) < 0 || strcmp(normal, address) != 0 ||
         strcmp(number, same_as) != 0 || !address_is_lid(address) || address_is_lid(same_as))
         return refuse(importing, "is no pair of an id of WhatsApp's and a number");
-    int r = store_same_address(importing->txn, address, number);
+    store_same_address_id(address, same_as, pair);
+    int r = tombstone_has(importing->txn, pair);
+    if (r)
+        return r < 0 ? r : refuse(importing, "is of somebody who was erased");
+    r = store_same_address(importing->txn, address, number);
     if (r == -ENOENT)
         r = store_contact_id_of(importing->txn, address, id);
     if (r != -ENOENT)

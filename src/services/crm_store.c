@@ -34,6 +34,7 @@
 #include "services/crm_links.h"
 #include "services/jobs.h"
 #include "services/store_row.h"
+#include "services/tombstones.h"
 #include "utils/json.h"
 
 /* --- keys */
@@ -234,6 +235,11 @@ int store_put_same_address(struct db_txn *txn, const char *address, const char *
     return r < 0 ? r : row_put_index(txn, DB_CONTACT_BY_ADDRESS, &back, nothing);
 }
 
+void store_same_address_id(const char *address, const char *same_as, char ret_id[SAME_ADDRESS_ID_MAX])
+{
+    (void)snprintf(ret_id, SAME_ADDRESS_ID_MAX, "%s%c%s", address, SAME_AS, same_as);
+}
+
 int store_drop_address(struct db_txn *txn, const char *address)
 {
     return row_drop(txn, DB_CONTACT_BY_ADDRESS, text_bytes(address));
@@ -248,9 +254,9 @@ static int take_back_key(struct db_bytes key, struct db_bytes value, void *arg)
     return 1;
 }
 
-int store_forget_address(struct db_txn *txn, const char *address)
+int store_forget_address(struct db_txn *txn, const char *address, uint64_t now_ms)
 {
-    char value[CONTACT_ID_MAX + 1], same[ADDRESS_MAX], other[ADDRESS_MAX] = "";
+    char value[CONTACT_ID_MAX + 1], same[ADDRESS_MAX], other[ADDRESS_MAX] = "", id[SAME_ADDRESS_ID_MAX];
     struct key row;
     int r;
 
@@ -263,6 +269,9 @@ int store_forget_address(struct db_txn *txn, const char *address)
         r = db_delete(txn, DB_CONTACT_BY_ADDRESS, key_bytes(&row));
         if (r == 0 && store_same_address(txn, other, same) == 0 && strcmp(same, address) == 0)
             r = store_drop_address(txn, other);
+        store_same_address_id(other, address, id);
+        if (r == 0)
+            r = tombstone_set(txn, id, now_ms);
         if (r < 0)
             return r;
     }

@@ -52,7 +52,10 @@ int store_put_message_indexes(struct db_txn *txn, const struct message *message)
 int store_put_same_address(struct db_txn *txn, const char *address, const char *same_as);
 int store_same_address(struct db_txn *txn, const char *address, char ret_address[ADDRESS_MAX]);
 int store_drop_address(struct db_txn *txn, const char *address);
-int store_forget_address(struct db_txn *txn, const char *address); /* and what is another name of it */
+int store_forget_address(struct db_txn *txn, const char *address, uint64_t now_ms); /* and what is another name of it */
+/* How the tombstone of two such names calls the pair, of which one alone could be guessed. */
+enum { SAME_ADDRESS_ID_MAX = 2 * ADDRESS_MAX };
+void store_same_address_id(const char *address, const char *same_as, char ret_id[SAME_ADDRESS_ID_MAX]);
 
 /* Calls that have not ended in every respect, oldest sid first. Returns: how many, or an error. Owner: free(). */
 int store_open_calls(struct db_txn *txn, char (**ret_sids)[SID_MAX]);

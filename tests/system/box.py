@@ -191,6 +191,11 @@ class Box:
         got = self.must(f"systemctl show {unit} -p {','.join(names)}")
         return dict(line.split("=", 1) for line in got.splitlines())
 
+    def calls_live(self, n):
+        """Waits until so many calls are live: by the daemon's status, which is told once a second."""
+        status = "Answering, 1 call" if n == 1 else f"Answering, {n} calls"
+        return waited(lambda: self.show("agentlocator", "StatusText")["StatusText"] == status)
+
     def journal(self, unit="agentlocator"):
         return self.sh(f"journalctl --no-pager -q -o cat -u {unit}").out
 

@@ -34,12 +34,15 @@ def call(box):
 def fill(box):
     box.sh(f"dd if=/dev/zero of={STATE}/filler bs=4k 2>/dev/null")
     same(box.must(f"df --output=avail {STATE}").split()[-1], "0", "the disk is full")
+    got = box.sh("agentlocator doctor disk --json --offline --env-file /etc/agentlocator/agentlocator.env")
+    same((got.code, json.loads(got.out)[0]["verdict"]), (2, "wrong"), "which the doctor says")
 
 
 def full(box):
     same(call(box), (0, 200), "there is room: a call is answered")
+    box.calls_live(0)
     box.must(f"systemd-run --quiet --unit=live {CALL} --seconds 60")
-    ok(waited(lambda: box.show("agentlocator", "StatusText")["StatusText"] == "Answering, 1 call"), "and one goes on")
+    ok(box.calls_live(1), "and one goes on")
     fill(box)
     taken = 2
     while taken < 50 and (got := call(box)) == (0, 200):  # there are pages of the store to be used again

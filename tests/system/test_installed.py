@@ -51,8 +51,8 @@ def install(box):
     got = box.apt("install", "/root/agentlocator.deb")
     same((got.code, "error" in got.all.lower()), (0, False), "apt installs it, with what its dependencies name and no more")
     same(box.must(f"stat -c '%U %G %a' {ENV}").strip(), "root agentlocator 640", "its settings are for its group's eyes only")
-    enabled = box.must("systemctl list-unit-files --no-legend 'agentlocator*'").splitlines()
-    same([line.split()[1:] for line in enabled], [["disabled", "disabled"]] * len(enabled), "nothing is enabled before it is set up")
+    units = [line.split() for line in box.must("systemctl list-unit-files --no-legend 'agentlocator*'").splitlines()]
+    same([unit for unit in units if unit[1:] not in (["disabled", "disabled"], ["static", "-"])], [], "nothing is enabled before it is set up")
     same((active(box, "agentlocator", "agentlocator-http.socket"), refused(box)), (["inactive"] * 2, True), "or listens")
     box.sh("systemctl start agentlocator")
     same(box.show("agentlocator", "ExecMainStatus", "ActiveState", "NRestarts"),
@@ -78,6 +78,25 @@ def activate(box):
     same([(call["status"], call["n_turns"]) for call in calls(box)], [("completed", 1)], "and is kept, with what was said")
 
 
+def diagnosed(box, check):
+    """(exit status, verdict, remedy) of one check of the doctor's"""
+    got = box.sh(f"agentlocator doctor {check} --json --offline --env-file {ENV}")
+    found = json.loads(got.out)[0]
+    return got.code, found["verdict"], found["remedy"]
+
+
+def diagnose(box):
+    """What the doctor says is wrong with the units is mended by what it says mends it."""
+    same(diagnosed(box, "units")[:2], (0, "ok"), "the doctor finds nothing wrong with the units")
+    for wrong, seen in (("systemctl disable agentlocator-http.socket", (1, "warning")), ("systemctl stop 'agentlocator*.socket'", (2, "wrong"))):
+        box.must(wrong)
+        code, verdict, remedy = diagnosed(box, "units")
+        same((code, verdict), seen, f"after {wrong} it does")
+        box.must(remedy)
+        same(diagnosed(box, "units")[:2], (0, "ok"), f"and {remedy} mends it")
+    same(answered(box), "HTTP/1.1 200 OK", "so that it answers again")
+
+
 def take_credentials(box):
     box.write(ENV, SETTINGS, "640")
     box.write("/etc/credstore/agentlocator.TWILIO_AUTH_TOKEN", OTHER)
@@ -93,8 +112,9 @@ def take_credentials(box):
 def live_call(box):
     """A call that goes on; the daemon's status says that it is there."""
     background = f"systemd-run --quiet --collect agentlocator call --quiet --seconds 60 --silence 60 --public-host phone.example.com --auth-token {OTHER}"
+    box.calls_live(0)
     box.must(background)
-    return waited(lambda: box.show("agentlocator", "StatusText")["StatusText"] == "Answering, 1 call")
+    return box.calls_live(1)
 
 
 def crash(box):
@@ -136,6 +156,7 @@ with Box() as machine:
     untouched = files(machine)
     install(machine)
     activate(machine)
+    diagnose(machine)
     take_credentials(machine)
     crash(machine)
     hang(machine)

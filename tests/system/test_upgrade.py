@@ -78,8 +78,7 @@ def under_load(box, what, change):
     log = "/root/calls.json"
     box.must(f"rm -f {log}; systemd-run --quiet --unit=calls --property=StandardOutput=file:{log} agentlocator call --json --quiet --echo "
              f"--calls {CALLS} --ramp 4 --seconds {SECONDS} --public-host {HOST} --auth-token {TOKEN}")
-    status = f"Answering, {CALLS} calls"
-    ok(waited(lambda: box.show("agentlocator", "StatusText")["StatusText"] == status), f"{CALLS} calls are live")
+    ok(box.calls_live(CALLS), f"{CALLS} calls are live")
     before = opened(box)
     with Webhooks(box) as webhooks:
         time.sleep(1)
