@@ -170,7 +170,7 @@ static void be_daemon(const char *path, const struct profile *profile, const str
     struct hurry_op hurry = { .op = { .run = run_hurry, .what = "hurry" } };
     struct outbox *outbox = NULL;
 
-    if (db_open(&options, &services.db) < 0 || outbox_new(&services, &outbox) < 0)
+    if (db_open(&options, &services.db) < 0 || outbox_new(&services, &outbox) < 0 || outbox_start(outbox) < 0)
         _exit(2);
     do {
         if (db_write(services.db, &hurry.op) < 0)
