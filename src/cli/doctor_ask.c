@@ -43,7 +43,7 @@ void doctor_ask(struct doctor *doctor, const struct ask *ask, struct doctor_answ
                                              .connect_ms = CONNECT_MS, .unix_socket = ask->unix_socket };
     scoped(http_provider_free) struct http_provider *provider = NULL;
     const struct http_header header = { ask->header, ask->value };
-    struct waiting waiting = { 0 };
+    struct waiting waiting;
     int r = http_provider_new(doctor->client, &options, &provider);
 
     *ret_answer = (struct doctor_answer){ .r = r };
