@@ -224,9 +224,12 @@ def once():
             wanted += 20
             bodies = [row["body"] for row in conversation(daemon, contact, 100) if row["direction"] == "out"]
             tap.same((len(bodies), len(set(bodies))), (wanted, wanted - 1), f"killed in the middle for the {number + 1}. time, and asked again: each message is there once")
-        until(lambda: len(sent(cloud)) >= wanted)
+        unsure = lambda: [row["body"] for row in daemon.kept("messages", "--failed") if row["status"] == "uncertain"]
+        until(lambda: len(sent(cloud)) + len(unsure()) >= wanted)
         had = [row["body"] for row in sent(cloud)]
-        tap.same((len(had), len(set(had))), (wanted, wanted - 1), "and Twilio has each once")
+        tap.same(sorted(had + unsure()), sorted(["once"] * 2 + [f"m{number}-{i}" for number in range(5) for i in range(20)]),
+                 "and Twilio has each once, or it is shown as one of which nobody knows")
+        tap.ok(len(unsure()) <= 5, "of which there is one at most for each kill")
 
 
 def how_often():
