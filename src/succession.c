@@ -5,19 +5,22 @@
  * child does nothing that a process with threads may not do between fork() and execve(). Its descriptors are first copied
  * out of the way and then to their places, since a source may lie where another one has to go.
  *
- * What is executed is the path by which we were started, not /proc/self/exe: a package has put another file there. Its
- * parent is us, or who started us once we are gone; so that somebody of us sees it die as long as one of us lives, a
- * process that has started another takes over the children of its children.
+ * What is executed is the path by which we were started, not /proc/self/exe: a package has put another file there.
+ *
+ * It is no child of ours: who is between us ends at once, so that process 1 is its parent before anybody is told of it.
+ * A main process that is not its child systemd cannot wait for, and therefore kills on `systemctl stop` without having
+ * asked it to end. We know it by a descriptor.
  */
 #include "succession.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -220,6 +223,35 @@ __attribute__((noreturn)) static void be_successor(struct launch *launch, const 
     _exit(127);
 }
 
+/* Returns: its number; -errno. */
+static pid_t start(struct launch *launch, const char *path)
+{
+    scoped(close) int report_in = -1, report_out = -1;
+    int ends[2];
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    report_out = ends[0];
+    report_in = ends[1];
+    pid_t between = fork();
+    if (between < 0)
+        return -errno;
+    if (between == 0) {
+        pid = _Fork();
+        if (pid == 0)
+            be_successor(launch, path);
+        pid = pid < 0 ? -errno : pid;
+        _exit(write(report_in, &pid, sizeof(pid)) != sizeof(pid));
+    }
+    close(report_in);
+    report_in = -1;
+    ssize_t n = read(report_out, &pid, sizeof(pid));
+    while (waitpid(between, NULL, 0) < 0 && errno == EINTR)
+        ;
+    return n == sizeof(pid) ? pid : -EIO;
+}
+
 int successor_start(const struct program *program, const struct listener *listeners, size_t n, int lead_fd,
                     struct successor *ret_successor)
 {
@@ -241,26 +273,32 @@ int successor_start(const struct program *program, const struct listener *listen
     if (r < 0)
         return r;
 
-    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-    pid_t pid = fork();
+    pid_t pid = start(&launch, program->path);
     if (pid < 0)
-        return -errno;
-    if (pid == 0)
-        be_successor(&launch, program->path);
-    *ret_successor = (struct successor){ pid, ours };
+        return pid;
+    *ret_successor = (struct successor){ pid, pidfd_open(pid, 0), ours };
     ours = -1;
     return 0;
 }
 
+void successor_forget(struct successor *successor)
+{
+    close(successor->fd);
+    if (successor->pidfd >= 0)
+        close(successor->pidfd);
+    *successor = (struct successor){ .pidfd = -1, .fd = -1 };
+}
+
 void successor_end(struct successor *successor)
 {
-    int status;
+    struct pollfd end = { .fd = successor->pidfd, .events = POLLIN };
 
-    (void)kill(successor->pid, SIGKILL);
-    while (waitpid(successor->pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    close(successor->fd);
-    *successor = (struct successor){ .fd = -1 };
+    if (successor->pidfd >= 0) {
+        (void)pidfd_send_signal(successor->pidfd, SIGKILL, NULL, 0);
+        while (poll(&end, 1, -1) < 0 && errno == EINTR)
+            ;
+    }
+    successor_forget(successor);
 }
 
 /* --- on the other side */

@@ -40,7 +40,8 @@ void program_done(struct program *program);
 
 struct successor {
     pid_t pid;
-    int fd; /* to talk; to be watched */
+    int pidfd; /* -1 it has ended already */
+    int fd;    /* to talk; to be watched: that it ends is its end */
 };
 
 /*
@@ -53,6 +54,7 @@ int successor_start(const struct program *program, const struct listener *listen
 
 /* It has to go: killed, if it still runs, and waited for. */
 void successor_end(struct successor *successor);
+void successor_forget(struct successor *successor); /* it is on its own from here on */
 
 /* What a predecessor passed beside the listeners. Returns: whether there is one; both are -1 otherwise, and owned by the caller. */
 struct inheritance {

@@ -27,7 +27,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -199,8 +198,7 @@ static void try_to_lead(struct life *life)
 static void on_gone(struct life *life)
 {
     if (life->stage == STEPPED_DOWN) {
-        close(life->successor.fd);
-        life->successor.fd = -1;
+        successor_forget(&life->successor);
         try_to_lead(life);
     } else {
         fail_reload(life, life->why[0] ? life->why : "the new process ended before it was ready; its own lines say why");
@@ -290,8 +288,6 @@ static void second(struct life *life, uint64_t now_ms)
         fail_reload(life, "the new process was not ready in time; RELOAD_SECONDS says how long it may take");
     if (life->stage == STEPPED_DOWN)
         try_to_lead(life);
-    if (life->successor.pid > 0 && life->successor.fd < 0 && waitpid(life->successor.pid, NULL, WNOHANG) != 0)
-        life->successor.pid = 0;
     if (app_n_calls(life->app) != life->n_calls_told)
         tell(life, notify_status);
     if (life->is_draining)
@@ -403,7 +399,7 @@ static int run(const struct config *config, const struct app_options *options, c
 {
     scoped(app_free) struct app *app = NULL;
     scoped(close) int signal_fd = -1;
-    struct life life = { .config = config, .successor.fd = -1 };
+    struct life life = { .config = config, .successor = { .pidfd = -1, .fd = -1 } };
     char problem[WORD_TEXT_MAX] = "it could not start; its own lines say why";
     sigset_t signals;
 

@@ -51,7 +51,7 @@ def newest(*places):
 
 def made(kind, built):
     """Files of `make deb` or `make rpm`, made again when something of the tree is younger than the one named built."""
-    with alone(kind):
+    with alone("packages"):  # both kinds begin with the same folder of `make dist`
         found = os.path.join(PACKAGES, kind, built)
         if not os.path.exists(found) or os.stat(found).st_mtime < newest("src", "units", "man", "packaging", "profiles", "share"):
             env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}

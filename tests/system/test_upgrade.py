@@ -106,6 +106,10 @@ with tempfile.TemporaryDirectory() as folder, Box() as machine:
     same(machine.must("dpkg-query -W -f '${Version}' agentlocator"), "9", "the younger version is installed")
     second = machine.show("agentlocator", "MainPID")
     ok(second != first, "and is what answers from now on")
+    same((machine.sh("systemctl stop agentlocator").code, machine.show("agentlocator", "Result")["Result"], "SIGKILL" in machine.journal()),
+         (0, "success", False), "told to stop, the successor ends in order: it is asked, and waited for")
+    machine.must("systemctl start agentlocator")
+    second = machine.show("agentlocator", "MainPID")
     broken = deb_of_version("10", folder, lambda root: os.truncate(os.path.join(root, "usr/bin/agentlocator"), 100))
     upgraded(machine, broken)
     same(machine.show("agentlocator", "MainPID", "ActiveState"), {**second, "ActiveState": "active"}, "one that does not start leaves the other")
