@@ -138,7 +138,6 @@ static int make_copy(const struct snapshot *snapshot, const char *path, char *pr
 struct packing {
     const struct snapshot *snapshot;
     struct bundle *bundle;
-    uint64_t n_files;
 };
 
 static int on_packed(uint64_t n_bytes, void *arg)
@@ -153,7 +152,6 @@ static int pack_file(struct packing *packing, const char *path, const char *name
     if (fd < 0 && errno == ENOENT)
         return 0; /* taken away meanwhile */
     int r = fd < 0 ? -errno : bundle_add(packing->bundle, name, fd);
-    packing->n_files += r == 0;
     return r < 0 ? snapshot_fail(problem, r, "%s cannot be packed: %s", path, snapshot_words(r)) : 0;
 }
 
