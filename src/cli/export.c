@@ -20,10 +20,10 @@
 
 #include <json-c/json.h>
 
+#include "cli/store.h"
 #include "config.h"
 #include "db.h"
 #include "services/crm.h"
-#include "services/crm_schema.h"
 #include "services/crm_tables.h"
 #include "utils/clock.h"
 #include "utils/file.h"
@@ -207,16 +207,12 @@ static int write_all(struct db_txn *txn, const struct config *config, struct wri
 
 static int read_store(const struct config *config, struct writing *writing)
 {
-    struct db_options options = { .path = config_database_path(config), .read_only = true,
-                                  .migrations = crm_migrations, .n_migrations = crm_n_migrations };
     scoped(db_close) struct db *db = NULL;
     struct db_txn *txn;
-    int r = db_open(&options, &db);
+    int r = cli_open_store("export", config_database_path(config), true, &db);
 
-    if (r < 0) {
-        fprintf(stderr, "agentlocator export: cannot open the store %s: %s.\n", options.path, db_explain(r));
+    if (r < 0)
         return r;
-    }
     r = db_read_begin(db, &txn);
     if (r == 0) {
         r = write_all(txn, config, writing);

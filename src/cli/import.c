@@ -23,9 +23,9 @@
 
 #include "cli/admin.h"
 #include "cli/import_columns.h"
+#include "cli/store.h"
 #include "config.h"
 #include "db.h"
-#include "services/crm_schema.h"
 #include "services/import_batch.h"
 #include "utils/csv.h"
 #include "utils/file.h"
@@ -369,22 +369,12 @@ static void print_json(const struct report *report, const struct reader *reader,
 
 /* --- where to */
 
-static int open_store(const char *path, bool read_only, struct db **ret_db)
-{
-    struct db_options options = { .path = path, .read_only = read_only, .migrations = crm_migrations, .n_migrations = crm_n_migrations };
-    int r = db_open(&options, ret_db);
-
-    if (r < 0)
-        fprintf(stderr, "agentlocator import: cannot open the store %s: %s.\n", path, db_explain(r));
-    return r;
-}
-
 /* A copy in a folder of its own, in ret_folder. */
 static int copy_store(const struct config *config, char *folder, struct db **ret_db)
 {
     scoped(db_close) struct db *db = NULL;
     scoped(free) char *path = NULL;
-    int r = open_store(config_database_path(config), true, &db);
+    int r = cli_open_store("import", config_database_path(config), true, &db);
 
     if (r < 0)
         return r;
@@ -396,7 +386,7 @@ static int copy_store(const struct config *config, char *folder, struct db **ret
         fprintf(stderr, "agentlocator import: cannot make a copy of the store in %s: %s.\n", folder, strerror(-r));
         return r;
     }
-    return open_store(folder, false, ret_db);
+    return cli_open_store("import", folder, false, ret_db);
 }
 
 static bool daemon_runs(const struct config *config)
@@ -457,7 +447,7 @@ static int for_good(const struct config *config, const struct asked *asked)
 {
     scoped(db_close) struct db *db = NULL;
 
-    if (!daemon_runs(config) && open_store(config_database_path(config), false, &db) < 0)
+    if (!daemon_runs(config) && cli_open_store("import", config_database_path(config), false, &db) < 0)
         return CLI_FAILED;
     return run(config, asked, db);
 }

@@ -15,9 +15,9 @@
 #include <json-c/json.h>
 
 #include "cli/cli.h"
+#include "cli/store.h"
 #include "config.h"
 #include "db.h"
-#include "services/crm_schema.h"
 #include "utils/json.h"
 
 enum { LAST_DEFAULT = 50, LAST_MAX = 1000000 };
@@ -82,17 +82,13 @@ static int parse(const struct listing *listing, int argc, char **argv, struct as
 static int fetch(const struct listing *listing, const struct asked *asked,
                  const struct config *config, struct json_object **ret_json)
 {
-    struct db_options options = { .path = config_database_path(config), .read_only = true,
-                                  .migrations = crm_migrations, .n_migrations = crm_n_migrations };
+    const char *path = config_database_path(config);
     scoped(db_close) struct db *db = NULL;
     struct db_txn *txn;
-    int r = db_open(&options, &db);
+    int r = cli_open_store(asked->command, path, true, &db);
 
-    if (r < 0) {
-        fprintf(stderr, "agentlocator %s: cannot open the store %s: %s.\n", asked->command,
-                options.path, db_explain(r));
+    if (r < 0)
         return CLI_FAILED;
-    }
     r = db_read_begin(db, &txn);
     if (r == 0) {
         r = asked->which    ? listing->whole(txn, config, asked->which, ret_json)
@@ -105,7 +101,7 @@ static int fetch(const struct listing *listing, const struct asked *asked,
                 asked->command, listing->one, asked->which, asked->command);
     else if (r < 0)
         fprintf(stderr, "agentlocator %s: cannot read the store %s: %s.\n", asked->command,
-                options.path, db_explain(r));
+                path, db_explain(r));
     return r < 0 ? CLI_FAILED : CLI_OK;
 }
 
