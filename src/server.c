@@ -48,6 +48,7 @@ enum {
     CLOSING_WAIT_MS = 20,
     GATHER_FROM = 16,
     GATHER_US = 5000,
+    TURN_FULL = 200, /* WebSockets; a turn of h2o has 256 events, of all kinds */
     STOP_MS = 3000,
     BEAT_MS = 3000,
     ACCEPT_BATCH = 64,       /* connections in one turn of loop 0 */
@@ -283,14 +284,19 @@ static void ring_bells(struct loop *loop)
     }
 }
 
-/* At most one turn in GATHER_US while there is much to gather; *turn_us: when the last one began. */
+/*
+ * At most one turn in GATHER_US while there is much to gather; *turn_us: when the last one began. A turn in which as much
+ * was read as h2o asks the kernel for at once has left something behind, and the next follows it.
+ */
 static void gather(struct loop *loop, uint64_t *turn_us)
 {
     uint64_t until_us = *turn_us + GATHER_US;
     struct timespec until = { (time_t)(until_us / 1000000), (long)(until_us % 1000000) * 1000 };
+    bool is_full = loop->n_read >= TURN_FULL;
 
+    loop->n_read = 0;
     if (atomic_load_explicit(&loop->n_websockets, memory_order_relaxed) < GATHER_FROM ||
-        loop->is_closing)
+        loop->is_closing || is_full)
         return;
     if (clock_mono_us() < until_us)
         (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);

@@ -34,6 +34,7 @@ struct loop {
     _Atomic bool is_stance_posted;
     struct inbox *bells[LOOP_BELLS_MAX]; /* to be rung when the turn is over; held */
     size_t n_bells;
+    unsigned n_read; /* WebSockets in this turn */
     bool is_closing; /* ends as soon as nothing is open, or at close_by_ms */
     uint64_t close_by_ms;
     uint64_t id_seed, id_counter; /* of request ids */

@@ -514,6 +514,7 @@ static void on_readable(h2o_socket_t *socket, const char *err)
     if (!ws || ws->state == DEAD)
         return;
     ws->in_callback = true;
+    ws->loop->n_read++;
     if (err)
         lose(ws, err);
     else
