@@ -1,175 +1,179 @@
 """compare.py - what a call costs, beside other servers: the table of docs/PERFORMANCE.md
 
-The server has one processor, the load the other, where there are two. Each server is asked for more and more calls until
-one is lost or the 99th percentile of the round trips is over LIMIT_MS; the servers take turns, ROUNDS times, and what
-counts is the median. A run in which the load itself was late is repeated, and said to be so when it stays late.
+The server has one processor, the load and what stands in for the providers the other, where there are two. Each server is
+asked for more and more calls until one run does not hold; the servers take turns, ROUNDS times, and what counts is the median.
+A run in which the load itself was late is repeated, and said to be so when it stays late.
 
-    MEDIA_ROUNDS=1 MEDIA_SERVERS=ours,epoll make bench-media
+An echo holds while every frame comes back and the 99th percentile of the round trips is under LIMIT_MS. Of an agent, and of
+who only reads, no frame comes back: it holds while no call ends and nothing stalls, a ping of the WebSocket is answered within
+LIMIT_MS (99th percentile), no frame was dropped and no frame waited for DELAY_MS to be heard, by the daemon's own account,
+nothing failed, every utterance was answered but one in UNANSWERED, and the voice never ran dry in the play-out buffer.
+
+    MEDIA_ROUNDS=1 MEDIA_SERVERS=ours,epoll MEDIA_JSON=runs.json make bench-media
 """
 
-import functools
 import json
+import math
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))
-from daemon import PATIENCE, Daemon
-from oracle import packages
-from tap import BUILD
+from servers import CALLS_MAX, PATIENCE, PROGRAMS, SECONDS, WARM_S, CYCLE_S, pinned, servers
 
-PROGRAMS = os.path.join(BUILD, "tests", "bench", "media")
 ROUNDS = int(os.environ.get("MEDIA_ROUNDS", "3"))
-SECONDS = int(os.environ.get("MEDIA_SECONDS", "6"))
 LIMIT_MS = 20     # of the 99th percentile of the round trips
+DELAY_MS = 20     # a frame of audio
+UNANSWERED = 100  # a caller may say something that no voice detector hears
 LATE_MS = 5       # of the load's own frames
-STEP = 1.15       # from one number of calls to the next
-FIRST, LAST = 100, 4000
+STEP, LEAP = 1.15, 1.15 ** 4  # from one number of calls to the next: first in leaps, then from the last that held in steps
+FIRST = 100
+EASE = 0.8        # of the calls on a core: where a server is to be run
 
 
-def pinned(cpu, *command):
-    return ["taskset", "-c", str(cpu), *command] if os.cpu_count() > 1 else list(command)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
-
-
-def await_port(port, process):
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            return socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.05)
-    raise RuntimeError("a server does not listen")
-
-
-class Server:
-    """A context: something with a port, a pid, and what the load has to know of it."""
-    options = ["--path", "/ws"]
-
-    def __init__(self, *command, **env):
-        self.command, self.env = command, env
-
-    def __enter__(self):
-        self.port = free_port()
-        self.process = subprocess.Popen(pinned(0, *(part.format(port=self.port) for part in self.command)),
-                                        env={**os.environ, **self.env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        await_port(self.port, self.process)
-        self.pid = self.process.pid
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-
-
-class Ours:
-    options = ["--path", "/ws/twilio-media", "--webhook", "/webhook/incoming_call"]
-
-    def __init__(self, **env):
-        self.daemon = Daemon(APP_ENV="development", MAX_CALLS=str(LAST), MAX_CONNECTIONS=str(2 * LAST), **env)
-
-    def __enter__(self):
-        allowed = os.sched_getaffinity(0)
-        if os.cpu_count() > 1:
-            os.sched_setaffinity(0, {0})  # the daemon's from its first thread on
-        self.daemon.__enter__()
-        os.sched_setaffinity(0, allowed)
-        self.port, self.pid = self.daemon.port, self.daemon.process.pid
-        return self
-
-    def __exit__(self, *_):
-        self.daemon.__exit__()
-
-
-def servers():
-    """{name: (title, how to make one, or why there is none)}"""
-    def program(name, *args):
-        path = os.path.join(PROGRAMS, name)
-        return functools.partial(Server, path, *args) if os.path.exists(path) else f"{name} was not built"
-
-    python = "/usr/bin/python3"
-    has_fastapi = subprocess.run([python, "-c", "import fastapi, uvicorn, websockets"], capture_output=True, check=False).returncode == 0
-    no_ws = packages.install()
-    return {
-        "ours": ("AgentLocator, echo line", functools.partial(Ours)),
-        "epoll": ("bare epoll echo", program("floor", "{port}", "echo")),
-        "wslay": ("libh2o + wslay echo", program("wslay", "{port}")),
-        "ws": ("Node ws echo", no_ws or functools.partial(
-            Server, "node", os.path.join(HERE, "echo.js"), "{port}", NODE_PATH=os.path.join(packages.PLACE, "node_modules"))),
-        "fastapi": ("FastAPI + websockets echo", functools.partial(
-            Server, python, "-m", "uvicorn", "--app-dir", HERE, "--port", "{port}", "--log-level", "error", "echo:app",
-            PYTHONDONTWRITEBYTECODE="1") if has_fastapi else "no python3-fastapi, python3-uvicorn, python3-websockets"),
-    }
+def run_load(server, n_calls):
+    """What the load says of one run, and what the server said of itself meanwhile, at its worst."""
+    command = [os.path.join(PROGRAMS, "load"), "--port", str(server.port), *server.options, "--calls", str(n_calls),
+               "--pid", str(server.pid)]
+    process = subprocess.Popen(pinned(1, *command), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    end, looks, worst = time.monotonic() + PATIENCE + 4 * max(SECONDS, WARM_S + CYCLE_S), 0, {}
+    while process.poll() is None and time.monotonic() < end:
+        looks += 1
+        for name, value in server.look().items() if looks > WARM_S else ():
+            worst[name] = max(value, worst.get(name, 0))
+        time.sleep(1)
+    process.kill()
+    out, err = process.communicate()
+    return {**json.loads(out), **worst} if out else {"calls": n_calls, "failed": err.strip()}
 
 
 def load(server, n_calls, tries=3):
-    """What the load says of one run; late ones again."""
+    """One run; late ones again."""
     for _ in range(tries):
-        command = [os.path.join(PROGRAMS, "load"), "--port", str(server.port), *server.options, "--calls", str(n_calls),
-                   "--seconds", str(SECONDS), "--pid", str(server.pid)]
-        done = subprocess.run(pinned(1, *command), text=True, capture_output=True, check=False, timeout=PATIENCE + 4 * SECONDS)
-        if done.returncode:
-            return {"calls": n_calls, "failed": done.stderr.strip()}
-        got = json.loads(done.stdout)
-        if got["lag_p99_ms"] <= LATE_MS:
+        got = run_load(server, n_calls)
+        print(f"    {json.dumps(got)}", file=sys.stderr, flush=True)
+        if "failed" in got or got["lag_p99_ms"] <= LATE_MS:
             break
     return got
 
 
-def holds(got):
-    return "failed" not in got and got["sent"] == got["back"] and not got["ended"] and not got["stalled"] and got["p99_ms"] < LIMIT_MS
+def holds(got, is_echo, is_agent):
+    if "failed" in got or got["ended"] or got["stalled"] or not got["trips"] or got["p99_ms"] >= LIMIT_MS:
+        return False
+    if is_echo and got["sent"] != got["back"]:
+        return False
+    return not got.get("dropped") and not got.get("errors") and (not is_agent or (
+        got["delay_ms"] < DELAY_MS and not got["underruns"] and got["unanswered"] * UNANSWERED <= got["asked"]))
 
 
-def climb(make):
-    """(the run at FIRST calls, the last that held)"""
-    first = last = None
-    n_calls = FIRST
-    while n_calls <= LAST:
+def climb(name, make):
+    """The runs that held, by their calls."""
+    is_agent = name in ("agent", "noisy")
+    held, n_calls, step = [], FIRST, LEAP
+    while n_calls <= CALLS_MAX:
         with make() as server:
             got = load(server, n_calls)
-        print(f"    {json.dumps(got)}", file=sys.stderr, flush=True)
-        if not holds(got):
+        if holds(got, not is_agent and name != "discard", is_agent):
+            held.append(got)
+        elif step == LEAP and held:
+            step = STEP
+        else:
             break
-        first, last = first or got, got
-        n_calls = round(n_calls * STEP)
-    return first, last
+        n_calls = round(held[-1]["calls"] * step)
+    return held
 
 
-def median(runs, field):
-    values = [run[field] for run in runs if run]
-    return statistics.median(values) if values else float("nan")
+class Row:
+    """What was found out of one server, a climb a round."""
+
+    def __init__(self, title):
+        self.title, self.climbs = title, []
+
+    def median(self, run, field):
+        """run: 0 that at FIRST calls, -1 the last that held."""
+        values = [climb[run][field] for climb in self.climbs if climb]
+        return statistics.median(values) if values else math.nan
+
+    @property
+    def calls(self):
+        return self.median(-1, "calls")
+
+    @property
+    def kib(self):
+        return (self.median(-1, "rss_kib") - self.median(0, "rss_kib")) / max(1, self.calls - FIRST)
+
+    def cpu_at(self, n_calls):
+        """us a frame at the run next to so many calls."""
+        runs = [min(climb, key=lambda run: abs(run["calls"] - n_calls)) for climb in self.climbs if climb]
+        return statistics.median(run["cpu_us"] for run in runs) if runs else math.nan
+
+
+def table(rows):
+    yield "| server | calls on a core | us a frame, 100 calls | us a frame, full | p50 ms, full | KiB a call | load late, ms |"
+    yield "|---|---|---|---|---|---|---|"
+    for row in rows.values():
+        if any(row.climbs):
+            yield (f"| {row.title} | {row.calls:.0f} | {row.median(0, 'cpu_us'):.1f} | {row.median(-1, 'cpu_us'):.1f} | "
+                   f"{row.median(-1, 'p50_ms'):.1f} | {row.kib:.1f} | {row.median(-1, 'lag_p99_ms'):.1f} |")
+
+
+def eased(row, make):
+    """The 99th percentile of the round trips with some room left, in ms."""
+    runs = []
+    for _ in range(ROUNDS):
+        with make() as server:
+            runs.append(load(server, round(EASE * row.calls)))
+    return statistics.median(run.get("p99_ms", math.inf) for run in runs)
+
+
+def ratio(rows, one, other, figure):
+    return figure(rows[one]) / figure(rows[other]) if one in rows and other in rows else math.nan
+
+
+def goals(rows, eased_ms):
+    """(what, figure, least or most, bound)"""
+    def calls(row):
+        return row.calls
+    for other, least in (("wslay", 1.5), ("epoll", 0.85), ("ws", 1.3), ("fastapi", 2.7)):
+        yield f"echo: calls on a core, of {other}'s", ratio(rows, "ours", other, calls), "least", least
+    yield "echo: CPU a frame at 100 calls, of epoll's", ratio(rows, "ours", "epoll", lambda row: row.median(0, "cpu_us")), "most", 0.5
+    yield f"echo: p99 of the round trip at {EASE:.0%} of the calls, ms", eased_ms, "most", 10
+    yield "agent: CPU a frame at 100 calls, of a reader's", ratio(rows, "agent", "discard", lambda row: row.median(0, "cpu_us")), "most", 2
+    if "agent" in rows and "discard" in rows:
+        both = min(rows["agent"].calls, rows["discard"].calls)
+        yield (f"agent: CPU a frame at {both:.0f} calls, of a reader's",
+               ratio(rows, "agent", "discard", lambda row: row.cpu_at(both)), "most", 2)
+    yield "agent: calls on a core, of epoll's", ratio(rows, "agent", "epoll", calls), "least", 0.7
+    for name, title in (("ours", "echo"), ("agent", "agent")):
+        yield f"{title}: KiB a call", rows[name].kib if name in rows else math.nan, "most", 48
+
+
+def say_goals(rows, eased_ms):
+    print("\n| goal | | figure | |\n|---|---|---|---|")
+    for what, figure, sense, bound in goals(rows, eased_ms):
+        is_met = figure >= bound if sense == "least" else figure <= bound
+        print(f"| {what} | at {sense} {bound:g} | {figure:.2f} | {'not measured' if math.isnan(figure) else 'met' if is_met else 'NOT MET'} |")
 
 
 def main():
-    chosen = os.environ.get("MEDIA_SERVERS", "ours,epoll,wslay,ws,fastapi").split(",")
-    rows = {name: ([], []) for name in chosen}
     known = servers()
+    rows = {name: Row(known[name][0])
+            for name in os.environ.get("MEDIA_SERVERS", "ours,epoll,wslay,ws,fastapi,discard,agent,noisy").split(",")}
     for _ in range(ROUNDS):
-        for name in chosen:
-            title, make = known[name]
+        for name, row in rows.items():
+            make = known[name][1]
             if isinstance(make, str):
-                print(f"NOT MEASURED  {title}: {make}", file=sys.stderr)
+                print(f"NOT MEASURED  {row.title}: {make}", file=sys.stderr)
                 continue
-            print(f"{title}:", file=sys.stderr, flush=True)
-            first, last = climb(make)
-            rows[name][0].append(first)
-            rows[name][1].append(last)
-    print("| server | calls on a core | us a frame, 100 calls | us a frame, full | p50 ms, full | KiB a call | load late, ms |")
-    print("|---|---|---|---|---|---|---|")
-    for name, (firsts, lasts) in rows.items():
-        if not any(lasts):
-            continue
-        kib = (median(lasts, "rss_kib") - median(firsts, "rss_kib")) / max(1, median(lasts, "calls") - FIRST)
-        print(f"| {known[name][0]} | {median(lasts, 'calls'):.0f} | {median(firsts, 'cpu_us'):.1f} | {median(lasts, 'cpu_us'):.1f} | "
-              f"{median(lasts, 'p50_ms'):.1f} | {kib:.1f} | {median(lasts, 'lag_p99_ms'):.1f} |")
+            print(f"{row.title}:", file=sys.stderr, flush=True)
+            row.climbs.append(climb(name, make))
+    eased_ms = eased(rows["ours"], known["ours"][1]) if "ours" in rows and any(rows["ours"].climbs) else math.nan
+    print(*table(rows), sep="\n")
+    say_goals(rows, eased_ms)
+    if "MEDIA_JSON" in os.environ:
+        with open(os.environ["MEDIA_JSON"], "w", encoding="utf-8") as file:
+            json.dump({"runs": {name: row.climbs for name, row in rows.items()}, "eased_p99_ms": eased_ms}, file, indent=1)
 
 
 main()

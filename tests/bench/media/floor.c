@@ -3,8 +3,8 @@
  *
  *   floor PORT echo|discard
  *
- * A client is taken for honest: every frame is a whole masked text of less than 64 KiB, and comes whole or in parts.
- * echo sends each back; discard reads it, which is the floor of whoever listens.
+ * A client is taken for honest: every frame is a whole masked text or ping of less than 64 KiB, and comes whole or in parts.
+ * echo sends each text back; discard reads it, which is the floor of whoever listens. A ping is answered by either.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -54,9 +54,9 @@ static void take(struct peer *peer, char *in, size_t n)
         char *payload = in + at + header.n_header;
         ws_mask((uint8_t *)payload, header.n_payload, header.mask, 0);
         at += header.n_header + header.n_payload;
-        if (!is_echo)
+        if (!is_echo && header.opcode != WS_PING)
             continue;
-        n_out += ws_header_write((uint8_t *)out + n_out, WS_TEXT, header.n_payload, NULL);
+        n_out += ws_header_write((uint8_t *)out + n_out, header.opcode == WS_PING ? WS_PONG : WS_TEXT, header.n_payload, NULL);
         memcpy(out + n_out, payload, header.n_payload);
         n_out += header.n_payload;
     }

@@ -1,7 +1,8 @@
 /*
  * load.c - many simulated calls at an exact pace, from one thread
  *
- *   load --port PORT --path /ws [--webhook /webhook/incoming_call] --calls N --seconds S --pid SERVER [--wav FILE.ulaw]
+ *   load --port PORT --path /ws [--webhook /webhook/incoming_call] --calls N --seconds S --pid SERVER
+ *        [--speech FILE.wav [--cycle MS] [--noise RMS]] [--warm S]
  *
  * Each call sends a frame every 20 ms, in a phase of its own: its due times are fixed when it begins, so a late
  * frame does not shift the ones behind it. What comes back is counted: every frame of every call, so that a lost one
@@ -13,11 +14,15 @@
  * key 0, which is as good as any for the server. With --webhook a call begins as Twilio's do, by a webhook whose answer
  * names the stream's token; without, it is a bare WebSocket whose far end sends back what it is sent.
  *
- * With --speech the far end is an agent: the payloads are those of the file, over and over, and marks are sent back
- * when what stands before them has been played.
+ * With --speech the far end is an agent, or nobody who answers: what is sent is the recording once in --cycle, each call
+ * at a place of its own in it, and what comes back is played, see ear.h. Then nothing comes back for a frame, and the round trips are
+ * those of a ping of each watched call a second. Of the calls that are not watched the voice is heard up to
+ * READ_EVERY ticks late, far less than it comes ahead; underruns and answers are timed by the watched ones only.
  *
- * One line of JSON says how it went. CPU is what the threads of SERVER ran, by the kernel's own account, in the middle
- * of the run: all calls up, no call beginning or ending.
+ * One line of JSON says how it went. CPU is what the threads of SERVER ran, by the kernel's own account, after the first
+ * --warm seconds: all calls up, no call beginning or ending. That account leaves out interrupts on a kernel with
+ * CONFIG_IRQ_TIME_ACCOUNTING, and with them the half of a send() over loopback that is run by a softirq; on one without
+ * (`zgrep IRQ_TIME /proc/config.gz`) it is in. Either way it is so for all that are compared.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -36,9 +41,9 @@
 #include <unistd.h>
 
 #include "caller/spread.h"
+#include "ear.h"
 #include "utils/base64.h"
 #include "utils/clock.h"
-#include "utils/file.h"
 #include "utils/scoped.h"
 #include "utils/wsframe.h"
 
@@ -51,15 +56,10 @@ enum {
     WATCH_EVERY = 16,
     READ_EVERY = 100, /* ticks between two reads of a call that is not watched */
     SENT_KEPT = 1024, /* send times of a watched call: 20 s */
-    MARKS_MAX = 32,
+    PING_EVERY = 50,  /* frames */
     TEXT_MAX = 512,
     INPUT_MAX = 64 * 1024,
     PATIENCE_S = 10,
-};
-
-struct mark {
-    uint64_t due_us;
-    char name[64];
 };
 
 struct call {
@@ -70,9 +70,8 @@ struct call {
     unsigned number;
     char stream_sid[40], token[64];
     uint64_t *sent_us; /* of a watched call, by number */
-    struct mark marks[MARKS_MAX];
-    unsigned n_marks;
-    uint64_t played_us; /* what was heard of the agent ends here */
+    size_t offset; /* in the line */
+    struct ear ear;
     size_t n_part;
     char *part; /* of a frame that did not come whole */
 };
@@ -80,13 +79,14 @@ struct call {
 struct run {
     int port, pid;
     const char *path, *webhook;
-    unsigned n_calls, seconds;
-    char *speech; /* FRAME_TEXT letters a frame; NULL: the far end is an echo */
-    size_t n_speech;
+    unsigned n_calls, seconds, warm_s, cycle_ms, noise;
+    const char *speech; /* NULL: the far end is an echo */
+    struct line line;
+    char *payloads; /* of the line, FRAME_TEXT letters a frame */
     struct call *calls;
     int epoll;
     uint64_t began_us, n_lost, n_stalled;
-    struct spread *round_trips, *lags;
+    struct spread *round_trips, *lags, *answers;
 };
 
 static char input[INPUT_MAX];
@@ -156,15 +156,20 @@ static void announce(const struct run *run, struct call *call)
     }
 }
 
-static void send_text(struct run *run, struct call *call, const char *text, size_t n)
+static void send_message(struct run *run, struct call *call, enum ws_opcode opcode, const void *bytes, size_t n)
 {
     static const uint8_t mask[4] = { 0 };
     char frame[WS_HEADER_MAX + TEXT_MAX];
-    size_t n_header = ws_header_write((uint8_t *)frame, WS_TEXT, n, mask);
+    size_t n_header = ws_header_write((uint8_t *)frame, opcode, n, mask);
 
-    memcpy(frame + n_header, text, n);
+    memcpy(frame + n_header, bytes, n);
     if (send(call->fd, frame, n_header + n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)(n_header + n))
         run->n_stalled++;
+}
+
+static void send_text(struct run *run, struct call *call, const char *text, size_t n)
+{
+    send_message(run, call, WS_TEXT, text, n);
 }
 
 static void say_start(struct run *run, struct call *call)
@@ -187,6 +192,7 @@ static void open_stream(struct run *run, unsigned index)
     char request[512];
 
     call->phase = index % TICKS;
+    call->offset = run->speech ? index * run->line.n_frames / run->n_calls : 0;
     call->is_watched = index % WATCH_EVERY == 0;
     snprintf(call->stream_sid, sizeof(call->stream_sid), "MZ%032u", call->number);
     call->part = malloc(INPUT_MAX);
@@ -232,7 +238,9 @@ static void send_frame(struct run *run, struct call *call, uint64_t due_us)
     uint64_t now_us = clock_mono_us();
 
     if (run->speech) {
-        memcpy(payload, run->speech + (number + call->phase * 97) % run->n_speech * FRAME_TEXT, FRAME_TEXT);
+        size_t at = (number + call->offset) % run->line.n_frames;
+        memcpy(payload, run->payloads + at * FRAME_TEXT, FRAME_TEXT);
+        ear_speak(&call->ear, &run->line, at, now_us);
     } else {
         uint8_t bytes[FRAME] = { (uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number };
         base64_encode(bytes, FRAME, payload);
@@ -244,20 +252,19 @@ static void send_frame(struct run *run, struct call *call, uint64_t due_us)
     if (call->sent_us)
         call->sent_us[number % SENT_KEPT] = now_us;
     send_text(run, call, text, (size_t)n);
+    if (run->speech && call->sent_us && number % PING_EVERY == 0)
+        send_message(run, call, WS_PING, &number, sizeof(number));
 }
 
 static void send_marks(struct run *run, struct call *call, uint64_t now_us)
 {
     char text[TEXT_MAX];
-    unsigned n_due = 0;
 
-    while (n_due < call->n_marks && call->marks[n_due].due_us <= now_us) {
+    for (const char *name; (name = ear_reached(&call->ear, now_us));) {
         int n = snprintf(text, sizeof(text), "{\"event\":\"mark\",\"sequenceNumber\":\"1\",\"streamSid\":\"%s\",\"mark\":{\"name\":\"%s\"}}",
-                         call->stream_sid, call->marks[n_due++].name);
+                         call->stream_sid, name);
         send_text(run, call, text, (size_t)n);
     }
-    call->n_marks -= n_due;
-    memmove(call->marks, call->marks + n_due, call->n_marks * sizeof(call->marks[0]));
 }
 
 /* --- what comes back */
@@ -269,6 +276,13 @@ static const char *behind(const char *text, size_t n, const char *key)
     return at ? at + strlen(key) : NULL;
 }
 
+/* Of a frame that is back. */
+static void take_number(struct run *run, struct call *call, uint32_t number, uint64_t now_us)
+{
+    if (call->sent_us && number < call->n_sent)
+        spread_add(run->round_trips, now_us - call->sent_us[number % SENT_KEPT]);
+}
+
 static void take_audio(struct run *run, struct call *call, const char *payload, const char *end, uint64_t now_us)
 {
     const char *quote = memchr(payload, '"', (size_t)(end - payload));
@@ -278,12 +292,23 @@ static void take_audio(struct run *run, struct call *call, const char *payload, 
     if (n < 0)
         return;
     call->n_back += (uint32_t)(n / FRAME);
-    call->played_us = (call->played_us > now_us ? call->played_us : now_us) + (uint64_t)n * 125;
-    for (ssize_t at = 0; call->sent_us && !run->speech && at + FRAME <= n; at += FRAME) {
-        uint32_t number = (uint32_t)bytes[at] << 24 | (uint32_t)bytes[at + 1] << 16 | (uint32_t)bytes[at + 2] << 8 | bytes[at + 3];
-        if (number < call->n_sent)
-            spread_add(run->round_trips, now_us - call->sent_us[number % SENT_KEPT]);
+    if (run->speech) {
+        uint64_t waited_us = ear_hear(&call->ear, (size_t)n, now_us);
+        if (call->sent_us && waited_us)
+            spread_add(run->answers, waited_us);
+        return;
     }
+    for (ssize_t at = 0; at + FRAME <= n; at += FRAME)
+        take_number(run, call, (uint32_t)bytes[at] << 24 | (uint32_t)bytes[at + 1] << 16 | (uint32_t)bytes[at + 2] << 8 | bytes[at + 3], now_us);
+}
+
+static void take_pong(struct run *run, struct call *call, const char *bytes, size_t n, uint64_t now_us)
+{
+    uint32_t number = UINT32_MAX;
+
+    if (n == sizeof(number))
+        memcpy(&number, bytes, sizeof(number));
+    take_number(run, call, number, now_us);
 }
 
 static void take_text(struct run *run, struct call *call, const char *text, size_t n, uint64_t now_us)
@@ -293,14 +318,10 @@ static void take_text(struct run *run, struct call *call, const char *text, size
     call->n_messages++;
     if (payload) {
         take_audio(run, call, payload, text + n, now_us);
-    } else if (name && call->n_marks < MARKS_MAX) {
-        struct mark *mark = &call->marks[call->n_marks++];
-        mark->due_us = call->played_us;
-        (void)sscanf(name, "%63[^\"]", mark->name);
+    } else if (name) {
+        ear_mark(&call->ear, name, now_us);
     } else if (behind(text, n, "\"clear\"")) {
-        call->played_us = now_us;
-        for (unsigned i = 0; i < call->n_marks; i++)
-            call->marks[i].due_us = now_us;
+        ear_clear(&call->ear, now_us);
     }
 }
 
@@ -324,7 +345,7 @@ static void read_call(struct run *run, struct call *call)
     call->part[call->n_part] = '\0';
     while (ws_header_parse((uint8_t *)call->part + at, call->n_part - at, &header) == 1 &&
            call->n_part - at >= header.n_header + header.n_payload) {
-        take_text(run, call, call->part + at + header.n_header, header.n_payload, now_us);
+        (header.opcode == WS_PONG ? take_pong : take_text)(run, call, call->part + at + header.n_header, header.n_payload, now_us);
         at += header.n_header + header.n_payload;
     }
     call->n_part -= at;
@@ -376,7 +397,7 @@ static void tick(struct run *run, uint64_t number)
         if (call->fd < 0)
             continue;
         send_frame(run, call, due_us);
-        if (call->n_marks)
+        if (call->ear.n_marks)
             send_marks(run, call, due_us);
     }
     for (unsigned i = number % READ_EVERY; i < run->n_calls; i += READ_EVERY)
@@ -400,17 +421,23 @@ static void watch_until(struct run *run, uint64_t until_us)
 
 static void report(struct run *run, uint64_t cpu_used_ns, unsigned long kib, uint64_t n_frames, double own_share)
 {
-    uint64_t n_sent = 0, n_back = 0, n_messages = 0;
+    uint64_t n_sent = 0, n_back = 0, n_messages = 0, n_asked = 0, n_unanswered = 0, n_underruns = 0, now_us = clock_mono_us();
 
     for (unsigned i = 0; i < run->n_calls; i++) {
-        n_sent += run->calls[i].n_sent;
-        n_back += run->calls[i].n_back;
-        n_messages += run->calls[i].n_messages;
+        const struct call *call = &run->calls[i];
+        n_sent += call->n_sent;
+        n_back += call->n_back;
+        n_messages += call->n_messages;
+        n_asked += call->ear.n_asked;
+        n_unanswered += ear_unanswered(&call->ear, now_us);
+        n_underruns += call->is_watched ? call->ear.n_underruns : 0;
     }
     printf("{\"calls\":%u,\"sent\":%lu,\"back\":%lu,\"messages\":%lu,\"ended\":%lu,\"stalled\":%lu,\"p50_ms\":%.2f,\"p99_ms\":%.2f,"
-           "\"lag_p99_ms\":%.2f,\"cpu_us\":%.3f,\"rss_kib\":%lu,\"load_cpu\":%.2f}\n",
+           "\"lag_p99_ms\":%.2f,\"cpu_us\":%.3f,\"rss_kib\":%lu,\"load_cpu\":%.2f,\"trips\":%lu,"
+           "\"asked\":%lu,\"unanswered\":%lu,\"underruns\":%lu,\"answer_p50_ms\":%.1f,\"answer_p99_ms\":%.1f}\n",
            run->n_calls, n_sent, n_back, n_messages, run->n_lost, run->n_stalled, spread_at(run->round_trips, 0.5),
-           spread_at(run->round_trips, 0.99), spread_at(run->lags, 0.99), n_frames ? (double)cpu_used_ns / 1000 / (double)n_frames : 0, kib, own_share);
+           spread_at(run->round_trips, 0.99), spread_at(run->lags, 0.99), n_frames ? (double)cpu_used_ns / 1000 / (double)n_frames : 0, kib, own_share,
+           run->round_trips->n, n_asked, n_unanswered, n_underruns, spread_at(run->answers, 0.5), spread_at(run->answers, 0.99));
 }
 
 static double own_cpu_s(void)
@@ -421,10 +448,19 @@ static double own_cpu_s(void)
     return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-/* The first second warms up, the last gives what is under way time to come back. */
+static void start_counting(struct run *run)
+{
+    memset(run->round_trips, 0, sizeof(*run->round_trips));
+    memset(run->lags, 0, sizeof(*run->lags));
+    memset(run->answers, 0, sizeof(*run->answers));
+    for (unsigned i = 0; i < run->n_calls; i++)
+        ear_count(&run->calls[i].ear);
+}
+
+/* Behind the last tick what is under way has time to come back. */
 static void hold_calls(struct run *run)
 {
-    uint64_t n_ticks = (uint64_t)run->seconds * 1000000 / TICK_US, from = 1000000 / TICK_US, to = n_ticks;
+    uint64_t n_ticks = (uint64_t)run->seconds * 1000000 / TICK_US, from = (uint64_t)run->warm_s * 1000000 / TICK_US, to = n_ticks;
     uint64_t cpu = 0;
     double own = 0;
 
@@ -433,8 +469,7 @@ static void hold_calls(struct run *run)
         if (number == from) {
             cpu = cpu_ns(run->pid);
             own = own_cpu_s();
-            memset(run->round_trips, 0, sizeof(*run->round_trips));
-            memset(run->lags, 0, sizeof(*run->lags));
+            start_counting(run);
         }
         watch_until(run, run->began_us + number * TICK_US);
         tick(run, number);
@@ -449,27 +484,26 @@ static void hold_calls(struct run *run)
     report(run, cpu, kib, (to - from) / TICKS * run->n_calls, own / ((double)(to - from) * TICK_US / 1e6));
 }
 
-static void load_speech(struct run *run, const char *path)
+static void make_line(struct run *run)
 {
-    scoped(free) char *bytes = NULL;
-    size_t n;
-
-    if (file_read(path, 0, 16 * MIB, &bytes, &n) < 0 || n < FRAME)
-        give_up(path);
-    run->n_speech = n / FRAME;
-    run->speech = malloc(run->n_speech * FRAME_TEXT);
-    for (size_t i = 0; i < run->n_speech; i++)
-        base64_encode((uint8_t *)bytes + i * FRAME, FRAME, run->speech + i * FRAME_TEXT);
+    if (!run->speech)
+        return;
+    if (line_make(run->speech, run->cycle_ms, run->noise, &run->line) < 0)
+        give_up(run->speech);
+    run->payloads = malloc(run->line.n_frames * FRAME_TEXT);
+    for (size_t i = 0; i < run->line.n_frames; i++)
+        base64_encode(run->line.ulaw + i * FRAME, FRAME, run->payloads + i * FRAME_TEXT);
 }
 
 static const struct option options[] = {
     { "port", 1, NULL, 'p' }, { "path", 1, NULL, 'a' },    { "webhook", 1, NULL, 'w' }, { "calls", 1, NULL, 'c' },
-    { "pid", 1, NULL, 'i' },  { "seconds", 1, NULL, 's' }, { "speech", 1, NULL, 'v' },  { 0 },
+    { "pid", 1, NULL, 'i' },  { "seconds", 1, NULL, 's' }, { "speech", 1, NULL, 'v' },
+    { "cycle", 1, NULL, 'y' }, { "noise", 1, NULL, 'n' },   { "warm", 1, NULL, 'm' },    { 0 },
 };
 
 int main(int argc, char **argv)
 {
-    struct run run = { .path = "/ws", .n_calls = 10, .seconds = 5 };
+    struct run run = { .path = "/ws", .n_calls = 10, .seconds = 5, .warm_s = 1, .cycle_ms = 8000, .noise = 16 };
 
     for (int letter; (letter = getopt_long(argc, argv, "", options, NULL)) >= 0;)
         switch (letter) {
@@ -479,13 +513,18 @@ int main(int argc, char **argv)
         case 'c': run.n_calls = (unsigned)atoi(optarg); break;
         case 'i': run.pid = atoi(optarg); break;
         case 's': run.seconds = (unsigned)atoi(optarg); break;
-        case 'v': load_speech(&run, optarg); break;
+        case 'v': run.speech = optarg; break;
+        case 'y': run.cycle_ms = (unsigned)atoi(optarg); break;
+        case 'n': run.noise = (unsigned)atoi(optarg); break;
+        case 'm': run.warm_s = (unsigned)atoi(optarg); break;
         default: return 2;
         }
     run.epoll = epoll_create1(EPOLL_CLOEXEC);
     run.calls = calloc(run.n_calls, sizeof(run.calls[0]));
     run.round_trips = calloc(1, sizeof(*run.round_trips));
     run.lags = calloc(1, sizeof(*run.lags));
+    run.answers = calloc(1, sizeof(*run.answers));
+    make_line(&run);
     (void)setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 65536, 65536 });
     begin_calls(&run);
     hold_calls(&run);
