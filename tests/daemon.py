@@ -27,8 +27,9 @@ class Daemon:
     Started again after stop() or kill() it finds what it kept.
     """
 
-    def __init__(self, listen=(), **env):
-        """listen: more of --listen, beside http and admin."""
+    def __init__(self, listen=(), under=(), **env):
+        """listen: more of --listen, beside http and admin; under: a command that runs it."""
+        self.under = under
         self.listen = [f"--listen={spec}" for spec in listen]
         self.scratch = tempfile.TemporaryDirectory()
         self.admin = os.path.join(self.scratch.name, "admin.sock")
@@ -49,7 +50,7 @@ class Daemon:
         self.scratch.cleanup()
 
     def start(self):
-        self.process = subprocess.Popen([BINARY, "serve", "--listen", "http=127.0.0.1:0", "--listen", f"admin={self.admin}",
+        self.process = subprocess.Popen([*self.under, BINARY, "serve", "--listen", "http=127.0.0.1:0", "--listen", f"admin={self.admin}",
                                          *self.listen],
                                         env=self.env, stderr=subprocess.PIPE, text=True)
         self.port = None
