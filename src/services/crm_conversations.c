@@ -22,6 +22,7 @@
 #include "services/crm_links.h"
 #include "services/crm_store.h"
 #include "services/crm_unread.h"
+#include "services/store_row.h"
 #include "utils/json.h"
 #include "utils/text.h"
 
@@ -75,10 +76,8 @@ struct page {
 };
 
 /* Returns: 1 the page is over; -EAGAIN the message is that of the last page. */
-static int look_at(struct page *page, struct json_object *json)
+static int look_at(struct page *page, const char *id)
 {
-    const char *id = json_get_text(json, "id") ?: "";
-
     if (strcmp(id, page->after) == 0)
         return -EAGAIN;
     if (page->room == 0 || page->n_scanned == SCANNED) {
@@ -87,14 +86,7 @@ static int look_at(struct page *page, struct json_object *json)
     }
     page->n_scanned++;
     (void)text_set(page->last_id, sizeof(page->last_id), id);
-    page->last_ms = (uint64_t)json_get_int(json, "created_ms");
     return 0;
-}
-
-static int take_id(struct json_object *json, void *arg)
-{
-    (void)text_set(arg, CONTACT_ID_MAX, json_get_text(json, "id") ?: "");
-    return 1;
 }
 
 static int add_agent(struct json_object *object, const struct contact *person)
@@ -102,10 +94,14 @@ static int add_agent(struct json_object *object, const struct contact *person)
     return json_add(object, "agent", json_object_new_string(crm_agent_name(crm_agent_of(person))));
 }
 
-static int add_conversation(struct page *page, struct json_object *json, const char *person)
+static int add_conversation(struct page *page, const char *id, const char *person)
 {
     scoped(contact_done) struct contact contact = { 0 };
-    int r = crm_contact_get(page->txn, person, &contact);
+    scoped(json_object_put) struct json_object *json = NULL;
+    int r = row_get(page->txn, DB_MESSAGES, text_bytes(id), &json);
+
+    if (r == 0)
+        r = crm_contact_get(page->txn, person, &contact);
 
     if (r < 0 && r != -ENOENT)
         return r;
@@ -125,30 +121,30 @@ static int add_conversation(struct page *page, struct json_object *json, const c
     return r;
 }
 
-static int each_conversation(struct json_object *json, void *arg)
+static int each_conversation(const char *id, const char *contact_id, void *arg)
 {
     struct page *page = arg;
-    const char *contact_id = json_get_text(json, "contact_id") ?: "";
     char person[CONTACT_ID_MAX], newest[CONTACT_ID_MAX] = "";
-    int r = look_at(page, json);
+    int r = look_at(page, id);
 
     if (r || !contact_id[0])
         return r == -EAGAIN ? 0 : r;
     r = links_person(page->txn, contact_id, person);
     if (r == 0)
-        r = store_each_message_of(page->txn, person, take_id, newest);
-    if (r < 0)
+        r = store_newest_message_of(page->txn, person, newest);
+    if (r < 0 && r != -ENOENT)
         return r;
-    return strcmp(newest, page->last_id) == 0 ? add_conversation(page, json, person) : 0;
+    return strcmp(newest, id) == 0 ? add_conversation(page, id, person) : 0;
 }
 
 static int each_message(struct json_object *json, void *arg)
 {
     struct page *page = arg;
-    int r = look_at(page, json);
+    int r = look_at(page, json_get_text(json, "id") ?: "");
 
     if (r)
         return r == -EAGAIN ? 0 : r;
+    page->last_ms = (uint64_t)json_get_int(json, "created_ms");
     page->room--;
     return json_append(page->array, view_of(json));
 }
@@ -178,7 +174,7 @@ int crm_conversations_page(struct db_txn *txn, const char *after, size_t max, st
         json_object_put(page.array);
         return -EINVAL;
     }
-    int r = page.array ? store_each_message_from(txn, after, each_conversation, &page) : -ENOMEM;
+    int r = page.array ? store_each_message_owner(txn, after, each_conversation, &page) : -ENOMEM;
     return finish(&page, r, "conversations", page.last_id, ret_object);
 }
 

@@ -618,11 +618,55 @@ int store_each_message(struct db_txn *txn, store_each_fn *fn, void *arg)
     return each_by_id(txn, DB_MESSAGES, fn, arg);
 }
 
-int store_each_message_from(struct db_txn *txn, const char *id, store_each_fn *fn, void *arg)
-{
-    struct each each = { .fn = fn, .arg = arg };
+struct each_owner {
+    store_owner_fn *fn;
+    void *arg;
+};
 
-    return db_each(txn, DB_MESSAGES, nothing, text_bytes(id), DB_DOWN, each_value, &each);
+static int tell_owner(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    const struct each_owner *each = arg;
+    char id[CONTACT_ID_MAX], contact_id[CONTACT_ID_MAX] = "";
+    int r = key.n < sizeof(id) ? json_find_text(value.data, value.n, "contact_id", contact_id, sizeof(contact_id)) : -EUCLEAN;
+
+    if (r < 0 && r != -ENOENT)
+        return -EUCLEAN;
+    memcpy(id, key.data, key.n);
+    id[key.n] = '\0';
+    return each->fn(id, contact_id, each->arg);
+}
+
+int store_each_message_owner(struct db_txn *txn, const char *id, store_owner_fn *fn, void *arg)
+{
+    struct each_owner each = { fn, arg };
+
+    return db_each(txn, DB_MESSAGES, nothing, text_bytes(id), DB_DOWN, tell_owner, &each);
+}
+
+struct newest {
+    size_t n_before_id;
+    char *id;
+};
+
+static int take_newest(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    const struct newest *newest = arg;
+    struct db_bytes id = { (const char *)key.data + newest->n_before_id, key.n - newest->n_before_id };
+
+    if (id.n >= CONTACT_ID_MAX)
+        return -EUCLEAN;
+    memcpy(newest->id, id.data, id.n);
+    newest->id[id.n] = '\0';
+    return 1;
+}
+
+int store_newest_message_of(struct db_txn *txn, const char *person, char ret_id[CONTACT_ID_MAX])
+{
+    struct key prefix = key_below(person);
+    struct newest newest = { prefix.n + 8, ret_id };
+    int r = db_each(txn, DB_MESSAGES_BY_CONTACT, key_bytes(&prefix), nothing, DB_DOWN, take_newest, &newest);
+
+    return r < 0 ? r : r == 0 ? -ENOENT : 0;
 }
 
 int store_each_message_of_from(struct db_txn *txn, const char *contact_id, uint64_t ms, const char *id, store_each_fn *fn, void *arg)

@@ -49,6 +49,49 @@ const char *json_print(struct json_object *json, size_t *ret_n)
         json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, ret_n);
 }
 
+/* p is at a quote. Returns: behind the one that ends it, or NULL. */
+static const char *skip_text(const char *p, const char *end)
+{
+    for (p++; p < end; p++)
+        if (*p == '\\')
+            p++;
+        else if (*p == '"')
+            return p + 1;
+    return NULL;
+}
+
+static int take_text(const char *p, const char *end, char *ret_text, size_t size)
+{
+    const char *after = p < end && *p == '"' ? skip_text(p, end) : NULL;
+    size_t n = after ? (size_t)(after - p) - 2 : 0;
+
+    if (p < end && *p != '"')
+        return -ENOENT;
+    if (!after || n >= size || memchr(p + 1, '\\', n))
+        return -EBADMSG;
+    memcpy(ret_text, p + 1, n);
+    ret_text[n] = '\0';
+    return 0;
+}
+
+int json_find_text(const char *text, size_t n, const char *key, char *ret_text, size_t size)
+{
+    const char *end = text + n, *after;
+    size_t n_key = strlen(key);
+    int depth = 0;
+
+    for (const char *p = text; p < end; p = after) {
+        after = *p == '"' ? skip_text(p, end) : p + 1;
+        if (!after)
+            return -EBADMSG;
+        if (*p == '"' && depth == 1 && after < end && *after == ':' && (size_t)(after - p) == n_key + 2 &&
+            memcmp(p + 1, key, n_key) == 0)
+            return take_text(after + 1, end, ret_text, size);
+        depth += (*p == '{' || *p == '[') - (*p == '}' || *p == ']');
+    }
+    return depth ? -EBADMSG : -ENOENT;
+}
+
 static struct json_object *text_with(const char *bytes, size_t n, const char *instead)
 {
     scoped(free) char *text = NULL;

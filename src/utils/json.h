@@ -25,6 +25,13 @@ int json_parse(const char *text, size_t n, struct json_object **ret_json);
 /* Compact text, which lives in the object until it changes. NULL when out of memory. */
 const char *json_print(struct json_object *json, size_t *ret_n);
 
+/*
+ * A text member of what json_print() printed, found without parsing the rest of it.
+ *
+ * Errors: -ENOENT no such member, or it is no text; -EBADMSG cut short; it is too long for size, or has an escape.
+ */
+int json_find_text(const char *text, size_t n, const char *key, char *ret_text, size_t size);
+
 /* A string of whatever bytes came: what is not UTF-8 becomes U+FFFD. NULL when out of memory. */
 struct json_object *json_text(const char *bytes, size_t n);
 

@@ -67,6 +67,42 @@ static void test_text(void)
     }
 }
 
+#define NESTED "{\"params\":{\"who\":\"a\",\"list\":[\"who\",{\"who\":\"b\"}]},\"text\":\"\\\"who\\\":\\\"c\\\"\",\"n\":1,\"who\":\"d\"}"
+
+static const struct {
+    const char *text, *key;
+    int want;
+    const char *found;
+} finds[] = {
+    { "{\"who\":\"a\"}", "who", 0, "a" },
+    { "{\"who\":\"\"}", "who", 0, "" },
+    { NESTED, "who", 0, "d" },
+    { NESTED, "list", -ENOENT, "" },
+    { NESTED, "n", -ENOENT, "" },
+    { NESTED, "wh", -ENOENT, "" },
+    { "{\"x\":\"who\"}", "who", -ENOENT, "" },
+    { "[\"who\",\"a\"]", "who", -ENOENT, "" },
+    { "{\"who\":{\"who\":\"a\"}}", "who", -ENOENT, "" },
+    { "{\"who\":null}", "who", -ENOENT, "" },
+    { "{}", "who", -ENOENT, "" },
+    { "{\"who\":\"1234567\"}", "who", 0, "1234567" },
+    { "{\"who\":\"12345678\"}", "who", -EBADMSG, "" },
+    { "{\"who\":\"a\\n\"}", "who", -EBADMSG, "" },
+    { "{\"who\":\"a", "who", -EBADMSG, "" },
+    { "{\"who\":", "who", -EBADMSG, "" },
+    { "{\"x\":1", "who", -EBADMSG, "" },
+    { "{\"x\":\"a\\", "who", -EBADMSG, "" },
+};
+
+static void test_find(void)
+{
+    for (size_t i = 0; i < ELEMENTSOF(finds); i++) {
+        char found[8] = "";
+        is_int(json_find_text(finds[i].text, strlen(finds[i].text), finds[i].key, found, sizeof(found)), finds[i].want, finds[i].text);
+        is_str(found, finds[i].found, "what is found");
+    }
+}
+
 struct thing {
     char chars[8];
     char *string;
@@ -181,6 +217,7 @@ int main(void)
 {
     test_parse();
     test_text();
+    test_find();
     test_read();
     test_round_trip();
     test_members();
