@@ -20,6 +20,7 @@
 #include "config.h"
 #include "db.h"
 #include "listeners.h"
+#include "routes/aside.h"
 #include "routes/routes.h"
 #include "server.h"
 #include "services/agent_tools.h"
@@ -246,6 +247,21 @@ static void stop_media(struct app *app)
 static void free_media(struct app *app)
 {
     media_store_close(app->services.media);
+}
+
+/* --- reads: requests that are answered from the store, which need not be quick */
+
+static int build_reads(struct app *app)
+{
+    int r = engine_new(ASIDE_THREADS, ASIDE_WAITING_MAX, &app->services.read_engine);
+
+    return r < 0 ? log_err(r, "cannot start the threads that read the store") : 0;
+}
+
+/* After the server, who gives it work, and before what a handler looks at. */
+static void stop_reads(struct app *app)
+{
+    engine_free(steal(&app->services.read_engine));
 }
 
 /* --- security */
@@ -503,6 +519,7 @@ static int build_router(struct app *app)
         return log_err(r, "the routes are not in order");
     app->services.router = app->router;
     router_set_origins(app->router, app->config->cors_origins);
+    router_set_aside(app->router, aside_take);
     router_set_guard(app->router, AUTH_METRICS, metrics_guard);
     router_set_guard(app->router, AUTH_TOKEN, api_token_guard);
     router_set_guard(app->router, AUTH_TWILIO, twilio_security_guard);
@@ -675,6 +692,7 @@ static const struct part {
     { "clock",     build_clock,     NULL,        NULL },
     { "store",     build_store,     stop_store,  NULL, lead_store, NULL },
     { "media",     build_media,     stop_media,  free_media },
+    { "reads",     build_reads,     stop_reads,  NULL },
     { "security",  build_security,  NULL,        free_security },
     { "api",       build_api,       NULL,        free_api },
     { "profile",   build_profile,   NULL,        free_profile },

@@ -211,6 +211,29 @@ int http_response_copy(const struct http_response *response, struct http_respons
     return 0;
 }
 
+int http_request_copy(const struct http_request *request, struct http_request *ret_copy, char **ret_storage)
+{
+    struct http_request copy = *request;
+    const char **texts[] = { &copy.method, &copy.path, &copy.target, &copy.query, &copy.param, &copy.request_id, &copy.caller, &copy.peer };
+    size_t n = 0;
+
+    for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+        n += *texts[i] ? strlen(*texts[i]) + 1 : 0;
+    char *at = *ret_storage = malloc(n);
+    if (!at)
+        return -ENOMEM;
+    for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+        if (*texts[i])
+            *texts[i] = keep(&at, *texts[i], strlen(*texts[i]));
+    copy.body = NULL;
+    copy.fields = NULL;
+    copy.n_body = copy.n_fields = 0;
+    copy.cors = (struct http_cors){ 0 };
+    copy.later = NULL;
+    *ret_copy = copy;
+    return 0;
+}
+
 static bool is_of(const struct http_field *field, size_t from, size_t n, const char *set)
 {
     for (size_t i = from; i < from + n; i++)

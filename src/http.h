@@ -110,6 +110,14 @@ enum { HTTP_ERROR_MAX = 512 };
 void http_error(struct http_response *response, int status, const char *code, const char *message,
                 const char *request_id, char buffer[HTTP_ERROR_MAX]);
 
+/*
+ * A copy that outlives the request: of its line, its id and who sent it; there are neither fields nor a body, nor anything
+ * of the router's but param, meter and context.
+ *
+ * Errors: -ENOMEM. Owner: *ret_storage holds the texts, to be freed.
+ */
+int http_request_copy(const struct http_request *request, struct http_request *ret_copy, char **ret_storage);
+
 /* The reason phrase of a status; never NULL. */
 const char *http_reason(int status);
 

@@ -34,6 +34,7 @@ struct router {
     void *context;
     guard_fn *guards[N_GUARDS];
     const char *origins; /* NULL none */
+    aside_fn *aside;
 };
 
 static const char *const guard_names[N_GUARDS] = {
@@ -226,6 +227,11 @@ void router_set_guard(struct router *router, enum guard guard, guard_fn *fn)
     router->guards[guard] = fn;
 }
 
+void router_set_aside(struct router *router, aside_fn *fn)
+{
+    router->aside = fn;
+}
+
 void router_set_origins(struct router *router, const char *origins)
 {
     router->origins = origins;
@@ -331,8 +337,7 @@ static const struct {
     { ESHUTDOWN, 503, "shutting_down", "The server is stopping." },
 };
 
-static int fail(const struct http_request *request, struct http_response *response, int r,
-                char *buffer)
+int router_fail(const struct http_request *request, struct http_response *response, int r, char *buffer)
 {
     *response = (struct http_response){ 0 };
     for (size_t i = 0; i < ELEMENTSOF(failures); i++)
@@ -438,8 +443,8 @@ int router_dispatch(const struct router *router, struct http_request *request,
     if (guard(router, row->route, request, response, buffer))
         return HTTP_DONE;
 
-    int r = row->route->handler(request, response);
-    return r < 0 ? fail(request, response, r, buffer) : r;
+    int r = row->route->place == ASIDE && router->aside ? router->aside(row->route, request) : row->route->handler(request, response);
+    return r < 0 ? router_fail(request, response, r, buffer) : r;
 }
 
 void router_note(const struct router *router, struct route_meter *meter, int status, uint64_t took_us)

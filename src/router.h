@@ -17,6 +17,9 @@ struct api_shape;
 
 enum guard { AUTH_NONE, AUTH_TWILIO, AUTH_TOKEN, AUTH_LOCAL, AUTH_METRICS, N_GUARDS };
 
+/* Whose thread runs a handler: the loop's, which has calls to carry, or another one's, which may take its time. */
+enum place { ON_LOOP, ASIDE };
+
 struct route {
     const char *method;
     const char *path; /* below the prefix; the last segment, or the last two, may be {name} */
@@ -25,6 +28,7 @@ struct route {
     int (*handler)(struct http_request *request, struct http_response *response);
     const char *summary;
     const struct api_shape *shape; /* what it takes as JSON, for openapi.json; NULL nothing is said */
+    enum place place;
 };
 
 struct blueprint {
@@ -83,6 +87,17 @@ void router_set_guard(struct router *router, enum guard guard, guard_fn *fn);
  * are answered here, and what their requests may do goes into request->cors.
  */
 void router_set_origins(struct router *router, const char *origins);
+
+/*
+ * Who runs the handlers of rows with ASIDE, elsewhere; without one the loop does.
+ *
+ * Returns: HTTP_LATER; or what a handler may. Thread: the loop.
+ */
+typedef int aside_fn(const struct route *route, struct http_request *request);
+void router_set_aside(struct router *router, aside_fn *fn);
+
+/* What a handler's negative errno says to the client. Returns: HTTP_DONE. buffer: as that of router_dispatch(). */
+int router_fail(const struct http_request *request, struct http_response *response, int r, char *buffer);
 
 /* The largest body_max of the table; what the listener may let through at all. */
 /* The same of one path, without its query; 0 when there is no such path. */

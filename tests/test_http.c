@@ -149,6 +149,23 @@ static void test_copy(void)
        "and stays empty");
 }
 
+static void test_request_copy(void)
+{
+    char path[] = "/a/b", id[] = "id-1", param[] = "b";
+    struct http_request request = { .method = "GET", .path = path, .target = path, .query = "", .param = param, .request_id = id, .peer = "",
+                                    .body = "body", .n_body = 4, .context = id };
+    struct http_request copied;
+    scoped(free) char *storage = NULL;
+
+    is_int(http_request_copy(&request, &copied, &storage), 0, "a request is copied");
+    memset(path, 'x', 4), memset(id, 'x', 4), memset(param, 'x', 1);
+    is_str(copied.path, "/a/b", "with its path,");
+    is_str(copied.param, "b", "what the path names");
+    is_str(copied.request_id, "id-1", "and its id");
+    ok(!copied.caller && copied.context == id, "what there is none of stays so");
+    ok(!copied.body && copied.n_body == 0 && copied.n_fields == 0, "its body is left with it");
+}
+
 static void test_ids(void)
 {
     char a[HTTP_REQUEST_ID_MAX], b[HTTP_REQUEST_ID_MAX];
@@ -204,6 +221,7 @@ int main(void)
     test_errors();
     test_fields();
     test_copy();
+    test_request_copy();
     test_ids();
     return done_testing();
 }

@@ -393,7 +393,7 @@ static int reload_post(struct http_request *request, struct http_response *respo
 }
 
 static const struct route routes[] = {
-    { "GET", "/status", AUTH_LOCAL, 0, status_get, "Counters of the running daemon" },
+    { "GET", "/status", AUTH_LOCAL, 0, status_get, "Counters of the running daemon", NULL, ASIDE },
     { "POST", "/reload", AUTH_LOCAL, 0, reload_post, "Hand over to the program that is installed now" },
     { "POST", "/messages/{id}", AUTH_LOCAL, 0, message_again, "Send a message again that failed" },
 };

@@ -417,16 +417,16 @@ static int calls_get(struct http_request *request, struct http_response *respons
 }
 
 static const struct route routes[] = {
-    { "GET", "/contacts", AUTH_TOKEN, 0, contacts_get, "Contacts, newest first: all, of a stage, with a tag, or found", &list_shape },
+    { "GET", "/contacts", AUTH_TOKEN, 0, contacts_get, "Contacts, newest first: all, of a stage, with a tag, or found", &list_shape, ASIDE },
     { "POST", "/contacts", AUTH_TOKEN, BODY_MAX, contacts_post, "Make a contact, or find who has the address", &make_shape },
-    { "GET", "/contacts/{id}", AUTH_TOKEN, 0, contact_get, "One contact", NULL },
+    { "GET", "/contacts/{id}", AUTH_TOKEN, 0, contact_get, "One contact", NULL, ASIDE },
     { "PATCH", "/contacts/{id}", AUTH_TOKEN, BODY_MAX, contact_patch, "Change a contact", &edit_shape },
     { "POST", "/addresses/{contact}", AUTH_TOKEN, BODY_MAX, addresses_post, "Add an address, or take one away", &address_shape },
     { "POST", "/merge", AUTH_TOKEN, BODY_MAX, merge_post, "Two contacts are one person", &merge_shape },
     { "POST", "/unmerge", AUTH_TOKEN, BODY_MAX, unmerge_post, "They are not after all", &unmerge_shape },
     { "POST", "/map", AUTH_TOKEN, BODY_MAX, map_post, "An id of WhatsApp's is that of a telephone number", &map_shape },
-    { "GET", "/timeline/{contact}", AUTH_TOKEN, 0, timeline_get, "Calls, messages, notes and tasks that ended, newest first", &timeline_shape },
-    { "GET", "/calls/{contact}", AUTH_TOKEN, 0, calls_get, "The calls of one person, newest first", &page_shape },
+    { "GET", "/timeline/{contact}", AUTH_TOKEN, 0, timeline_get, "Calls, messages, notes and tasks that ended, newest first", &timeline_shape, ASIDE },
+    { "GET", "/calls/{contact}", AUTH_TOKEN, 0, calls_get, "The calls of one person, newest first", &page_shape, ASIDE },
 };
 
 const struct blueprint api_crm = BLUEPRINT("api_crm", "/api/crm", routes);

@@ -122,9 +122,9 @@ static int export_get(struct http_request *request, struct http_response *respon
 }
 
 static const struct route routes[] = {
-    { "GET", "/export", AUTH_TOKEN, 0, export_get, "What is kept, as `agentlocator export` writes it, page by page or of one person", &export_shape },
+    { "GET", "/export", AUTH_TOKEN, 0, export_get, "What is kept, as `agentlocator export` writes it, page by page or of one person", &export_shape, ASIDE },
     { "DELETE", "/contacts/{id}", AUTH_TOKEN, 0, contact_delete, "Erase a person and all that is his; answers with the receipt", NULL },
-    { "GET", "/erasures", AUTH_TOKEN, 0, erasures_get, "Receipts of who was erased, newest first", &page_shape },
+    { "GET", "/erasures", AUTH_TOKEN, 0, erasures_get, "Receipts of who was erased, newest first", &page_shape, ASIDE },
 };
 
 const struct blueprint api_crm_records = BLUEPRINT("api_crm_records", "/api/crm", routes);

@@ -260,11 +260,11 @@ static int task_get(struct http_request *request, struct http_response *response
 
 static const struct route routes[] = {
     { "POST", "/notes", AUTH_TOKEN, BODY_MAX, notes_post, "Write a note about a contact", &note_shape },
-    { "GET", "/notes/{id}", AUTH_TOKEN, 0, note_get, "One note; those of a contact are in its timeline", NULL },
+    { "GET", "/notes/{id}", AUTH_TOKEN, 0, note_get, "One note; those of a contact are in its timeline", NULL, ASIDE },
     { "PATCH", "/notes/{id}", AUTH_TOKEN, BODY_MAX, note_patch, "Change a note, or take it away", &note_edit_shape },
-    { "GET", "/tasks", AUTH_TOKEN, 0, tasks_get, "Open tasks by date, or all of a contact", &list_shape },
+    { "GET", "/tasks", AUTH_TOKEN, 0, tasks_get, "Open tasks by date, or all of a contact", &list_shape, ASIDE },
     { "POST", "/tasks", AUTH_TOKEN, BODY_MAX, tasks_post, "Something is to be done for a contact", &task_shape },
-    { "GET", "/tasks/{id}", AUTH_TOKEN, 0, task_get, "One task", NULL },
+    { "GET", "/tasks/{id}", AUTH_TOKEN, 0, task_get, "One task", NULL, ASIDE },
     { "PATCH", "/tasks/{id}", AUTH_TOKEN, BODY_MAX, task_patch, "Change a task: done, canceled, another date", &task_edit_shape },
 };
 

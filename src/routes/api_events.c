@@ -49,7 +49,7 @@ static int events_get(struct http_request *request, struct http_response *respon
 }
 
 static const struct route routes[] = {
-    { "GET", "/events", AUTH_TOKEN, 0, events_get, "What happened since, in order", &shape },
+    { "GET", "/events", AUTH_TOKEN, 0, events_get, "What happened since, in order", &shape, ASIDE },
 };
 
 const struct blueprint api_events = BLUEPRINT("api_events", "/api", routes);

@@ -264,7 +264,7 @@ static int openapi_get(struct http_request *request, struct http_response *respo
 }
 
 static const struct route routes[] = {
-    { "GET", "/openapi.json", AUTH_TOKEN, 0, openapi_get, "This description, as OpenAPI 3.1", NULL },
+    { "GET", "/openapi.json", AUTH_TOKEN, 0, openapi_get, "This description, as OpenAPI 3.1", NULL, ASIDE },
 };
 
 const struct blueprint api_openapi = BLUEPRINT("api_openapi", "/api", routes);

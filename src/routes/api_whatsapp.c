@@ -438,13 +438,13 @@ static int conversation_get(struct http_request *request, struct http_response *
 
 static const struct route routes[] = {
     { "POST", "/send", AUTH_TOKEN, BODY_MAX, send_post, "Send a text", &send_shape },
-    { "GET", "/media/{message}/{n}", AUTH_TOKEN, 0, media_get, "A file of a message, N counting what it has from 0", NULL },
+    { "GET", "/media/{message}/{n}", AUTH_TOKEN, 0, media_get, "A file of a message, N counting what it has from 0", NULL, ASIDE },
     { "POST", "/media", AUTH_TOKEN, UPLOAD_MAX, media_post, "Send an image, a recording, a video or a document, by URL or as it is", &media_shape },
     { "POST", "/template", AUTH_TOKEN, BODY_MAX, template_post, "Send an approved template, at any time", &template_shape },
-    { "GET", "/status/{id}", AUTH_TOKEN, 0, status_get, "What became of a message", NULL },
-    { "GET", "/conversations", AUTH_TOKEN, 0, conversations_get, "Conversations, the latest first", &page_shape },
+    { "GET", "/status/{id}", AUTH_TOKEN, 0, status_get, "What became of a message", NULL, ASIDE },
+    { "GET", "/conversations", AUTH_TOKEN, 0, conversations_get, "Conversations, the latest first", &page_shape, ASIDE },
     { "POST", "/conversations/{contact}", AUTH_TOKEN, BODY_MAX, agent_post, "Have the agent answer one person, or be silent", &agent_shape },
-    { "GET", "/conversations/{contact}", AUTH_TOKEN, 0, conversation_get, "The messages of one person, newest first", &page_shape },
+    { "GET", "/conversations/{contact}", AUTH_TOKEN, 0, conversation_get, "The messages of one person, newest first", &page_shape, ASIDE },
 };
 
 const struct blueprint api_whatsapp = BLUEPRINT("api_whatsapp", "/api/whatsapp", routes);

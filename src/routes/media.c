@@ -38,7 +38,7 @@ static int media_get(struct http_request *request, struct http_response *respons
 }
 
 static const struct route routes[] = {
-    { "GET", "/{token}", AUTH_NONE, 0, media_get, "A file of a message that is being sent, by its signed URL", NULL },
+    { "GET", "/{token}", AUTH_NONE, 0, media_get, "A file of a message that is being sent, by its signed URL", NULL, ASIDE },
 };
 
 const struct blueprint media_public = BLUEPRINT("media_public", "/media", routes);

@@ -468,7 +468,7 @@ static int metrics_get(struct http_request *request, struct http_response *respo
 }
 
 static const struct route routes[] = {
-    { "GET", "/metrics", AUTH_METRICS, 0, metrics_get, "Counters of the running daemon, for Prometheus" },
+    { "GET", "/metrics", AUTH_METRICS, 0, metrics_get, "Counters of the running daemon, for Prometheus", NULL, ASIDE },
 };
 
 const struct blueprint metrics = BLUEPRINT("metrics", "", routes);

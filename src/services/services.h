@@ -29,6 +29,7 @@ struct services {
     struct db *db;
     struct media_store *media;   /* the files of messages */
     struct engine *media_engine; /* a thread for what has to do with them and waits for the disk */
+    struct engine *read_engine;  /* threads for requests that read the store; see routes/aside.h */
     const struct profile *profile;
     const struct crm_reply_rules *reply_rules; /* of who is answered by the agent on WhatsApp */
     struct speech *speech;
