@@ -245,6 +245,8 @@ struct each {
     index_fn *fn;
     void *arg;
     const char *from;
+    size_t n_begin; /* bytes of a key that all have alike */
+    bool is_over;   /* the longer terms are */
 };
 
 static int tell_row(struct db_bytes key, struct db_bytes value, void *arg)
@@ -262,19 +264,34 @@ static int tell_row(struct db_bytes key, struct db_bytes value, void *arg)
     return each->fn(owner, each->arg);
 }
 
+/* Walking down, the term itself comes behind all longer ones. */
+static int tell_longer(struct db_bytes key, struct db_bytes value, void *arg)
+{
+    struct each *each = arg;
+
+    each->is_over = key.n > each->n_begin && ((const char *)key.data)[each->n_begin] == '\0';
+    return each->is_over ? 1 : tell_row(key, value, arg);
+}
+
 int index_each(struct db_txn *txn, const struct index_query *query, index_fn *fn, void *arg)
 {
-    struct key prefix = { 0 }, from = { 0 };
+    struct key begin = { 0 }, from = { 0 };
     char kind = (char)query->kind;
 
-    key_add_bytes(&prefix, &kind, 1);
-    key_add_bytes(&prefix, query->term, strlen(query->term) + !query->is_prefix);
+    key_add_bytes(&begin, &kind, 1);
+    key_add_bytes(&begin, query->term, strlen(query->term));
+    struct key whole = begin;
+    key_add_bytes(&whole, "", 1);
     if (query->from[0]) {
-        from = prefix;
+        from = whole;
         key_add_bytes(&from, query->from, strlen(query->from));
     }
-    return db_each(txn, DB_CONTACT_INDEX, key_bytes(&prefix), key_bytes(&from), query->is_prefix ? DB_UP : DB_DOWN, tell_row,
-                   &(struct each){ fn, arg, query->from });
+    struct each each = { fn, arg, query->from, begin.n, false };
+    int r = db_each(txn, DB_CONTACT_INDEX, key_bytes(&whole), key_bytes(&from), DB_DOWN, tell_row, &each);
+    if (r || !query->is_prefix)
+        return r;
+    r = db_each(txn, DB_CONTACT_INDEX, key_bytes(&begin), nothing, DB_DOWN, tell_longer, &each);
+    return each.is_over ? 0 : r;
 }
 
 int index_has(struct db_txn *txn, const char *contact_id, enum index_kind kind, const char *prefix)

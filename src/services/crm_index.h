@@ -21,8 +21,8 @@ int index_drop_contact(struct db_txn *txn, const char *id); /* its row, and what
 int index_person(struct db_txn *txn, const char *id, const struct contact *person);
 
 /*
- * Everything found by a term of that kind (or, is_prefix, by one that begins so), newest first within a term. from: ""
- * or the id to go on behind; not with is_prefix.
+ * Everything found by a term of that kind, newest first; with is_prefix also by longer ones that begin so, behind it. from:
+ * "" or the id to go on behind; not with is_prefix.
  *
  * fn: owner is the contact the row belongs to. 0 goes on, anything else stops and is returned.
  */

@@ -22,7 +22,8 @@ int crm_contacts_list(struct db_txn *txn, const struct contact_filter *filter, c
  * All whose name, fields or notes have a word that begins with each word of text, in any script, case or points; or, when
  * text is nothing but digits and what people put between them, whose number has these digits anywhere (at least three).
  *
- * Work is bounded: of a word that more than SEARCH_ROWS_MAX rows begin with, not all are looked at. *ret_is_cut then.
+ * Work is bounded: of a word that more than SEARCH_ROWS_MAX rows begin with, not all are looked at, those that have just that
+ * word before those that have a longer one, the newest first. *ret_is_cut then.
  * Errors: -EINVAL also nothing to look for.
  */
 enum { SEARCH_ROWS_MAX = 2000, SEARCH_WORDS_MAX = 6 };

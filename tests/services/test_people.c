@@ -778,6 +778,47 @@ static void test_finding(void)
     db_close(steal(&db));
 }
 
+/* --- a name that more have than are looked at */
+
+static char many_ids[2][CONTACT_ID_MAX]; /* the first of them and the last */
+
+static int add_many(struct db_txn *txn, struct db_op *op)
+{
+    char number[ADDRESS_MAX], unused[CONTACT_ID_MAX];
+    int r = 0;
+
+    for (int i = 0; i <= SEARCH_ROWS_MAX + 1 && r == 0; i++) {
+        bool is_longer = i > SEARCH_ROWS_MAX;
+        struct contact_edit edit = { .name = is_longer ? "Danaya" : "Dana", .stage = -1 };
+        char *id = is_longer ? unused : many_ids[i > 0];
+        snprintf(number, sizeof(number), "+97250%07d", i);
+        r = crm_contact_make(txn, number, "972", &edit, now_ms + (uint64_t)i, id);
+    }
+    return r < 0 ? r : 0;
+}
+
+static void test_many(void)
+{
+    struct db_options options = { .path = scratch_file("many"), .map_mib = 64 };
+    struct db_op many = { .run = add_many };
+    scoped(json_object_put) struct json_object *array = NULL;
+    scoped(db_read_end) struct db_txn *txn = NULL;
+    char cursor[CONTACT_ID_MAX];
+    bool is_cut = false;
+
+    if (db_open(&options, &db) < 0)
+        return (void)ok(0, "a store");
+    is_int(db_write(db, &many), 0, "one more has the name than are looked at, and somebody a longer one");
+    is_int(db_read_begin(db, &txn), 0, "a read");
+    is_int(crm_contacts_search(txn, "dana", "972", "", SEARCH_ROWS_MAX, &array, cursor, &is_cut), 0, "the name is looked for");
+    ok(is_cut, "not all are looked at");
+    is_int((int)json_object_array_length(array), SEARCH_ROWS_MAX, "but as many as may be");
+    is_str(json_get_text(json_object_array_get_idx(array, 0), "id"), many_ids[1], "the newest of just that name first");
+    is_str(json_get_text(json_object_array_get_idx(array, SEARCH_ROWS_MAX - 1), "name"), "Dana", "and none of a longer one");
+    db_read_end(steal(&txn));
+    db_close(steal(&db));
+}
+
 /* --- the timeline, page by page */
 
 static void test_timeline(void)
@@ -964,6 +1005,7 @@ int main(int argc, char **argv)
     reset_model();
     test_by_hand();
     test_finding();
+    test_many();
     test_timeline();
     test_bad_cursors();
     test_tasks();
