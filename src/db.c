@@ -580,6 +580,7 @@ static unsigned flags_of_reader(const struct db *db)
 
 static int open_env(struct db *db, size_t map_mib)
 {
+    const size_t most_mib = SIZE_MAX / 4 / MIB; /* where addresses have 32 bits */
     int rc = mdb_env_create(&db->env);
 
     if (rc == 0)
@@ -587,7 +588,7 @@ static int open_env(struct db *db, size_t map_mib)
     if (rc == 0)
         rc = mdb_env_set_maxreaders(db->env, READERS_MAX);
     if (rc == 0 && map_mib)
-        rc = mdb_env_set_mapsize(db->env, map_mib * MIB);
+        rc = mdb_env_set_mapsize(db->env, (map_mib < most_mib ? map_mib : most_mib) * MIB);
     if (rc == 0)
         rc = mdb_env_open(db->env, db->path, MDB_NOTLS | (db->read_only ? flags_of_reader(db) : 0),
                           0600);
