@@ -5,8 +5,7 @@
  *
  * Not part of `make bench`: the whole takes a quarter of an hour and some 25 GB of $TMPDIR or /tmp. At 1 %, 10 % and 100 % the
  * same things are asked of it, and the table has the three answers in one row: what matters is their ratio. Reads are CPU.
- * Commits wait for the disk, so their times are wall clock, beside that of a bare write and sync on the same disk at the
- * same moment.
+ * Commits wait for the disk, so their times are wall clock, beside those of as many pages written to it by themselves.
  *
  * Each fifth call and its messages are of somebody new, the others of anybody who was there before, and one in a hundred of
  * the first person of all, whose conversation so grows as the store does. The fifth message is our answer, with which those
@@ -59,6 +58,7 @@ enum {
     BURSTS = 20,
     READS = 50,
     PAGE = 20,
+    PAGE_BYTES = 4 * KIB,
     SAMPLES = 100000,
     COPY_PIECE = 64 * KIB,
     COPY_SYNC = 8 * MIB,
@@ -302,6 +302,8 @@ static int run_webhook(struct db_txn *txn, struct db_op *op)
     return add_message(txn, n * 40503 % (n_calls / CALLS_PER_PERSON), n, now_ms + n);
 }
 
+static int webhook_kib; /* that one writes, as measured last */
+
 static void commit_one(void)
 {
     struct webhook webhook = { { .run = run_webhook, .what = "bench" }, n_messages++, clock_mono_us() };
@@ -321,6 +323,7 @@ static void commits(void)
     }
     answer_samples("a webhook alone, until it is on disk", "a webhook alone, 99th percentile");
     qsort(kib, COMMITS, sizeof(kib[0]), compare);
+    webhook_kib = (int)kib[COMMITS / 2];
     answer("a webhook alone, written", kib[COMMITS / 2], "KiB", "median, whole pages");
     answer("a webhook alone, written, the most", kib[COMMITS - 1], "KiB", "whole pages");
 }
@@ -355,19 +358,22 @@ static void bursts(void)
     answer_samples("a webhook of 256 at once, until it is on disk", "a webhook of 256 at once, 99th percentile");
 }
 
-/* What the disk takes for a page alone. */
-static void syncs(void)
+/* What the disk takes for as many pages as a webhook writes, anywhere in a file as large as the store, in two steps as LMDB. */
+static void syncs(int fd, uint64_t n_file)
 {
-    static char page[4 * KIB];
-    scoped(close) int fd = open(scratch_file("page"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    static char page[PAGE_BYTES];
+    int n_pages = webhook_kib * KIB / PAGE_BYTES;
 
     for (int i = 0; i < SYNCS; i++) {
         uint64_t began_us = clock_mono_us();
-        must(fd >= 0 && pwrite(fd, page, sizeof(page), 0) > 0 && fdatasync(fd) == 0 ? 0 : -errno, "a page");
+        for (int k = 0; k < n_pages; k++) {
+            off_t at = (off_t)((uint64_t)random() % (n_file / PAGE_BYTES) * PAGE_BYTES);
+            bool is_synced = k >= n_pages - 2; /* the last one says what the root is */
+            must(pwrite(fd, page, sizeof(page), at) < 0 || (is_synced && fdatasync(fd) < 0) ? -errno : 0, "a page");
+        }
         sample(began_us);
     }
-    (void)unlink(scratch_file("page"));
-    answer_samples("the bare disk: a page of 4 KiB and a sync", "the bare disk, 99th percentile");
+    answer_samples("the same pages on the bare disk", "the same pages on the bare disk, 99th percentile");
 }
 
 /* --- reads: a page from its beginning, or from a place half as old as the store */
@@ -504,6 +510,7 @@ static void reads(void)
 /* --- a compacting copy beside webhooks, as a backup takes it (services/snapshot.c) */
 
 static atomic_bool is_copied;
+static uint64_t n_copied;
 
 static void *run_copy(void *arg)
 {
@@ -530,7 +537,7 @@ static void *keep_copy(void *arg)
         must(fdatasync(fd) < 0 ? -errno : 0, "a copy");
         n_unsynced = 0;
     }
-    answer("a compacting copy", (double)lseek(fd, 0, SEEK_CUR) / MIB, "MiB", "");
+    n_copied = (uint64_t)lseek(fd, 0, SEEK_CUR);
     is_copied = true;
     return NULL;
 }
@@ -553,8 +560,11 @@ static void copying(void)
     pthread_join(copying, NULL);
     pthread_join(keeping, NULL);
     (void)close(ends[0]);
-    answer("the copy took", (double)(clock_mono_ms() - began_ms) / 1000, "s", "wall clock, to a file that is synced, too");
+    answer("a compacting copy takes", (double)(clock_mono_ms() - began_ms) / 1000, "s", "wall clock, written and synced");
     answer_samples("a webhook while it is copied", "a webhook while it is copied, 99th percentile");
+    answer("the copy", (double)n_copied / MIB, "MiB", "without the pages that are free");
+    scoped(close) int fd = open(scratch_file("copy"), O_WRONLY | O_CLOEXEC);
+    syncs(fd, n_copied);
     (void)unlink(scratch_file("copy"));
 }
 
@@ -564,10 +574,9 @@ static void ask(void)
 {
     struct db_stats stats;
 
-    syncs();
+    reads(); /* first, which gives the disk a rest */
     commits();
     bursts();
-    reads();
     copying();
     db_stats(db, &stats);
     answer("the store", (double)stats.used_bytes / MIB, "MiB", "as its file is, with pages that are free");
