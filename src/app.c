@@ -41,6 +41,7 @@
 #include "services/profile.h"
 #include "services/reloading.h"
 #include "services/services.h"
+#include "services/places.h"
 #include "services/speech.h"
 #include "services/stt.h"
 #include "services/tts.h"
@@ -456,11 +457,13 @@ static int build_speech(struct app *app)
         .tts = app->services.tts,
     };
 
-    return speech_new(&options, &app->services.speech);
+    int r = places_new(app->config->max_calls, &app->services.places);
+    return r < 0 ? r : speech_new(&options, &app->services.speech);
 }
 
 static void free_speech(struct app *app)
 {
+    places_free(app->services.places);
     speech_free(app->services.speech);
 }
 

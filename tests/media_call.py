@@ -115,6 +115,10 @@ class Call:
         return opcode == 1 and json.loads(text) == {
             "event": "media", "streamSid": self.stream_sid, "media": {"payload": base64.b64encode(payload).decode()}}
 
+    def ring_off(self):
+        """The caller hangs up: Twilio says so, whether there is a stream or not."""
+        return self.daemon.post("/webhook/call_status", CallSid=self.sid, AccountSid=ACCOUNT, CallStatus="completed", SequenceNumber="1")
+
     def hang_up(self):
         try:
             self.sock.shutdown(socket.SHUT_WR)

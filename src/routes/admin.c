@@ -14,6 +14,7 @@
 #include "services/event_hooks.h"
 #include "services/google_token.h"
 #include "services/outbox.h"
+#include "services/places.h"
 #include "services/reloading.h"
 #include "services/services.h"
 #include "services/speech.h"
@@ -176,6 +177,20 @@ static struct json_object *count_faults(void)
     return json;
 }
 
+/* {"expected":0,"draining":0,"full":3,"late":0} */
+static struct json_object *turned_away(const struct services *services)
+{
+    struct json_object *json = json_object_new_object();
+    struct places_stats stats = { 0 };
+
+    if (services->places)
+        places_stats(services->places, clock_mono_ms(), &stats);
+    json_object_object_add(json, "expected", json_object_new_uint64(stats.n_expected));
+    for (int why = TURNED_NOT + 1; why < N_TURNED; why++)
+        json_object_object_add(json, turned_away_name(why), json_object_new_uint64(stats.n_turned_away[why]));
+    return json;
+}
+
 static struct json_object *store(const struct services *services)
 {
     struct db_stats stats;
@@ -287,6 +302,7 @@ static int status_get(struct http_request *request, struct http_response *respon
     json = json_write(fields, ELEMENTSOF(fields), &status);
     if (json) {
         json_object_object_add(json, "media_faults", count_faults());
+        json_object_object_add(json, "turned_away", turned_away(request->context));
         json_object_object_add(json, "store", store(request->context));
         json_object_object_add(json, "generations", generations(request->context));
         json_object_object_add(json, "chat", replies(request->context));

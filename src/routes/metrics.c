@@ -23,6 +23,7 @@
 #include "services/jobs.h"
 #include "services/media_store.h"
 #include "services/outbox.h"
+#include "services/places.h"
 #include "services/services.h"
 #include "services/speech.h"
 #include "services/stt.h"
@@ -46,6 +47,7 @@ struct reading {
     struct tts_stats tts;
     struct google_token_stats token;
     struct media_store_stats media;
+    struct places_stats places;
     struct self_usage self;
     uint64_t faults[N_MEDIA_FAULTS];
     uint64_t overdue_ms, draining, lines_lost, n_connections, n_websockets;
@@ -85,6 +87,8 @@ static void read_all(const struct services *services, struct reading *reading)
         tts_stats(services->tts, &reading->tts);
     if (services->google_token)
         google_token_stats(services->google_token, &reading->token);
+    if (services->places)
+        places_stats(services->places, clock_mono_ms(), &reading->places);
     if (services->media)
         media_store_stats(services->media, &reading->media);
 }
@@ -148,6 +152,12 @@ static void write_ends(struct exposition *out, const struct reading *reading)
 {
     for (int end = CALL_END_NONE + 1; end < CALL_N_END; end++)
         exposition_add(out, LABEL("end", call_end_name(end)), (double)reading->speech.n_ended[end]);
+}
+
+static void write_turned_away(struct exposition *out, const struct reading *reading)
+{
+    for (int why = TURNED_NOT + 1; why < N_TURNED; why++)
+        exposition_add(out, LABEL("why", turned_away_name(why)), (double)reading->places.n_turned_away[why]);
 }
 
 static void write_frames(struct exposition *out, const struct reading *reading)
@@ -363,6 +373,8 @@ static const struct family {
     { "agentlocator_calls_live",                  EXPOSITION_GAUGE,     FROM(speech.n_calls_live),   "Calls that live." },
     { "agentlocator_calls_begun_total",           EXPOSITION_COUNTER,   FROM(speech.n_calls_ever),   "Calls whose stream began." },
     { "agentlocator_calls_ended_total",           EXPOSITION_COUNTER,   BY(write_ends),              "Calls whose stream ended, and why." },
+    { "agentlocator_calls_expected",              EXPOSITION_GAUGE,     FROM(places.n_expected),     "Calls that were answered and whose streams are to come." },
+    { "agentlocator_calls_turned_away_total",     EXPOSITION_COUNTER,   BY(write_turned_away),       "Calls that were not taken: MAX_CALLS, MAX_DELAY_MS, or the daemon stops." },
     { "agentlocator_audio_delay_seconds",         EXPOSITION_GAUGE,     BY(write_delay),             "How long callers' audio waits to be heard, by the last second." },
     { "agentlocator_frames_total",                EXPOSITION_COUNTER,   BY(write_frames),            "Audio frames of 20 ms." },
     { "agentlocator_frames_dropped_total",        EXPOSITION_COUNTER,   BY(write_dropped),           "Frames that found a full ring." },

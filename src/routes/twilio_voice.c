@@ -5,9 +5,11 @@
  * token that only this call's stream may bring back. The call, its token and its contact are kept in one write. A
  * redelivery finds them and is answered from them, i.e. in the same bytes; the new token is thrown away.
  *
- * When all lines are taken, or we are about to stop, the call is forwarded to HUMAN_NUMBER. Without one the caller hears
- * the busy tone, and the call is kept as busy, so that a redelivery does not get through either, and the business sees
- * who tried.
+ * A call that is answered so has a place (places.h) until its stream has begun. When there is none, when those who live
+ * are heard too late, or when we are about to stop, WHEN_FULL says what the caller gets: the human, a message that is
+ * recorded, a few words, or the busy tone. It is kept, the last two as busy, so that a redelivery does not get through
+ * either, and the business sees who tried. A stream that comes all the same when there is no room any more, after its
+ * place was given up, ends, and after_stream is asked what follows.
  *
  * after_stream is asked when the stream is over, or could not be opened, and the caller is still there. What follows is
  * decided by why it ended (after_end[]): a conversation that came to its end is hung up; all else goes to a human, or
@@ -34,11 +36,13 @@
 #include "routes/voice_twiml.h"
 #include "services/chat.h"
 #include "services/crm.h"
+#include "services/places.h"
 #include "services/profile.h"
 #include "services/speech.h"
 #include "services/stt.h"
 #include "services/tts.h"
 #include "utils/base64.h"
+#include "utils/clock.h"
 #include "utils/json.h"
 #include "utils/log.h"
 #include "utils/text.h"
@@ -94,12 +98,26 @@ static void dial(struct webhook *webhook)
                      is_hidden && phone_normalise(to, "", number) == 0 ? number : NULL);
 }
 
+/* What the profile says for it; NULL nothing. */
+static const char *words_of(const struct profile *profile, const char *id)
+{
+    const struct prompt *prompt = profile ? profile_prompt(profile, id) : NULL;
+
+    return prompt ? prompt->text : NULL;
+}
+
 static void record(struct webhook *webhook)
 {
     const struct profile *profile = webhook->services->profile;
-    const struct prompt *prompt = profile ? profile_prompt(profile, "leave_message") : NULL;
 
-    voice_twiml_record(webhook->text, webhook->host, prompt ? prompt->text : NULL, profile ? profile->language : "");
+    voice_twiml_record(webhook->text, webhook->host, words_of(profile, "leave_message"), profile ? profile->language : "");
+}
+
+static void apologise(struct webhook *webhook)
+{
+    const struct profile *profile = webhook->services->profile;
+
+    voice_twiml_busy(webhook->text, words_of(profile, "lines_busy"), profile ? profile->language : "");
 }
 
 static void hang_up(struct webhook *webhook)
@@ -144,14 +162,32 @@ static int make_token(char ret_token[STREAM_TOKEN_MAX])
     return 0;
 }
 
-/* Or one more would be heard too late, as would all that live. */
-static bool all_lines_taken(const struct services *services)
+/* A place for the call, or why there is none for it: heard too late would be one more, as are all that live. */
+static enum turned_away take_place(const struct services *services, const char *sid)
 {
     struct speech_stats stats;
 
+    if (services->draining)
+        return TURNED_DRAINING;
+    if (speech_has_call(services->speech, sid))
+        return TURNED_NOT; /* asked again */
     speech_stats(services->speech, &stats);
-    return services->draining || stats.n_calls_live >= services->config->max_calls ||
-           stats.delay_ms > services->config->max_delay_ms;
+    if (stats.delay_ms > services->config->max_delay_ms)
+        return TURNED_LATE;
+    return places_take(services->places, sid, stats.n_calls_live, clock_mono_ms()) < 0 ? TURNED_FULL : TURNED_NOT;
+}
+
+static void tell_why(const struct services *services, enum turned_away why)
+{
+    const char *when_full = services->config->when_full;
+
+    if (why == TURNED_FULL)
+        log_limited(LOG_WARNING, NULL, "a call is turned away (WHEN_FULL=%s): MAX_CALLS %llu are live or expected", when_full,
+                    (unsigned long long)services->config->max_calls);
+    else if (why == TURNED_LATE)
+        log_limited(LOG_WARNING, NULL, "a call is turned away (WHEN_FULL=%s): those that live are heard later than MAX_DELAY_MS", when_full);
+    else
+        log_limited(LOG_INFO, NULL, "a call is turned away (WHEN_FULL=%s): the daemon stops", when_full);
 }
 
 /* While Twilio opens the stream and hears the greeting, so that the first answer waits for no handshake. */
@@ -169,7 +205,8 @@ static int prepare_call(struct webhook *webhook, const struct http_request *requ
 {
     int r = find_host(webhook, request);
 
-    webhook->busy = all_lines_taken(webhook->services);
+    webhook->turned_away = r == 0 ? take_place(webhook->services, webhook_field(webhook, "CallSid")) : TURNED_NOT;
+    webhook->busy = webhook->turned_away != TURNED_NOT;
     if (r == 0 && !webhook->busy)
         warm_providers(webhook->services);
     return r < 0 ? r : make_token(webhook->token);
@@ -178,9 +215,12 @@ static int prepare_call(struct webhook *webhook, const struct http_request *requ
 /* Nobody of us can take it. */
 static int turn_away(struct db_txn *txn, struct webhook *webhook, const char *sid)
 {
-    if (!has_human(webhook))
+    const char *when_full = webhook->services->config->when_full;
+    bool is_dialled = strcmp(when_full, "human") == 0 && has_human(webhook);
+
+    if (!is_dialled && strcmp(when_full, "record") != 0)
         return crm_call_status(txn, sid, CALL_BUSY, -1, NULL, webhook->now_ms);
-    webhook->after = CALL_AFTER_DIAL;
+    webhook->after = is_dialled ? CALL_AFTER_DIAL : CALL_AFTER_RECORD;
     return crm_call_after(txn, sid, &webhook->after, true, webhook->now_ms);
 }
 
@@ -201,6 +241,7 @@ static int keep_call(struct db_txn *txn, struct webhook *webhook)
     int r = crm_call_open(txn, &call, webhook->services->config->default_country);
     if (r < 0)
         return r;
+    webhook->is_new = r == 0;
     if (r == 1) {
         text_set(webhook->token, sizeof(webhook->token), call.stream_token);
         webhook->busy = call.status == CALL_BUSY;
@@ -210,10 +251,27 @@ static int keep_call(struct db_txn *txn, struct webhook *webhook)
     return webhook->busy ? turn_away(txn, webhook, call.sid) : 0;
 }
 
+static void answer_busy(struct webhook *webhook, struct http_response *response)
+{
+    if (strcmp(webhook->services->config->when_full, "say") == 0)
+        apologise(webhook);
+    else
+        (void)text_set(webhook->text, sizeof(webhook->text), TWIML_BUSY);
+    webhook_twiml(response, webhook->text);
+}
+
 static void answer_call(struct webhook *webhook, struct http_response *response)
 {
+    const struct services *services = webhook->services;
+
+    if (webhook->is_new && webhook->turned_away != TURNED_NOT) {
+        places_count(services->places, webhook->turned_away);
+        tell_why(services, webhook->turned_away);
+    }
+    if (webhook->busy || webhook->after != CALL_AFTER_NONE)
+        places_give_back(services->places, webhook_field(webhook, "CallSid"));
     if (webhook->busy && webhook->after == CALL_AFTER_NONE)
-        webhook_twiml(response, TWIML_BUSY);
+        answer_busy(webhook, response);
     else
         answer_after(webhook, response);
 }
@@ -239,6 +297,8 @@ static int note_status(struct db_txn *txn, struct webhook *webhook, int64_t sequ
 
     if (!call_sid_is_plain(sid))
         return -EINVAL;
+    if (is_gone(webhook))
+        places_give_back(webhook->services->places, sid);
     return crm_call_status(txn, sid, status < 0 ? CALL_RINGING : (enum call_status)status, status < 0 ? -1 : sequence,
                            webhook->params, webhook->now_ms);
 }

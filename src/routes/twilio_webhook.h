@@ -10,6 +10,7 @@
 #include "db.h"
 #include "http.h"
 #include "models/call.h"
+#include "services/places.h"
 #include "services/services.h"
 #include "services/twilio_security.h"
 
@@ -46,6 +47,8 @@ struct webhook {
 
     /* of a call */
     bool busy;             /* all lines are taken */
+    bool is_new;           /* it came for the first time */
+    enum turned_away turned_away;
     enum call_after after; /* what to do instead of a stream, or after it */
     char host[TWILIO_HOST_MAX];
     char token[STREAM_TOKEN_MAX]; /* the new one; after the write the stored one */

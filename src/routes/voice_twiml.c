@@ -75,11 +75,12 @@ void voice_twiml_dial(char ret_twiml[TWIML_MAX], const char *host, const char *n
 
 /* Twilio's voice of a language; an unknown one is left to its default. */
 static const struct tongue {
-    const char *language, *say, *text;
+    const char *language, *say, *text, *busy;
 } tongues[] = {
     { "he", "<Say voice=\"Google.he-IL-Wavenet-A\" language=\"he-IL\">",
-      "סליחה, אין כרגע מי שיענה לשיחה. אפשר להשאיר הודעה אחרי הצפצוף." },
-    { "en", "<Say language=\"en-US\">", "I am sorry, nobody can take your call right now. Please leave a message after the tone." },
+      "סליחה, אין כרגע מי שיענה לשיחה. אפשר להשאיר הודעה אחרי הצפצוף.", "סליחה, כל הקווים תפוסים כרגע. נא להתקשר שוב בעוד כמה דקות." },
+    { "en", "<Say language=\"en-US\">", "I am sorry, nobody can take your call right now. Please leave a message after the tone.",
+      "I am sorry, all our lines are busy right now. Please call again in a few minutes." },
 };
 
 static const struct tongue *tongue_of(const char *language)
@@ -88,6 +89,17 @@ static const struct tongue *tongue_of(const char *language)
         if (language_is(language, tongues[i].language))
             return &tongues[i];
     return NULL;
+}
+
+void voice_twiml_busy(char ret_twiml[TWIML_MAX], const char *text, const char *language)
+{
+    const struct tongue *tongue = tongue_of(language);
+    const char *const pieces[] = {
+        TWIML_HEAD "<Response>", "", tongue ? tongue->say : "<Say>", text ?: (tongue ?: &tongues[ELEMENTSOF(tongues) - 1])->busy,
+        "</Say><Hangup/></Response>",
+    };
+
+    compose(ret_twiml, pieces, ELEMENTSOF(pieces));
 }
 
 void voice_twiml_record(char ret_twiml[TWIML_MAX], const char *host, const char *text, const char *language)

@@ -19,5 +19,8 @@ void voice_twiml_connect(char ret_twiml[TWIML_MAX], const char *host, const char
 /* Dial a human; then after_dial. caller_id: what he is shown, NULL: the caller's number. */
 void voice_twiml_dial(char ret_twiml[TWIML_MAX], const char *host, const char *number, const char *caller_id);
 
+/* Say that all lines are busy, and hang up. text and language as below. */
+void voice_twiml_busy(char ret_twiml[TWIML_MAX], const char *text, const char *language);
+
 /* Say something and record a message for handle_recording. text NULL: a few words of our own; language "en", "he". */
 void voice_twiml_record(char ret_twiml[TWIML_MAX], const char *host, const char *text, const char *language);

@@ -37,6 +37,7 @@
 #include "routes/routes.h"
 #include "services/crm.h"
 #include "services/media.h"
+#include "services/places.h"
 #include "services/services.h"
 #include "services/speech.h"
 #include "utils/base64.h"
@@ -404,7 +405,6 @@ static enum media_fault begin_call(struct stream *stream, const struct call *cal
         .loop = stream->loop,
     };
     int r = speech_start_call(stream->services->speech, &speech_call, &stream->leg);
-
     for (size_t i = 0; i < ELEMENTSOF(start_errors); i++)
         if (r == start_errors[i].error)
             return start_errors[i].fault;
@@ -424,6 +424,7 @@ static void on_start(struct stream *stream, const struct media_message *start)
     enum media_fault fault = look_up(stream, start, &call, &contact, known);
     if (fault == N_MEDIA_FAULTS)
         fault = begin_call(stream, &call, contact.name, known);
+    places_give_back(stream->services->places, stream->call_sid); /* it lives, or goes on without a stream */
     if (fault != N_MEDIA_FAULTS) {
         fail(stream, fault, NULL);
         return;

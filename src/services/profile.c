@@ -66,7 +66,7 @@ static const struct {
     { "goodbye", true, 0 },           { "goodbye_unreachable", false, 0 },
     { "goodbye_silence", true, 0 },   { "wait", true, 0 },
     { "trouble", true, 0 },           { "too_long", true, 0 },
-    { "leave_message", false, 0 },
+    { "leave_message", false, 0 },    { "lines_busy", false, 0 },
 };
 
 static const struct {

@@ -13,6 +13,7 @@ struct engine;
 struct google_token;
 struct keeper;
 struct media_store;
+struct places;
 struct profile;
 struct reloading;
 struct outbox;
@@ -33,6 +34,7 @@ struct services {
     const struct profile *profile;
     const struct crm_reply_rules *reply_rules; /* of who is answered by the agent on WhatsApp */
     struct speech *speech;
+    struct places *places; /* for calls whose streams are to come */
     struct outbox *outbox;
     struct event_hooks *event_hooks; /* NULL: nobody is told */
     struct keeper *keeper;

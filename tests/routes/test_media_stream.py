@@ -91,7 +91,7 @@ ROWS = [
     ("vanished", "a connection that ends", in_call(lambda c: c.sock.shutdown(socket.SHUT_RDWR)), 1006),
 ]
 
-with Daemon(MAX_CALLS="4") as daemon:
+with Daemon(MAX_CALLS="40") as daemon:
     same(daemon.post("/webhook/incoming_call", signature="x" * 27 + "=", CallSid="CA1", From="+1"), (403, ""),
          "a webhook with another signature is refused without a word")
     unsigned = Call(daemon)
@@ -142,22 +142,9 @@ with Daemon(MAX_CALLS="4") as daemon:
     same(dead.close_code(), 1008, "who sends no audio any more is closed")
     same(faults(daemon)["no_media"], 1, "as no_media")
 
-    # MAX_CALLS is 4: healthy is one
     ok(wait_until(lambda: daemon.status()["calls_live"] == 1, healthy), "the calls that ended have left their lines")
-    late = Call(daemon)
-    others = [Call(daemon) for _ in range(3)]
-    for other in others:
-        started(other)
-    late.begin()
-    same(late.close_code(), 1013, "one stream too many is told to come again")
-    same(faults(daemon)["too_many_calls"], 1, "as too_many_calls")
-    refused = Call(daemon)
-    ok(refused.status == 200 and '<Reject reason="busy"/>' in refused.twiml, "and one call too many hears that the lines are busy")
-    for other in others:
-        same(other.stop(), 1000, "a caller hangs up")
 
     # floods an echo that it does not read; the daemon goes on reading, and drops what it cannot send
-    ok(wait_until(lambda: daemon.status()["calls_live"] == 1, healthy), "and leaves his line")
     deaf = Call(daemon, receive_buffer=4096).begin()
     noise = [json.dumps({"event": "media", "streamSid": deaf.stream_sid,
                          "media": {"payload": base64.b64encode(SILENCE * 5).decode()}})] * 50
@@ -176,4 +163,17 @@ with Daemon(MAX_CALLS="4") as daemon:
         print("# " + daemon.log.replace("\n", "\n# "))
     ok("media stream: a second start" in daemon.log, "and has said what was wrong")
     ok(all(call not in daemon.log for call in ("+97250", "x" * 43)), "without numbers or tokens")
+
+with Daemon(MAX_CALLS="1") as daemon:
+    late = Call(daemon)
+    with_start(token="x" * 43)(late)
+    same(late.close_code(), 1008, "a call whose first stream was not let in has no place any more")
+    healthy = Call(daemon).begin()
+    ok(healthy.echo(SILENCE), "another call has the only place")
+    late.rest = b""
+    late.begin()
+    same(late.close_code(), 1013, "one stream too many is told to come again")
+    same(faults(daemon)["too_many_calls"], 1, "as too_many_calls")
+    ok(healthy.echo(SILENCE), "the other call did not notice")
+    same(healthy.stop(), 1000, "and ends when its caller hangs up")
 done()

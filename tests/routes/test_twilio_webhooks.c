@@ -15,6 +15,7 @@
 #include "scratch.h"
 #include "services/crm.h"
 #include "services/crm_reply.h"
+#include "services/places.h"
 #include "services/profile.h"
 #include "services/services.h"
 #include "services/speech.h"
@@ -47,9 +48,16 @@ static struct services services;
 static struct config config;
 static uint64_t n_calls_live;
 
+enum { PLACES = 1000 };
+
 void speech_stats(struct speech *speech, struct speech_stats *ret_stats)
 {
     *ret_stats = (struct speech_stats){ .n_calls_live = n_calls_live };
+}
+
+bool speech_has_call(struct speech *speech, const char *sid)
+{
+    return false;
 }
 
 const struct prompt *profile_prompt(const struct profile *profile, const char *id)
@@ -441,6 +449,50 @@ static void forwards(void)
     is_str(again.body, SORRY, "a human who was taken out of the settings is not dialled");
 }
 
+#define LINES_BUSY HEAD "<Response><Say language=\"en-US\">I am sorry, all our lines are busy right now. Please call again in a few minutes.</Say><Hangup/></Response>"
+
+static const struct {
+    const char *what, *when_full, *human, *want;
+    enum call_status status;
+} fulls[] = {
+    { "a human", "human", HUMAN, DIAL(""), CALL_RINGING },
+    { "no human, so the busy tone", "human", NULL, BUSY, CALL_BUSY },
+    { "the caller himself is the human, so the busy tone", "human", "+972501112222", BUSY, CALL_BUSY },
+    { "a message is recorded", "record", HUMAN, SORRY, CALL_RINGING },
+    { "a few words", "say", HUMAN, LINES_BUSY, CALL_BUSY },
+    { "the busy tone", "busy", HUMAN, BUSY, CALL_BUSY },
+};
+
+static void answers_when_full(void)
+{
+    struct places_stats before, after;
+
+    for (size_t i = 0; i < ELEMENTSOF(fulls); i++) {
+        struct fake_request fake, again;
+        scoped(call_done) struct call call = { 0 };
+        char body[96], sid[16];
+
+        (void)snprintf(sid, sizeof(sid), "CAfull%zu", i);
+        (void)snprintf(body, sizeof(body), "CallSid=%s&From=%%2B972501112222&To=%%2B97231234567&CallStatus=ringing", sid);
+        config.when_full = fulls[i].when_full;
+        config.human_number = fulls[i].human;
+        n_calls_live = config.max_calls;
+        places_stats(services.places, 0, &before);
+        post(&fake, "/webhook/incoming_call", body);
+        is_str(fake.body, fulls[i].want, fulls[i].what);
+        n_calls_live = 0;
+        post(&again, "/webhook/incoming_call", body);
+        is_str(again.body, fake.body, "  and for the redelivery, too");
+        is_int(get_call(sid, &call), 0, "  the call is in the store");
+        is_int(call.status, fulls[i].status, "  as what it is");
+        places_stats(services.places, 0, &after);
+        is_int((long long)(after.n_turned_away[TURNED_FULL] - before.n_turned_away[TURNED_FULL]), 1, "  counted once");
+        is_int((long long)after.n_expected, (long long)before.n_expected, "  and holds no place");
+    }
+    config.when_full = "human";
+    config.human_number = NULL;
+}
+
 static void keeps_callbacks(void)
 {
     struct fake_request fake;
@@ -556,7 +608,9 @@ int main(void)
     config = (struct config){ .app_env = "production",
                               .public_host = "gw.example.com",
                               .default_country = "972",
-                              .max_calls = 2,
+                              .max_calls = PLACES,
+                              .max_delay_ms = 200,
+                              .when_full = "human",
                               .twilio_auth_token = "0123456789abcdef0123456789abcdef" };
     services = (struct services){ .config = &config, .reply_rules = &nobody_is_answered };
     if (db_open(&options, &db) < 0 || twilio_security_new(&config, &services.security) < 0) {
@@ -564,6 +618,8 @@ int main(void)
         return 1;
     }
     services.db = db;
+    if (places_new(config.max_calls, &services.places) < 0)
+        return 1;
 
     are_guarded();
     answers();
@@ -573,12 +629,14 @@ int main(void)
     follow_streams();
     follow_dials();
     forwards();
+    answers_when_full();
     keeps_callbacks();
     keeps_messages();
     full_store();
     no_name();
 
     db_close(db);
+    places_free(services.places);
     twilio_security_free(services.security);
     return done_testing();
 }

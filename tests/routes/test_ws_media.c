@@ -17,6 +17,7 @@
 #include "scratch.h"
 #include "services/crm.h"
 #include "services/fake_loop.h"
+#include "services/places.h"
 #include "services/services.h"
 #include "services/speech.h"
 #include "tap.h"
@@ -702,6 +703,8 @@ int main(void)
     }
     config = (struct config){ .app_env = "production", .default_country = "972" };
     services = (struct services){ .config = &config, .db = db };
+    if (places_new(1, &services.places) < 0)
+        return 1;
 
     is_int(ws_media.routes[0].guard, AUTH_TWILIO, "the handshake is guarded");
     faults_beside_a_call();
@@ -715,6 +718,7 @@ int main(void)
     tries_again();
 
     db_close(db);
+    places_free(services.places);
     inbox_unref(worker);
     fake_loop_done(&loop);
     return done_testing();

@@ -101,9 +101,9 @@ static const struct {
     { "\"questions\": [", "\"questions\": [ 7,", "question 1 must be of type object" },
     { "\"prompts\": {", "\"prompts\": {,", "line 5: " },
     { "\"prompts\": {", "\"prompts\": { \"a\": {\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}},", "line 5: nesting too deep" },
-    { "How can", "\xff", "line 16: " },
+    { "How can", "\xff", "line 17: " },
     { "\n}\n", "\n", "the file ends too early" },
-    { "\n}\n", "\n} trailing", "line 85: " },
+    { "\n}\n", "\n} trailing", "line 86: " },
 };
 
 static char *put_for(const char *text, const char *find, const char *put)
