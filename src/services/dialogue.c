@@ -321,7 +321,7 @@ int dialogue_new(const struct dialogue_options *options, struct dialogue **ret_d
         return -ENOMEM;
     d->options = *options;
     (void)text_set(d->language, sizeof(d->language), options->language ? options->language : "en");
-    d->barge_ms = UINT64_MAX;
+    d->barge_ms = d->next_ms = UINT64_MAX;
     hearing_clear(&d->hearing);
     *ret_dialogue = d;
     return 0;
@@ -360,7 +360,7 @@ bool dialogue_take(struct dialogue *dialogue, struct dialogue_action *ret_action
 
 uint64_t dialogue_deadline(const struct dialogue *dialogue)
 {
-    return dialogue_due_ms(dialogue);
+    return dialogue->next_ms;
 }
 
 bool dialogue_ended(const struct dialogue *dialogue)

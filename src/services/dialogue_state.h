@@ -66,6 +66,7 @@ struct dialogue {
     uint64_t decided_ms, keep_ms, leave_ms;
     uint64_t awaited_ms; /* since when nothing came of the reply, and nothing was left to be heard */
     uint64_t due_ms;     /* when the timer that fires had to */
+    uint64_t next_ms;    /* when the next one has to; UINT64_MAX never */
 
     struct turn_slot turns[TURNS_MAX];
     struct turn_slot *caller; /* held until the first sound of the reply */
@@ -121,5 +122,4 @@ void dialogue_finish(struct dialogue *d); /* at once */
 
 /* --- time (dialogue_timers.c) */
 
-uint64_t dialogue_due_ms(const struct dialogue *d); /* UINT64_MAX: nothing is */
-void dialogue_run(struct dialogue *d);              /* all that is due by now */
+void dialogue_run(struct dialogue *d); /* all that is due by now; next_ms is then right */

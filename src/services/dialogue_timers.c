@@ -1,7 +1,8 @@
 /*
  * dialogue_timers.c - when a dialogue acts by itself
  *
- * A row is a function that derives its time from the state, and one that acts then.
+ * A row is a function that derives its time from the state, and one that acts then. The state changes with a push only,
+ * and so does the earliest of the times, which is asked for with every frame: it is found once a push.
  */
 #include "services/dialogue_state.h"
 
@@ -263,14 +264,6 @@ static const struct timer *next_timer(const struct dialogue *d, uint64_t *ret_at
     return next;
 }
 
-uint64_t dialogue_due_ms(const struct dialogue *d)
-{
-    uint64_t at_ms;
-
-    (void)next_timer(d, &at_ms);
-    return at_ms;
-}
-
 void dialogue_run(struct dialogue *d)
 {
     const struct timer *timer;
@@ -280,4 +273,5 @@ void dialogue_run(struct dialogue *d)
         d->due_ms = at_ms;
         timer->fire(d);
     }
+    d->next_ms = at_ms;
 }
