@@ -1,10 +1,13 @@
 /*
  * vad.c - is somebody speaking? and utterances cut from the answer
  *
- * A frame of 20 ms passes three stations:
+ * A frame of 20 ms passes up to four stations:
  *
  *     gate      below -60 dBFS (digital silence, mu-law's idle noise) it is no speech, and that is
  *               all it costs
+ *     loud      a frame over -42 dBFS on a line that was below the gate within the last two seconds has no steady
+ *               noise in it: what WebRtcVad mode 3 takes for speech as it comes is speech. All others
+ *               go on; so hardly anything is missed that would not have been, at less than half the cost
  *     denoise   speexdsp, -30 dB; it learns the line's noise in up to two seconds, and until then
  *               a steady noise may pass for speech. In blocks of 10 ms: the state takes 13 KB, not
  *               24, and the verdicts are as good
@@ -36,13 +39,16 @@ enum {
     BLOCK = VAD_FRAME / 2,
     FRAME_MS = VAD_FRAME * 1000 / RATE_HZ,
     GATE_LEVEL = 32, /* root mean square of a frame */
+    LOUD_LEVEL = 256, /* the soft end of a word is left to the denoiser, which tells it sooner from what follows */
     DENOISE_DB = -30,
     WEBRTC_MODE = 3,
+    CLEAN_MS = 2000,
     PROBABILITY_PERCENT = 85, /* the stand-in's verdict, of both blocks */
     ONSET_FRAMES = VAD_ONSET_MS / FRAME_MS,
     ONSET_WINDOW = ONSET_FRAMES * 3 / 2,
     OFFSET_FRAMES = VAD_OFFSET_MS / FRAME_MS,
     STRAY = 1,
+    CLEAN_FRAMES = CLEAN_MS / FRAME_MS,
 };
 
 struct webrtc; /* theirs */
@@ -76,6 +82,7 @@ struct vad {
     SpeexPreprocessState *denoiser;
     struct webrtc *webrtc; /* NULL: the stand-in */
     uint32_t verdicts;
+    unsigned n_noisy; /* frames since one was below the gate, CLEAN_FRAMES at most */
     bool speaking;
 };
 
@@ -150,6 +157,7 @@ int vad_new_stand_in(struct vad **ret_vad)
 
     if (!vad)
         return -ENOMEM;
+    vad->n_noisy = CLEAN_FRAMES;
     int r = denoiser_new(&vad->denoiser);
     if (r < 0)
         return r;
@@ -182,13 +190,13 @@ void vad_free(struct vad *vad)
     free(vad);
 }
 
-static bool is_silence(const int16_t pcm[VAD_FRAME])
+static bool is_below(const int16_t pcm[VAD_FRAME], int64_t level)
 {
     int64_t sum = 0;
 
     for (int i = 0; i < VAD_FRAME; i++)
         sum += pcm[i] * pcm[i];
-    return sum < (int64_t)VAD_FRAME * GATE_LEVEL * GATE_LEVEL;
+    return sum < VAD_FRAME * level * level;
 }
 
 static bool is_speech(struct vad *vad, const int16_t pcm[VAD_FRAME])
@@ -196,8 +204,14 @@ static bool is_speech(struct vad *vad, const int16_t pcm[VAD_FRAME])
     int16_t frame[VAD_FRAME]; /* denoised in place */
     bool probable = true;
 
-    if (is_silence(pcm))
+    if (is_below(pcm, GATE_LEVEL)) {
+        vad->n_noisy = 0;
         return false;
+    }
+    bool is_clean = vad->n_noisy < CLEAN_FRAMES;
+    vad->n_noisy += is_clean;
+    if (is_clean && vad->webrtc && !is_below(pcm, LOUD_LEVEL) && webrtc_calls.process(vad->webrtc, RATE_HZ, pcm, VAD_FRAME) > 0)
+        return true;
     memcpy(frame, pcm, sizeof(frame));
     for (int at = 0; at < VAD_FRAME; at += BLOCK) {
         spx_int32_t percent = 0;

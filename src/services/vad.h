@@ -3,7 +3,7 @@
  * vad.h - is somebody speaking? and utterances cut from the answer
  *
  * speexdsp denoise, then WebRtcVad mode 3 (looked up at start; the speex probability stands in),
- * then hangover. An energy gate in front skips both in plain silence.
+ * then hangover. An energy gate in front skips both in plain silence, and loud speech on a quiet line needs no denoising.
  */
 
 #include <stdint.h>

@@ -110,6 +110,29 @@ static void test_quiet(int (*make)(struct vad **), const char *engine)
     }
 }
 
+/* The same on a line that was quiet before: what begins there is told from speech a little later. */
+static void test_noise_begins(int (*make)(struct vad **), const char *engine)
+{
+    enum { BEFORE_MS = 1000, CLEAN_MS = 2000 };
+
+    for (size_t i = 0; i < ELEMENTSOF(quiet); i++) {
+        static int16_t pcm[30 * SECOND];
+        struct seen seen = { 0 };
+        scoped(vad_free) struct vad *vad = NULL;
+        size_t learnt_ms = quiet[i].learning_ms ? BEFORE_MS + CLEAN_MS + quiet[i].learning_ms : 0;
+
+        if (make(&vad) < 0)
+            return;
+        seed = 1;
+        for (size_t j = 0; j < ELEMENTSOF(pcm); j++)
+            pcm[j] = (int16_t)(quiet[i].level * quiet[i].sound(j));
+        push_silence(vad, BEFORE_MS, 0, &seen);
+        push(vad, pcm, ELEMENTSOF(pcm), BEFORE_MS, &seen);
+        ok(seen.last_start_ms <= learnt_ms && seen.last_ms <= learnt_ms && !seen.speaking,
+           "%s: %s that begins on a quiet line is no speech in the end", engine, quiet[i].what);
+    }
+}
+
 static void test_human(int (*make)(struct vad **), const char *engine,
                        const struct recordings *recordings)
 {
@@ -154,6 +177,7 @@ int main(void)
     printf("# recordings: %s\n", have ? recordings.source : "none");
     for (size_t i = 0; i < ELEMENTSOF(engines); i++) {
         test_quiet(engines[i].make, engines[i].name);
+        test_noise_begins(engines[i].make, engines[i].name);
         if (have)
             test_human(engines[i].make, engines[i].name, &recordings);
         else
