@@ -243,6 +243,7 @@ static void end_write(struct api_write *write)
 {
     free(write->answer.text);
     free(write->bytes);
+    free(write->target);
     json_object_put(write->body);
     free(write);
 }
@@ -326,8 +327,12 @@ static void run_nothing(struct engine_job *job, unsigned thread)
 static void work(struct engine_job *job)
 {
     struct api_write *write = (struct api_write *)((char *)job - offsetof(struct api_write, job));
-    int r = write->kind->work(write);
+    int r = 0;
 
+    if (write->kind->is_raw)
+        r = idempotency_digest(&write->idempotency, write->method, write->target, (struct db_bytes){ write->bytes, write->n_bytes });
+    if (r == 0)
+        r = write->kind->work(write);
     write->now_ms = clock_real_ms();
     if (r == 0)
         r = db_submit(write->services->db, &write->op);
@@ -349,8 +354,10 @@ static int take_bytes(struct api_write *write, const struct http_request *reques
     const struct http_field *type = http_field(request, "content-type", 0);
 
     write->bytes = malloc(request->n_body + 1);
-    if (!write->bytes)
+    write->target = strdup(request->target);
+    if (!write->bytes || !write->target)
         return -ENOMEM;
+    (void)snprintf(write->method, sizeof(write->method), "%s", request->method);
     if (request->n_body)
         memcpy(write->bytes, request->body, request->n_body);
     write->n_bytes = request->n_body;
@@ -377,6 +384,9 @@ static int check(struct api_write *write, const struct http_request *request, st
                               "an Idempotency-Key has 1 to %d printable characters without blanks, and comes once",
                               IDEMPOTENCY_KEY_MAX);
     }
+    if (r == 0 && !write->kind->is_raw)
+        r = idempotency_digest(&write->idempotency, request->method, request->target,
+                               (struct db_bytes){ request->n_body ? request->body : "", request->n_body });
     return r == 0 && write->kind->prepare ? write->kind->prepare(write, problem) : r;
 }
 

@@ -76,7 +76,7 @@ struct api_write_kind {
     int (*keep)(struct db_txn *txn, struct api_write *write, struct json_object **ret_answer);
     const struct api_refusal *refusals; /* the last has r 0 */
     int status;                         /* of the answer; 0: 202 */
-    bool is_raw;                        /* the body is bytes, and the fields are in the query */
+    bool is_raw;                        /* the body is bytes, and the fields are in the query; needs work() */
     /* On the media's engine, before the transaction, for what waits for the disk; its error is told as refusals say. */
     int (*work)(struct api_write *write);
     void (*end)(struct api_write *write, int r); /* after both, before the answer; r as of keep(), 1 it had been done before */
@@ -91,6 +91,7 @@ struct api_write {
     char *bytes;              /* the body, when it is raw; NULL */
     size_t n_bytes;
     char content_type[64]; /* of it, as was said */
+    char *target, method[16]; /* of a request with a raw body, whose digest is not the loop's work */
     void *extra; /* the kind's; freed by its end() */
     uint64_t now_ms;
     /* the rest is api.c's */

@@ -65,15 +65,17 @@ int idempotency_read(const struct http_request *request, struct idempotency *ret
     if (http_field(request, "idempotency-key", 1) || !is_key(field))
         return -EINVAL;
     const struct db_bytes who[] = { { caller, strlen(caller) }, { field->value, field->n_value } };
-    const struct db_bytes what[] = { { request->method, strlen(request->method) },
-                                     { request->target, strlen(request->target) }, /* with the query, where there is one */
-                                     { request->n_body ? request->body : "", request->n_body } };
     int r = digest(who, ELEMENTSOF(who), idempotency.id);
-    if (r == 0)
-        r = digest(what, ELEMENTSOF(what), idempotency.digest);
     if (r == 0)
         *ret_idempotency = idempotency;
     return r;
+}
+
+int idempotency_digest(struct idempotency *idempotency, const char *method, const char *target, struct db_bytes body)
+{
+    const struct db_bytes what[] = { { method, strlen(method) }, { target, strlen(target) }, body };
+
+    return idempotency->is_asked ? digest(what, ELEMENTSOF(what), idempotency->digest) : 0;
 }
 
 /* --- rows */

@@ -31,8 +31,11 @@ struct idempotency_answer {
     char of[CONTACT_ID_MAX]; /* the contact it tells of, with whom it is forgotten; "" of none. Not read back. */
 };
 
-/* Errors: -EINVAL the key has 1 to IDEMPOTENCY_KEY_MAX printable characters, and comes once; -ENOMEM. */
+/* All but the digest. Errors: -EINVAL the key has 1 to IDEMPOTENCY_KEY_MAX printable characters, and comes once; -ENOMEM. */
 int idempotency_read(const struct http_request *request, struct idempotency *ret_idempotency);
+
+/* The digest: some milliseconds for a body of many MiB. target: with the query, where there is one. Errors: -ENOMEM. */
+int idempotency_digest(struct idempotency *idempotency, const char *method, const char *target, struct db_bytes body);
 
 /*
  * Returns: 1 and *ret_answer, as it was kept; 0 it is asked for the first time.
