@@ -16,7 +16,8 @@
  * looking for readers, so each of them holds map_lock shared from begin to end,
  * and the writer takes it exclusively to double the map; then the group is run
  * again. The lock prefers writers, but the writer asks in short turns, so
- * that one stuck reader cannot hold up all others for good. The writer holds it
+ * that one stuck reader cannot hold up all others for good; the turns become
+ * longer, so that readers who are merely slow let him in. The writer holds it
  * shared during a transaction, too: another process may have made the map larger,
  * and then whoever notices first, perhaps a reader, adopts the new size.
  *
@@ -72,7 +73,8 @@ enum {
     LOCK_FILE_BYTES = 80 * KIB,
     CHECK_EVERY_S = 60,
     POLL_MS = 500,
-    GROW_TURN_MS = 50,
+    GROW_TURN_MS = 6, /* then twice that, and so on; an event loop may be among those who wait */
+    GROW_TURN_MAX_MS = 50,
     KEY_MAX = 511,
     FULL_BELOW = 4 * MIB, /* an I/O error with less room than this on the disk is a full disk */
     REPLAY = 1,           /* of run_group(): an operation must be undone; no code of LMDB's */
@@ -248,10 +250,12 @@ static void report_slow(struct db *db, const char *what, uint64_t took_us, unsig
 static void lock_map(struct db *db)
 {
     struct timespec until;
+    long turn_ms = GROW_TURN_MS / 2;
 
     do {
+        turn_ms = turn_ms * 2 < GROW_TURN_MAX_MS ? turn_ms * 2 : GROW_TURN_MAX_MS;
         clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += GROW_TURN_MS * 1000000L;
+        until.tv_nsec += turn_ms * 1000000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;
     } while (pthread_rwlock_timedwrlock(&db->map_lock, &until) != 0);

@@ -23,7 +23,7 @@
 #include "utils/json.h"
 #include "utils/text.h"
 
-enum { LOOKED_AT_MAX = 20000, MORE = 2, TEXT_MAX = 256, PART_MIN = 3 };
+enum { LOOKED_AT_MAX = 5000, MORE = 2, TEXT_MAX = 256, PART_MIN = 3 };
 
 /* --- pages */
 

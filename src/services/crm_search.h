@@ -3,7 +3,8 @@
  * crm_search.h - finding contacts: by stage and tag, by name, number and what is written about them
  *
  * As crm.h says of all its functions. A page is an array of contacts, newest first, as crm_contacts_page() has them;
- * cursor: "" or what the page before gave; *ret_cursor is "" when there are no more. Errors: -EINVAL the cursor.
+ * cursor: "" or what the page before gave; *ret_cursor is "" when there are no more. Work is bounded: a page may be short,
+ * or empty, though there are. Errors: -EINVAL the cursor.
  */
 
 #include "db.h"
