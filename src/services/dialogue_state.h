@@ -33,7 +33,6 @@ struct dialogue {
     unsigned digits_min, digits_max;
 
     /* the voice */
-    struct says says;
     unsigned n_says; /* ever */
     bool paused;     /* stopped by a barge-in that is not decided yet */
     bool stopping;   /* DIALOGUE_SAY_STOPPED is awaited */
@@ -41,7 +40,6 @@ struct dialogue {
     bool continuing;
     bool in_parts;   /* the reply did not come at once */
     bool is_held;
-    struct agent_reply held; /* parts that came while paused */
     enum state paused_state;
     unsigned n_false, n_fillers, n_failed;
     bool has_filled; /* while this reply was awaited */
@@ -67,13 +65,15 @@ struct dialogue {
     uint64_t awaited_ms; /* since when nothing came of the reply, and nothing was left to be heard */
     uint64_t due_ms;     /* when the timer that fires had to */
     uint64_t next_ms;    /* when the next one has to; UINT64_MAX never */
-
-    struct turn_slot turns[TURNS_MAX];
     struct turn_slot *caller; /* held until the first sound of the reply */
-    struct agent_learnt learnt[AGENT_LEARNT_MAX];
 
-    struct dialogue_action actions[ACTIONS_MAX];
+    /* Far more room than most calls ever use, so behind the rest: memory that is never touched costs nothing. */
     size_t n_actions, n_taken;
+    struct dialogue_action actions[ACTIONS_MAX];
+    struct agent_learnt learnt[AGENT_LEARNT_MAX];
+    struct turn_slot turns[TURNS_MAX];
+    struct says says;
+    struct agent_reply held; /* parts that came while paused */
 };
 
 /* --- asking (dialogue_moves.c) */
