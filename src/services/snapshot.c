@@ -10,9 +10,9 @@
  * was there before the row. One that is written or taken away meanwhile is in the backup or not.
  *
  * The copy holds a reader: until it ends, LMDB uses no page again that is freed, and the store's file grows by what is
- * written meanwhile (a commit is some 20 KiB). So the copy goes to a pipe, which is closed when limit_s are over: LMDB
+ * written meanwhile (a commit is some 140 KiB). So the copy goes to a pipe, which is closed when limit_s are over: LMDB
  * then gives up, and the reader with it. What was written is synced piece by piece, or the sync of it all would make
- * the daemon's commits wait.
+ * the daemon's commits wait; and it is dropped from memory, where the store had better be.
  */
 #include "services/snapshot_internal.h"
 
@@ -85,6 +85,7 @@ static int drain_copy(const struct snapshot *snapshot, int from, int to, uint64_
         if (r == 0 && done - synced >= SYNC_EVERY) {
             synced = done;
             r = fdatasync(to) < 0 ? -errno : 0;
+            (void)posix_fadvise(to, 0, (off_t)done, POSIX_FADV_DONTNEED);
         }
         r = r ?: snapshot_tell(snapshot, "copying the store", done, n_expected);
     }
