@@ -29,6 +29,7 @@
 #include <json-c/json.h>
 
 #include "bench.h"
+#include "growth_table.h"
 #include "scratch.h"
 #include "services/crm.h"
 #include "services/crm_search.h"
@@ -41,7 +42,6 @@
 
 enum {
     CALLS_MIN = 10000,
-    SIZES = 3,
     MESSAGES_PER_CALL = 5,
     CALLS_PER_PERSON = 5,
     CALLS_PER_BUSIEST = 100, /* one of them is his */
@@ -59,7 +59,6 @@ enum {
     READS = 50,
     PAGE = 20,
     PAGE_BYTES = 4 * KIB,
-    SAMPLES = 100000,
     COPY_PIECE = 64 * KIB,
     COPY_SYNC = 8 * MIB,
 };
@@ -76,65 +75,6 @@ static void must(int r, const char *what)
         return;
     fprintf(stderr, "\nbench_growth: %s: %s\n", what, strerror(-r));
     exit(1);
-}
-
-/* --- the table: a row for each question, an answer for each size */
-
-enum { ROWS_MAX = 64 };
-
-static struct row {
-    const char *what, *unit, *remark;
-    double figures[SIZES];
-} rows[ROWS_MAX];
-static size_t n_rows;
-static int size; /* the one that is asked */
-
-static void answer(const char *what, double figure, const char *unit, const char *remark)
-{
-    size_t i = 0;
-
-    while (i < n_rows && strcmp(rows[i].what, what) != 0)
-        i++;
-    n_rows += i == n_rows;
-    rows[i].what = what;
-    rows[i].unit = unit;
-    rows[i].remark = remark;
-    rows[i].figures[size] = figure;
-    fprintf(stderr, "%-52s %10.4g %s\n", what, figure, unit);
-}
-
-static void print_rows(void)
-{
-    for (size_t i = 0; i < n_rows; i++) {
-        char remark[128];
-        snprintf(remark, sizeof(remark), "%.3g at 1 %%, %.3g at 10 %%; %s", rows[i].figures[0], rows[i].figures[1], rows[i].remark);
-        bench_row(rows[i].what, rows[i].figures[SIZES - 1], rows[i].unit, remark);
-    }
-}
-
-static double samples[SAMPLES];
-static size_t n_samples;
-
-static void sample(uint64_t began_us)
-{
-    if (n_samples < SAMPLES)
-        samples[n_samples++] = (double)(clock_mono_us() - began_us) / 1000;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* Of the samples, which are over with that. */
-static void answer_samples(const char *median, const char *high)
-{
-    qsort(samples, n_samples, sizeof(samples[0]), compare);
-    answer(median, samples[n_samples / 2], "ms", "median, wall clock");
-    answer(high, samples[n_samples * 99 / 100], "ms", "wall clock");
-    n_samples = 0;
 }
 
 /* What was handed to the kernel by all threads, whatever it made of it. */
@@ -535,6 +475,7 @@ static void *keep_copy(void *arg)
         if (n_unsynced < COPY_SYNC)
             continue;
         must(fdatasync(fd) < 0 ? -errno : 0, "a copy");
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
         n_unsynced = 0;
     }
     n_copied = (uint64_t)lseek(fd, 0, SEEK_CUR);
