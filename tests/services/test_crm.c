@@ -437,6 +437,17 @@ static void test_known(void)
            "his fields, and the calls that are over, newest first; no files, no half-understood numbers");
     is_int(crm_known(txn, contact, little, sizeof(little)), 0, "little room");
     is_str(little, "need: a sink\nearlier c\n", "is filled, and ends a line");
+    db_read_end(steal(&txn));
+
+    for (int i = 0; i < 40; i++) {
+        char sid[SID_MAX];
+        (void)snprintf(sid, sizeof(sid), "CAkr%d", i);
+        (void)take(&(struct step){ do_open, sid, "{\"From\":\"+972549990000\"}", .now_ms = NOW + 11 * DAY + (uint64_t)i });
+    }
+    if (db_read_begin(db, &txn) < 0)
+        return (void)ok(0, "a read");
+    is_int(crm_known(txn, contact, text, sizeof(text)), 0, "of somebody who rang and rang since");
+    is_str(text, "need: a sink\n", "no more calls are looked at than a few");
 }
 
 static void test_same_person(void)
