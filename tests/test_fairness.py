@@ -65,6 +65,15 @@ def losses(daemon):
     return {sid: int(n) for sid, n in found}
 
 
+def echoes(calls):
+    """How many frames each gets back, all of them taking turns."""
+    back = [0] * len(calls)
+    for _ in range(ROUNDS):
+        for i, call in enumerate(calls):
+            back[i] += call.echo(os.urandom(FRAMES))
+    return back
+
+
 def flooded(what, n_bytes, n_at_once):
     with Daemon(LOOP_THREADS="1", SPEECH_WORKERS="1") as daemon:
         others = [Call(daemon).begin() for _ in range(OTHERS)]
@@ -72,7 +81,7 @@ def flooded(what, n_bytes, n_at_once):
         ok(all(call.echo(os.urandom(FRAMES)) for call in [loud, *others]), f"{what}: before, all are heard")
         with Flood(loud, n_bytes, n_at_once) as flood:
             before = flood.n_sent
-            back = [sum(call.echo(os.urandom(FRAMES)) for _ in range(ROUNDS)) for call in others]
+            back = echoes(others)
             sent = (flood.n_sent - before) * max(1, n_bytes // FRAMES)
         same(back, [ROUNDS] * OTHERS, "  each of the others gets all its frames back")
         ok(sent > 2 * OTHERS * ROUNDS, f"  while the flood sent {sent}, more than twice as many as all of them")
