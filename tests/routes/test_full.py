@@ -6,7 +6,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from daemon import ACCOUNT, HOST, Daemon, until
+from daemon import ACCOUNT, HOST, Daemon, finish_call, until
 from hum import hum
 from media_call import Call
 from tap import done, ok, same
@@ -64,6 +64,14 @@ def full(what, env, want):
 for row in ROWS:
     full(*row)
 SCRATCH.cleanup()
+
+with Daemon(MAX_CALLS="1", WHEN_FULL="record") as daemon:
+    live = Call(daemon).begin()
+    ok(live.echo(os.urandom(160)), "while the only place is taken,")
+    result = finish_call(daemon.call("--seconds", "10"))[1]
+    same(result["each"][0]["recorded"], 1, "a caller too many leaves a message")
+    kept = daemon.kept("calls", result["each"][0]["call_sid"])
+    same((kept["after"], kept["forwarded"], len({row["RecordingSid"] for row in kept["recordings"]})), ("record", True, 1), "which is kept with his call")
 
 with Daemon(MAX_CALLS="1") as daemon:
     first, second = Call(daemon), Call(daemon)
