@@ -130,9 +130,9 @@ def acts(daemon, last):
     yield "admin status", daemon.status
     yield "a call comes in", lambda: daemon.post("/webhook/incoming_call", CallSid=f"CA{next(numbers):032x}", **call)
     yield "a form of 60 KB", lambda: daemon.post("/webhook/call_status", CallSid=f"CA{next(numbers):032x}", **call, **large)
-    yield "a note of 16 KB", lambda: send(daemon, "POST", "/api/crm/notes", json.dumps({"contact": last, "text": "x" * 16000}),
+    yield "a note of 4 KB", lambda: send(daemon, "POST", "/api/crm/notes", json.dumps({"contact_id": last, "text": "x" * 4000}),
                                           **{"Content-Type": "application/json", "Idempotency-Key": str(next(numbers))})
-    yield "a picture of 15 MiB", lambda: send(daemon, "POST", "/api/whatsapp/media?to=%2B972501234567", b"\xff\xd8\xff" * (5 << 20),
+    yield "a picture of 15 MiB, which nobody carries", lambda: send(daemon, "POST", "/api/whatsapp/media?to=%2B972501234567", b"\xff\xd8\xff" * (5 << 20),
                                               **{"Content-Type": "image/jpeg", "Idempotency-Key": str(next(numbers))})
 
 
