@@ -118,6 +118,14 @@ def table(rows):
                    f"{row.median(-1, 'p50_ms'):.1f} | {row.kib:.1f} | {row.median(-1, 'lag_p99_ms'):.1f} |")
 
 
+NOTES = f"""
+A core holds so many calls while: of an echo, every frame comes back, 99 % of them within {LIMIT_MS} ms; of an agent, no call ends, no
+frame is dropped or waits {DELAY_MS} ms to be heard, every utterance is answered (1 in {UNANSWERED} may be missed) and no voice falters; of a
+reader, nothing stalls. Of these two the p50 is a ping's. CPU is that of all threads of the server. KiB: resident, from {FIRST}
+calls to the last that held. Where the load was late, more calls might have held.
+"""
+
+
 def eased(row, make):
     """The 99th percentile of the round trips with some room left, in ms."""
     runs = []
@@ -169,7 +177,7 @@ def main():
             print(f"{row.title}:", file=sys.stderr, flush=True)
             row.climbs.append(climb(name, make))
     eased_ms = eased(rows["ours"], known["ours"][1]) if "ours" in rows and any(rows["ours"].climbs) else math.nan
-    print(*table(rows), sep="\n")
+    print(*table(rows), NOTES.rstrip(), sep="\n")
     say_goals(rows, eased_ms)
     if "MEDIA_JSON" in os.environ:
         with open(os.environ["MEDIA_JSON"], "w", encoding="utf-8") as file:

@@ -1,11 +1,11 @@
 """servers.py - who is compared: each a context with a port, a pid and what the load has to know of it
 
 The agent is our daemon with all that a call costs: the voice detector, a transcription of each utterance, an answer to it,
-which a stand-in of Whisper's and a voice's gives at once. The caller talks TALK of the time: a recording of two seconds of
-a human, once in CYCLE_S. That is little for two people on a telephone and much for a caller who listens to an agent and
-thinks. The answer is a prompt of 2 s that was rendered before, as those of a script are; then he thinks. In the agent's
-row the line is quiet in between, as telephones have it that send nothing but comfort noise there; in the noisy one the
-detector has to look at every frame.
+which a stand-in of Whisper's and a voice's gives at once. The caller talks a quarter of the time: a recording of two seconds
+of a human, once in CYCLE_S. That is little for two people on a telephone, and what is left to a caller who listens to an
+answer of two seconds and thinks. The answer was rendered before, as the prompts of a script are. In the agent's row the line
+is quiet in between, as of a telephone that sends nothing but comfort noise then; in the noisy one the detector has to look
+closely at every frame.
 """
 
 import functools
