@@ -69,7 +69,7 @@ int store_each_message(struct db_txn *txn, store_each_fn *fn, void *arg);
 int store_each_message_of(struct db_txn *txn, const char *contact_id, store_each_fn *fn, void *arg);
 /* From there on, itself too; id "": from the newest. */
 int store_each_message_of_from(struct db_txn *txn, const char *contact_id, uint64_t ms, const char *id, store_each_fn *fn, void *arg);
-/* The same over all; each gets the id, and whose it is, "" nobody's yet. Some hundred times as fast, as nothing is parsed. */
+/* The same over all; each gets the id, and whose it is, "" nobody's yet. Nothing is parsed for that. */
 typedef int store_owner_fn(const char *id, const char *contact_id, void *arg);
 int store_each_message_owner(struct db_txn *txn, const char *id, store_owner_fn *fn, void *arg);
 int store_newest_message_of(struct db_txn *txn, const char *person, char ret_id[CONTACT_ID_MAX]); /* Errors: -ENOENT */
