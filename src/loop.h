@@ -25,10 +25,8 @@ struct loop;
  */
 void loop_post(struct loop *loop, struct loop_task *task);
 
-/*
- * Ring when the loop's turn is over, once for all that was asked for in it: whoever is woken finds everything that the
- * turn brought, and is not woken again and again while it goes on.
- *
- * Thread: the loop's.
- */
+/* The same, but the loop is woken when the poster rings his bells. */
+void loop_put(struct loop *loop, struct loop_task *task, struct bells *bells);
+
+/* Ring when all that there is to read was read. Thread: the loop's. */
 void loop_ring_later(struct loop *loop, struct inbox *inbox);

@@ -6,10 +6,13 @@
  * inbox's eventfd, since what is written outside h2o's callbacks is not completed
  * before the next wait returns.
  *
- * While many WebSockets are open, a turn is followed by a pause until 5 ms after
- * it began. Frames come every 20 ms on each of them: waking for every single one
- * costs more than reading it, so readiness is left to gather and one turn takes
- * all of it. Below GATHER_FROM sockets nothing is delayed.
+ * While many WebSockets are open, a turn is followed by a pause until 4 to 8 ms
+ * after it began. Frames come every 20 ms on each of them: waking for every single
+ * one costs more than reading it, so readiness is left to gather and one turn takes
+ * all of it; the fewer they are the longer it takes to make waking worth its while.
+ * Below GATHER_FROM sockets nothing is delayed. What other threads post, the workers'
+ * audio above all, ends no pause: it is attended to in the midst of it, and what is
+ * read by the way waits for the end of the pause to be handed on.
  *
  * The second is kept by a timerfd on the monotonic clock: h2o's own timers follow
  * the wall clock and stand still when it is set back.
@@ -26,6 +29,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <string.h>
@@ -47,7 +51,10 @@ enum {
     WAIT_MS = 1000,
     CLOSING_WAIT_MS = 20,
     GATHER_FROM = 16,
-    GATHER_US = 5000,
+    GATHER_FRAMES = 100,
+    FRAME_US = 20000, /* from one frame of a WebSocket to its next */
+    GATHER_MIN_US = 4000,
+    GATHER_MAX_US = 8000,
     TURN_FULL = 200, /* WebSockets; a turn of h2o has 256 events, of all kinds */
     STOP_MS = 3000,
     BEAT_MS = 3000,
@@ -275,32 +282,37 @@ static int prepare(struct loop *loop)
     return 0;
 }
 
-static void ring_bells(struct loop *loop)
+static bool has_rung(struct loop *loop, uint64_t within_us)
 {
-    while (loop->n_bells) {
-        struct inbox *inbox = loop->bells[--loop->n_bells];
-        inbox_ring(inbox);
-        inbox_unref(inbox);
-    }
+    struct pollfd bell = { .fd = inbox_fd(loop->inbox), .events = POLLIN };
+
+    return ppoll(&bell, 1, &(struct timespec){ (time_t)(within_us / 1000000), (long)(within_us % 1000000) * 1000 }, NULL) > 0;
+}
+
+/* How long it takes until so much has come that waking is worth its while. */
+static uint64_t pause_us(unsigned n_websockets)
+{
+    uint64_t us = (uint64_t)GATHER_FRAMES * FRAME_US / n_websockets;
+
+    return us < GATHER_MIN_US ? GATHER_MIN_US : us > GATHER_MAX_US ? GATHER_MAX_US : us;
 }
 
 /*
- * At most one turn in GATHER_US while there is much to gather; *turn_us: when the last one began. A turn in which as much
- * was read as h2o asks the kernel for at once has left something behind, and the next follows it.
+ * Until the next turn may begin; *turn_us: when the last one began. One in which as much was read as h2o asks the kernel
+ * for at once has left something behind, and the next follows it.
  */
 static void gather(struct loop *loop, uint64_t *turn_us)
 {
-    uint64_t until_us = *turn_us + GATHER_US;
-    struct timespec until = { (time_t)(until_us / 1000000), (long)(until_us % 1000000) * 1000 };
+    unsigned n_websockets = atomic_load_explicit(&loop->n_websockets, memory_order_relaxed);
     bool is_full = loop->n_read >= TURN_FULL;
 
     loop->n_read = 0;
-    if (atomic_load_explicit(&loop->n_websockets, memory_order_relaxed) < GATHER_FROM ||
-        loop->is_closing || is_full)
+    if (n_websockets < GATHER_FROM || loop->is_closing || is_full)
         return;
-    if (clock_mono_us() < until_us)
-        (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-    *turn_us = clock_mono_us();
+    uint64_t until_us = *turn_us + pause_us(n_websockets), now_us;
+    while ((now_us = clock_mono_us()) < until_us && !loop->is_closing && has_rung(loop, until_us - now_us))
+        (void)h2o_evloop_run(loop->evloop, 0);
+    *turn_us = now_us;
 }
 
 static bool finished(struct loop *loop)
@@ -348,8 +360,9 @@ static void *loop_main(void *arg)
     if (r < 0)
         return NULL;
     while (!finished(loop)) {
-        int error = h2o_evloop_run(loop->evloop, loop->is_closing ? CLOSING_WAIT_MS : WAIT_MS) == 0 ? 0 : errno;
-        ring_bells(loop);
+        int wait_ms = loop->bells.n ? 0 : loop->is_closing ? CLOSING_WAIT_MS : WAIT_MS;
+        int error = h2o_evloop_run(loop->evloop, wait_ms) == 0 ? 0 : errno;
+        bells_ring(&loop->bells);
         if (!error)
             gather(loop, &turn_us);
         else if (error != EINTR) /* no memory for one socket: the others go on, we do not spin */
@@ -454,15 +467,15 @@ void loop_post(struct loop *loop, struct loop_task *task)
     inbox_post(loop->inbox, task);
 }
 
+void loop_put(struct loop *loop, struct loop_task *task, struct bells *bells)
+{
+    inbox_put(loop->inbox, task);
+    bells_ask(bells, loop->inbox);
+}
+
 void loop_ring_later(struct loop *loop, struct inbox *inbox)
 {
-    for (size_t i = 0; i < loop->n_bells; i++)
-        if (loop->bells[i] == inbox)
-            return;
-    if (loop->n_bells == LOOP_BELLS_MAX)
-        inbox_ring(inbox);
-    else
-        loop->bells[loop->n_bells++] = inbox_ref(inbox);
+    bells_ask(&loop->bells, inbox);
 }
 
 /* --- the server */

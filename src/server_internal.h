@@ -17,7 +17,7 @@
 #include "server.h"
 #include "websocket.h"
 
-enum { LOOP_SCRATCH = 16 * KIB, LOOP_BELLS_MAX = 64 };
+enum { LOOP_SCRATCH = 16 * KIB };
 
 /*
  * A loop. Counters are written by the loop's thread alone (n_connections by loop 0, too) and read by
@@ -32,8 +32,7 @@ struct loop {
     h2o_linklist_t connections, tickets, websockets;
     struct loop_task drain, stop, stance;
     _Atomic bool is_stance_posted;
-    struct inbox *bells[LOOP_BELLS_MAX]; /* to be rung when the turn is over; held */
-    size_t n_bells;
+    struct bells bells; /* to be rung when the turn is over */
     unsigned n_read; /* WebSockets in this turn */
     bool is_closing; /* ends as soon as nothing is open, or at close_by_ms */
     uint64_t close_by_ms;

@@ -28,6 +28,7 @@ struct leg {
     struct ring *inbound, *outbound;
     struct inbox *inbox;
     struct loop *loop;
+    struct bells *bells;
     struct loop_task task;
     void (*on_outbound)(struct leg *leg, void *user);
     void *user;
@@ -76,6 +77,7 @@ int leg_new(const struct leg_options *options, struct leg **ret_leg)
     leg->n_refs = 2;
     leg->inbox = inbox_ref(options->inbox);
     leg->loop = options->loop;
+    leg->bells = options->bells;
     leg->task.run = outbound_task;
     *ret_leg = leg;
     return 0;
@@ -169,7 +171,7 @@ void leg_outbound_flush(struct leg *leg)
     if (atomic_exchange_explicit(&leg->posted, 1, memory_order_acq_rel)) /* pairs with outbound_task() */
         return;
     atomic_fetch_add_explicit(&leg->n_refs, 1, memory_order_relaxed);
-    loop_post(leg->loop, &leg->task);
+    loop_put(leg->loop, &leg->task, leg->bells);
 }
 
 int leg_released(const struct leg *leg, int *ret_end)

@@ -36,6 +36,7 @@ struct leg_options {
     size_t n_inbound, n_outbound; /* frames of each ring */
     struct loop *loop;            /* who is told of outbound frames */
     struct inbox *inbox;          /* who is told of inbound ones */
+    struct bells *bells;          /* the worker's, for the loop */
 };
 int leg_new(const struct leg_options *options, struct leg **ret_leg);
 size_t leg_inbound_n(const struct leg *leg); /* frames waiting */
@@ -45,7 +46,7 @@ void leg_inbound_pop(struct leg *leg);
 struct frame *leg_outbound_slot(struct leg *leg, enum frame_kind kind); /* NULL: the loop is behind; counted */
 void leg_outbound_commit(struct leg *leg);
 size_t leg_outbound_room(struct leg *leg); /* audio frames */
-void leg_outbound_flush(struct leg *leg); /* after a batch: posts to the loop at most once */
+void leg_outbound_flush(struct leg *leg); /* after a batch: posts to the loop at most once, who hears it by the bells */
 int leg_released(const struct leg *leg, int *ret_end); /* 1 once the loop is done with the call */
 void leg_leave(struct leg *leg); /* the worker is done with it; what waits outbound still goes out */
 uint64_t leg_dropped_in(const struct leg *leg);

@@ -3,8 +3,8 @@
  *
  * A worker's round: arm the bell, run what was posted (new calls, results), look at every call, sleep until the
  * earliest deadline or the bell. The more calls a worker has the longer it is from the beginning of one round to that
- * of the next, so that its rounds do not grow with the calls: one call is served at once, a hundred every 5 ms. A loop
- * rings when its turn is over, and what the turn brought is then all there.
+ * of the next, so that its rounds do not grow with the calls: one call is served at once, forty every 2 ms. A loop
+ * rings when its turn is over, and what the turn brought is then all there; so does the worker, when his round is.
  *
  * A line is a call's place: made on the loop, in the table of live CallSids (under the lock) from then until its
  * session is over, in its worker's list from the worker's next round on.
@@ -35,7 +35,7 @@ enum {
     OUTBOUND_FRAMES = 32, /* two payloads of the play-out */
     GATHER_US_PER_CALL = 50,
     GATHER_MIN_US = 1000, /* below that it is not worth a system call */
-    GATHER_MAX_US = 5000,
+    GATHER_MAX_US = 2000,
     /* the pools of a worker, for each of its calls and in any case; memory is touched only as it is used */
     NOTES_PER_CALL = 2,
     NOTES_MIN = 4 * JOURNAL_BATCH,
@@ -61,6 +61,7 @@ struct worker {
     pthread_t thread;
     bool is_running;
     struct inbox *inbox;
+    struct bells bells; /* of the loops that a round has news for */
     struct session_env env;
     struct line *lines;
     _Atomic unsigned n_lines; /* written under the lock */
@@ -204,6 +205,7 @@ static void *worker_main(void *arg)
 
         uint64_t round_us = clock_mono_us(), now_ms = round_us / 1000;
         uint64_t deadline_ms = look_at_lines(worker, now_ms, stop);
+        bells_ring(&worker->bells);
         headroom_round(&worker->env.headroom, now_ms, worker->n_lines);
         if (stop && !worker->lines && (!worker->env.chat || chat_pool_is_home(worker->env.chat)))
             return NULL;
@@ -353,6 +355,7 @@ static int line_new(struct worker *worker, const struct speech_call *call, struc
         .n_outbound = n_outbound(worker, n_inbound),
         .loop = call->loop,
         .inbox = worker->inbox,
+        .bells = &worker->bells,
     };
     struct line *line = calloc(1, sizeof(*line));
     if (!line)

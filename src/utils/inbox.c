@@ -62,16 +62,41 @@ void inbox_ring(struct inbox *inbox)
         (void)eventfd_write(inbox->fd, 1);
 }
 
+void inbox_put(struct inbox *inbox, struct inbox_item *item)
+{
+    item->next = atomic_load_explicit(&inbox->top, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&inbox->top, &item->next, item, memory_order_release,
+                                                  memory_order_relaxed)) /* pairs with inbox_run() */
+        ;
+}
+
 /* Whoever runs the item may let go of the inbox for good before the bell was rung. */
 void inbox_post(struct inbox *inbox, struct inbox_item *item)
 {
     scoped(inbox_unref) struct inbox *held = inbox_ref(inbox);
 
-    item->next = atomic_load_explicit(&inbox->top, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&inbox->top, &item->next, item, memory_order_release,
-                                                  memory_order_relaxed)) /* pairs with inbox_run() */
-        ;
+    inbox_put(inbox, item);
     inbox_ring(inbox);
+}
+
+void bells_ask(struct bells *bells, struct inbox *inbox)
+{
+    for (size_t i = 0; i < bells->n; i++)
+        if (bells->inboxes[i] == inbox)
+            return;
+    if (bells->n == BELLS_MAX)
+        inbox_ring(inbox);
+    else
+        bells->inboxes[bells->n++] = inbox_ref(inbox);
+}
+
+void bells_ring(struct bells *bells)
+{
+    while (bells->n) {
+        struct inbox *inbox = bells->inboxes[--bells->n];
+        inbox_ring(inbox);
+        inbox_unref(inbox);
+    }
 }
 
 void inbox_arm(struct inbox *inbox)

@@ -34,6 +34,23 @@ void inbox_ring(struct inbox *inbox);
 /* Queue an item and ring. It is the inbox's until run() is called, and may be freed there. Thread: any. */
 void inbox_post(struct inbox *inbox, struct inbox_item *item);
 
+/* Queue an item without ringing: that is to follow. Thread: any. */
+void inbox_put(struct inbox *inbox, struct inbox_item *item);
+
+/*
+ * Whom a thread will wake when it is done with what it is at, each of them once: who is woken finds everything then, and
+ * is not woken again and again while it goes on. For one too many it rings at once.
+ *
+ * Thread: the one that owns the bells.
+ */
+enum { BELLS_MAX = 64 };
+struct bells { /* all zero to begin with */
+    struct inbox *inboxes[BELLS_MAX]; /* held */
+    size_t n;
+};
+void bells_ask(struct bells *bells, struct inbox *inbox);
+void bells_ring(struct bells *bells);
+
 /*
  * The owner's round: arm, look at everything, wait. What arrives before the arming is seen by the look,
  * what arrives later ends the wait.
