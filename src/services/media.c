@@ -6,7 +6,8 @@
  *   {"event":"media","sequenceNumber":"3","media":{"track":"inbound","chunk":"1",
  *    "timestamp":"5","payload":"..."},"streamSid":"MZ..."}
  *
- * with its keys in an order nobody promised. media_scan() walks it once: two
+ * with its keys in an order nobody promised. media_scan() tries that very shape
+ * first, and else walks it once: two
  * levels of objects whose members are strings without escapes, read in steps of
  * 16 bytes. Whatever goes beyond that (an escape, a number, a deeper object, a
  * byte over 127, one of our keys twice) is left to media_parse(), i.e. to json-c,
@@ -69,7 +70,7 @@ struct cursor {
     const char *at, *end;
 };
 
-enum { EVENT, STREAM_SID, MEDIA, PAYLOAD, TIMESTAMP, TRACK, N_FIELDS };
+enum { EVENT, STREAM_SID, MEDIA, PAYLOAD, TIMESTAMP, TRACK, OTHER, N_FIELDS };
 
 struct key {
     struct text name;
@@ -114,11 +115,9 @@ static inline bool plain(char letter)
     return (signed char)letter >= ' ' && letter != '"' && letter != '\\';
 }
 
-static inline bool take_string(struct cursor *c, struct text *ret_text)
+/* Up to the quote that ends it, which is taken, too. */
+static inline bool take_rest(struct cursor *c, struct text *ret_text)
 {
-    if (!take(c, '"'))
-        return false;
-
     const char *from = c->at;
 #if defined(__x86_64__)
     for (; c->end - c->at >= 16; c->at += 16) {
@@ -138,6 +137,11 @@ static inline bool take_string(struct cursor *c, struct text *ret_text)
         return false;
     *ret_text = (struct text){ from, (size_t)(c->at++ - from) };
     return true;
+}
+
+static inline bool take_string(struct cursor *c, struct text *ret_text)
+{
+    return take(c, '"') && take_rest(c, ret_text);
 }
 
 static int find_field(const struct level *level, struct text name)
@@ -169,20 +173,46 @@ static bool take_object(struct cursor *c, const struct level *level, struct text
     return take(c, '}');
 }
 
+/* Twilio's own order: what stands before each value, up to its quote. */
+static const struct key usual[] = {
+    KEY("{\"event\":\"media\",\"sequenceNumber\":\"", OTHER),
+    KEY(",\"media\":{\"track\":\"inbound\",\"chunk\":\"", OTHER),
+    KEY(",\"timestamp\":\"", TIMESTAMP),
+    KEY(",\"payload\":\"", PAYLOAD),
+    KEY("},\"streamSid\":\"", STREAM_SID),
+};
+
+static bool take_usual(struct cursor c, struct text fields[N_FIELDS])
+{
+    for (size_t i = 0; i < ELEMENTSOF(usual); i++) {
+        const struct text *before = &usual[i].name;
+
+        if ((size_t)(c.end - c.at) < before->n || memcmp(c.at, before->s, before->n) != 0)
+            return false;
+        c.at += before->n;
+        if (!take_rest(&c, &fields[usual[i].field]))
+            return false;
+    }
+    return c.end - c.at == 1 && *c.at == '}';
+}
+
+static bool take_any(struct cursor c, struct text fields[N_FIELDS])
+{
+    if (!take_object(&c, &outer, fields))
+        return false;
+    skip_space(&c);
+    return c.at == c.end && text_is(fields[EVENT], "media") && (!fields[TRACK].s || text_is(fields[TRACK], "inbound"));
+}
+
 enum media_event media_scan(const char *text, size_t n, struct media_audio *ret_audio)
 {
     struct cursor c = { text, text + n };
     struct text fields[N_FIELDS] = { 0 };
     uint32_t timestamp_ms = 0;
 
-    if (!take_object(&c, &outer, fields))
+    if (!take_usual(c, fields) && !take_any(c, memset(fields, 0, sizeof(fields))))
         return MEDIA_OTHER;
-    skip_space(&c);
-    if (c.at != c.end)
-        return MEDIA_OTHER;
-    if (!text_is(fields[EVENT], "media") || !fields[PAYLOAD].s || !fits_sid(fields[STREAM_SID]))
-        return MEDIA_OTHER;
-    if (fields[TRACK].s && !text_is(fields[TRACK], "inbound"))
+    if (!fields[PAYLOAD].s || !fits_sid(fields[STREAM_SID]))
         return MEDIA_OTHER;
     if (fields[TIMESTAMP].s && !text_number(fields[TIMESTAMP], &timestamp_ms))
         return MEDIA_OTHER;

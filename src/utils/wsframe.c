@@ -83,28 +83,33 @@ size_t ws_header_write(uint8_t out[WS_HEADER_MAX], enum ws_opcode opcode, uint64
     return n;
 }
 
-void ws_mask(uint8_t *bytes, size_t n, const uint8_t mask[4], size_t offset)
+typedef uint64_t pair __attribute__((vector_size(16)));
+
+bool ws_mask(uint8_t *bytes, size_t n, const uint8_t mask[4], size_t offset)
 {
-    uint8_t turned[8]; /* the mask as it applies to bytes[0..], twice */
-    uint64_t key, word;
+    uint8_t turned[8], rest = 0; /* the mask as it applies to bytes[0..], twice */
+    uint64_t key, word, seen = 0;
+    pair two, seen_two = { 0 };
     size_t i = 0;
 
     for (size_t j = 0; j < 8; j++)
         turned[j] = mask[(offset + j) & 3];
     memcpy(&key, turned, 8);
-    for (; n - i >= 32; i += 32) /* the compiler makes vectors of it */
-        for (size_t j = 0; j < 32; j += 8) {
-            memcpy(&word, bytes + i + j, 8);
-            word ^= key;
-            memcpy(bytes + i + j, &word, 8);
-        }
+    for (; n - i >= 16; i += 16) {
+        memcpy(&two, bytes + i, 16);
+        two ^= key;
+        seen_two |= two;
+        memcpy(bytes + i, &two, 16);
+    }
     for (; n - i >= 8; i += 8) {
         memcpy(&word, bytes + i, 8);
         word ^= key;
+        seen |= word;
         memcpy(bytes + i, &word, 8);
     }
     for (; i < n; i++)
-        bytes[i] ^= turned[i & 7];
+        rest |= bytes[i] ^= turned[i & 7];
+    return !((seen_two[0] | seen_two[1] | seen | rest) & UINT64_C(0x8080808080808080));
 }
 
 bool ws_close_code_valid(unsigned code)

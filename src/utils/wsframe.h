@@ -31,8 +31,12 @@ int ws_header_parse(const uint8_t *bytes, size_t n, struct ws_header *ret_header
 /* Writes a final frame's header. mask NULL: not masked. Returns its size. */
 size_t ws_header_write(uint8_t out[WS_HEADER_MAX], enum ws_opcode opcode, uint64_t n_payload, const uint8_t mask[4]);
 
-/* XOR in place (masks and unmasks); offset is the position of bytes[0] in the payload. */
-void ws_mask(uint8_t *bytes, size_t n, const uint8_t mask[4], size_t offset);
+/*
+ * XOR in place (masks and unmasks); offset is the position of bytes[0] in the payload.
+ *
+ * Returns: whether all that it left is ASCII.
+ */
+bool ws_mask(uint8_t *bytes, size_t n, const uint8_t mask[4], size_t offset);
 
 bool ws_close_code_valid(unsigned code); /* may come over the wire */
 

@@ -16,6 +16,11 @@
 #define ULAW "\"mediaFormat\":{\"encoding\":\"audio/x-mulaw\",\"sampleRate\":8000,\"channels\":1}"
 #define LONG_40 "0123456789012345678901234567890123456789"
 
+/* Twilio's own order, up to streamSid. */
+#define USUAL(timestamp, payload)                                                                  \
+    "{\"event\":\"media\",\"sequenceNumber\":\"3\",\"media\":{\"track\":\"inbound\",\"chunk\":\"1\",\"timestamp\":" timestamp   \
+    ",\"payload\":\"" payload "\"}"
+
 /* scanned: what media_scan() says; parsed: the event media_parse() finds, or its error */
 static const struct {
     const char *what, *text;
@@ -29,6 +34,11 @@ static const struct {
       "\"1\","
       "\"timestamp\":\"5\",\"payload\":\"/38=\"}," SIDS "}",
       MEDIA_AUDIO, MEDIA_AUDIO, "/38=", 5 },
+    { "as documented, and one key more", USUAL("\"5\"", "/38=") "," SIDS ",\"x\":\"y\"}", MEDIA_AUDIO, MEDIA_AUDIO, "/38=", 5 },
+    { "as documented, and white space", USUAL("\"5\"", "/38=") "," SIDS "}\n", MEDIA_AUDIO, MEDIA_AUDIO, "/38=", 5 },
+    { "as documented, a number for a string", USUAL("5", "/38=") "," SIDS "}", MEDIA_OTHER, MEDIA_AUDIO, "/38=", 5 },
+    { "as documented, an escaped slash", USUAL("\"5\"", "\\/38=") "," SIDS "}", MEDIA_OTHER, MEDIA_AUDIO, "/38=", 5 },
+    { "as documented, without streamSid", USUAL("\"5\"", "/38=") "}", MEDIA_OTHER, -EPROTO, NULL, 0 },
     { "keys in another order",
       "{\"media\":{\"payload\":\"/38=\",\"timestamp\":\"5\",\"track\":\"inbound\"}," SIDS
       ",\"event\":\"media\"}",

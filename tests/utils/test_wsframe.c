@@ -88,7 +88,7 @@ static void test_mask(void)
 {
     static const uint8_t mask[4] = { 0x37, 0xfa, 0x21, 0x3d };
     uint8_t hello[] = { 0x7f, 0x9f, 0x4d, 0x51, 0x58 };
-    int wrong = 0;
+    int wrong = 0, n_wrong_said = 0;
 
     ws_mask(hello, sizeof(hello), mask, 0);
     ok(memcmp(hello, "Hello", 5) == 0, "the RFC's own example is unmasked");
@@ -98,11 +98,23 @@ static void test_mask(void)
             uint8_t bytes[100];
             for (size_t i = 0; i < n; i++)
                 bytes[i] = (uint8_t)(i * 7);
-            ws_mask(bytes, n, mask, offset);
+            bool is_ascii = ws_mask(bytes, n, mask, offset), all = true;
+            for (size_t i = 0; i < n; i++)
+                all &= bytes[i] < 0x80;
+            n_wrong_said += is_ascii != all;
             for (size_t i = 0; i < n; i++)
                 wrong += bytes[i] != (uint8_t)((i * 7) ^ mask[(i + offset) & 3]);
         }
     is_int(wrong, 0, "any length at any offset is masked byte for byte");
+
+    for (size_t at = 0; at < 100; at++) {
+        uint8_t bytes[100] = { 0 };
+        bytes[at] = 0x80;
+        n_wrong_said += ws_mask(bytes, sizeof(bytes), (const uint8_t[4]){ 1, 2, 3, 4 }, 0);
+        bytes[at] ^= 0x80;
+        n_wrong_said += !ws_mask(bytes, sizeof(bytes), (const uint8_t[4]){ 1, 2, 3, 4 }, 0);
+    }
+    is_int(n_wrong_said, 0, "and said to be ASCII when every byte of it is");
 }
 
 static void test_close_codes(void)
