@@ -28,5 +28,5 @@ void loop_post(struct loop *loop, struct loop_task *task);
 /* The same, but the loop is woken when the poster rings his bells. */
 void loop_put(struct loop *loop, struct loop_task *task, struct bells *bells);
 
-/* Ring when all that there is to read was read. Thread: the loop's. */
-void loop_ring_later(struct loop *loop, struct inbox *inbox);
+/* Queue an item of another thread's, who is woken when all that there is to read was read. Thread: the loop's. */
+void loop_tell(struct loop *loop, struct inbox *inbox, struct inbox_item *item);

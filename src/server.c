@@ -469,13 +469,12 @@ void loop_post(struct loop *loop, struct loop_task *task)
 
 void loop_put(struct loop *loop, struct loop_task *task, struct bells *bells)
 {
-    inbox_put(loop->inbox, task);
-    bells_ask(bells, loop->inbox);
+    bells_put(bells, loop->inbox, task);
 }
 
-void loop_ring_later(struct loop *loop, struct inbox *inbox)
+void loop_tell(struct loop *loop, struct inbox *inbox, struct inbox_item *item)
 {
-    bells_ask(&loop->bells, inbox);
+    bells_put(&loop->bells, inbox, item);
 }
 
 /* --- the server */

@@ -1,20 +1,23 @@
 /*
  * leg.c - one call's media between its loop and its speech worker
  *
- * References: the loop's until leg_release(), the worker's until leg_leave(), and
- * a third while the outbound task is queued on the loop, so that a task that runs
- * late still finds the leg, sees that it was released and does nothing.
+ * References: the loop's until leg_release(), the worker's until leg_leave(). A word
+ * that is queued on the loop, or the worker, goes on with the reference of that side:
+ * who is done with a leg marks its word as queued, for good, and when it was queued
+ * already it is the word that lets go. So a word that runs late still finds the leg,
+ * sees that its side is done with it, and a frame costs no counting of references.
  *
  *   field              written by      read by
  *   inbound, outbound  see ring.c
- *   posted             both, exchange  both: the task is queued
+ *   is_..._posted      both, exchange  both: the word is queued
  *   released           loop, once      worker: 0, or 1 + enum call_end
- *   left               worker, once    loop: nobody drains inbound any more
- *   on_outbound, user,
- *   is_new_in          loop            loop
- *   is_new_out         worker          worker
+ *   on_outbound,
+ *   out_user, is_new_in    loop        loop
+ *   on_inbound,
+ *   in_user, is_new_out,
+ *   has_left               worker      worker
  *
- * posted is exchanged by both sides for the reason inbox.c gives for armed.
+ * is_..._posted are exchanged by both sides for the reason inbox.c gives for armed.
  */
 #include "services/leg.h"
 
@@ -22,25 +25,31 @@
 #include <string.h>
 
 
-struct leg {
-    _Atomic unsigned n_refs;
-    _Atomic int posted, released, left;
-    struct ring *inbound, *outbound;
+enum { CACHE_LINE = 64 };
+
+struct leg { /* four cache lines: all that a frame touches but for itself */
     struct inbox *inbox;
     struct loop *loop;
     struct bells *bells;
-    struct loop_task task;
+    void (*on_inbound)(void *user);
     void (*on_outbound)(struct leg *leg, void *user);
-    void *user;
+    void *in_user, *out_user;
+    _Atomic int released;
+    bool has_left;
+
+    struct inbox_item in, out; /* the word that frames wait, to the worker and to the loop */
+    _Atomic int is_in_posted, is_out_posted;
+    _Atomic unsigned n_refs;
     bool is_new_in, is_new_out; /* frames were committed since the last flush */
+
+    _Alignas(CACHE_LINE) struct ring inbound;
+    _Alignas(CACHE_LINE) struct ring outbound;
+    struct frame frames[]; /* of inbound, then of outbound */
 };
 
 static void leg_free(struct leg *leg)
 {
-    ring_free(leg->inbound);
-    ring_free(leg->outbound);
-    if (leg->inbox)
-        inbox_unref(leg->inbox);
+    inbox_unref(leg->inbox);
     free(leg);
 }
 
@@ -50,35 +59,62 @@ static void leg_unref(struct leg *leg)
         leg_free(leg);
 }
 
+/* Returns: false when the word is queued already, or its reader is done with the leg. */
+static bool must_post(_Atomic int *is_posted)
+{
+    return !atomic_exchange_explicit(is_posted, 1, memory_order_acq_rel); /* pairs with those of the tasks */
+}
+
+/* Worker thread. */
+static void inbound_task(struct inbox_item *item)
+{
+    struct leg *leg = (struct leg *)((char *)item - offsetof(struct leg, in));
+
+    if (leg->has_left) {
+        leg_unref(leg);
+        return;
+    }
+    (void)atomic_exchange_explicit(&leg->is_in_posted, 0, memory_order_acq_rel); /* pairs with must_post() */
+    if (leg->on_inbound)
+        leg->on_inbound(leg->in_user);
+}
+
 /* Loop thread. */
 static void outbound_task(struct loop_task *task)
 {
-    struct leg *leg = (struct leg *)((char *)task - offsetof(struct leg, task));
+    struct leg *leg = (struct leg *)((char *)task - offsetof(struct leg, out));
 
-    (void)atomic_exchange_explicit(&leg->posted, 0, memory_order_acq_rel); /* pairs with leg_outbound_flush() */
-    if (leg->on_outbound && !atomic_load_explicit(&leg->released, memory_order_relaxed))
-        leg->on_outbound(leg, leg->user);
-    leg_unref(leg);
+    if (atomic_load_explicit(&leg->released, memory_order_relaxed)) {
+        leg_unref(leg);
+        return;
+    }
+    (void)atomic_exchange_explicit(&leg->is_out_posted, 0, memory_order_acq_rel); /* pairs with must_post() */
+    if (leg->on_outbound)
+        leg->on_outbound(leg, leg->out_user);
 }
 
 int leg_new(const struct leg_options *options, struct leg **ret_leg)
 {
-    struct leg *leg = calloc(1, sizeof(*leg));
+    size_t n_bytes = sizeof(struct leg) + (options->n_inbound + options->n_outbound) * sizeof(struct frame);
+    struct leg *leg = aligned_alloc(CACHE_LINE, (n_bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
     if (!leg)
         return -ENOMEM;
 
-    int r = ring_new(options->n_inbound, &leg->inbound);
+    *leg = (struct leg){
+        .n_refs = 2,
+        .loop = options->loop,
+        .bells = options->bells,
+        .in.run = inbound_task,
+        .out.run = outbound_task,
+    };
+    int r = ring_init(&leg->inbound, leg->frames, options->n_inbound);
     if (r == 0)
-        r = ring_new(options->n_outbound, &leg->outbound);
+        r = ring_init(&leg->outbound, leg->frames + options->n_inbound, options->n_outbound);
     if (r < 0) {
-        leg_free(leg);
+        free(leg);
         return r;
     }
-    leg->n_refs = 2;
     leg->inbox = inbox_ref(options->inbox);
-    leg->loop = options->loop;
-    leg->bells = options->bells;
-    leg->task.run = outbound_task;
     *ret_leg = leg;
     return 0;
 }
@@ -86,17 +122,36 @@ int leg_new(const struct leg_options *options, struct leg **ret_leg)
 void leg_on_outbound(struct leg *leg, void (*fn)(struct leg *leg, void *user), void *user)
 {
     leg->on_outbound = fn;
-    leg->user = user;
+    leg->out_user = user;
+}
+
+void leg_on_inbound(struct leg *leg, void (*fn)(void *user), void *user)
+{
+    leg->on_inbound = fn;
+    leg->in_user = user;
+}
+
+/* An empty ring begins at its first slot. */
+void leg_soon(const struct leg *leg)
+{
+    for (size_t at = 0; leg && at < sizeof(*leg) + sizeof(struct frame); at += CACHE_LINE)
+        __builtin_prefetch((const char *)leg + at, 1);
+}
+
+void leg_outbound_soon(const struct leg *leg)
+{
+    for (size_t at = 0; leg && at < sizeof(struct frame); at += CACHE_LINE)
+        __builtin_prefetch((const char *)leg->outbound.frames + at, 1);
 }
 
 struct frame *leg_inbound_slot(struct leg *leg, enum frame_kind kind)
 {
-    return ring_slot(leg->inbound, kind);
+    return ring_slot(&leg->inbound, kind);
 }
 
 void leg_inbound_commit(struct leg *leg)
 {
-    ring_commit(leg->inbound);
+    ring_commit(&leg->inbound);
     leg->is_new_in = true;
 }
 
@@ -105,62 +160,64 @@ void leg_inbound_flush(struct leg *leg)
     if (!leg->is_new_in)
         return;
     leg->is_new_in = false;
-    if (!atomic_load_explicit(&leg->left, memory_order_relaxed))
-        loop_ring_later(leg->loop, leg->inbox);
+    if (must_post(&leg->is_in_posted))
+        loop_tell(leg->loop, leg->inbox, &leg->in);
 }
 
 const struct frame *leg_outbound_peek(struct leg *leg)
 {
-    return ring_peek(leg->outbound);
+    return ring_peek(&leg->outbound);
 }
 
 void leg_outbound_pop(struct leg *leg)
 {
-    ring_pop(leg->outbound);
+    ring_pop(&leg->outbound);
 }
 
 void leg_release(struct leg *leg, int end)
 {
     leg->on_outbound = NULL;
     atomic_store_explicit(&leg->released, 1 + end, memory_order_release); /* pairs with leg_released() */
-    inbox_ring(leg->inbox);
-    leg_unref(leg);
+    if (must_post(&leg->is_in_posted))
+        inbox_post(leg->inbox, &leg->in);
+    if (must_post(&leg->is_out_posted))
+        leg_unref(leg);
 }
 
 size_t leg_inbound_n(const struct leg *leg)
 {
-    return ring_n(leg->inbound);
+    return ring_n(&leg->inbound);
 }
 
 size_t leg_inbound_size(const struct leg *leg)
 {
-    return ring_size(leg->inbound);
+    return ring_size(&leg->inbound);
 }
 
 const struct frame *leg_inbound_peek(struct leg *leg)
 {
-    return ring_peek(leg->inbound);
+    return ring_peek(&leg->inbound);
 }
 
 void leg_inbound_pop(struct leg *leg)
 {
-    ring_pop(leg->inbound);
+    ring_pop(&leg->inbound);
 }
 
 struct frame *leg_outbound_slot(struct leg *leg, enum frame_kind kind)
 {
-    return ring_slot(leg->outbound, kind);
+    return ring_slot(&leg->outbound, kind);
 }
 
 void leg_outbound_commit(struct leg *leg)
 {
-    ring_commit(leg->outbound);
+    ring_commit(&leg->outbound);
     leg->is_new_out = true;
 }
 
 size_t leg_outbound_room(struct leg *leg)
 {
-    return ring_room(leg->outbound);
+    return ring_room(&leg->outbound);
 }
 
 void leg_outbound_flush(struct leg *leg)
@@ -168,10 +225,8 @@ void leg_outbound_flush(struct leg *leg)
     if (!leg->is_new_out || atomic_load_explicit(&leg->released, memory_order_relaxed))
         return;
     leg->is_new_out = false;
-    if (atomic_exchange_explicit(&leg->posted, 1, memory_order_acq_rel)) /* pairs with outbound_task() */
-        return;
-    atomic_fetch_add_explicit(&leg->n_refs, 1, memory_order_relaxed);
-    loop_put(leg->loop, &leg->task, leg->bells);
+    if (must_post(&leg->is_out_posted))
+        loop_put(leg->loop, &leg->out, leg->bells);
 }
 
 int leg_released(const struct leg *leg, int *ret_end)
@@ -186,16 +241,17 @@ int leg_released(const struct leg *leg, int *ret_end)
 
 void leg_leave(struct leg *leg)
 {
-    atomic_store_explicit(&leg->left, 1, memory_order_relaxed); /* saves wake-ups; nothing depends on it */
-    leg_unref(leg);
+    leg->has_left = true;
+    if (must_post(&leg->is_in_posted))
+        leg_unref(leg);
 }
 
 uint64_t leg_dropped_in(const struct leg *leg)
 {
-    return ring_dropped(leg->inbound);
+    return ring_dropped(&leg->inbound);
 }
 
 uint64_t leg_dropped_out(const struct leg *leg)
 {
-    return ring_dropped(leg->outbound);
+    return ring_dropped(&leg->outbound);
 }

@@ -2,7 +2,7 @@
 /*
  * leg.h - one call's media between its loop and its speech worker
  *
- * Two rings and two wake-ups. Made by speech_start_call() on the loop; each side
+ * Two rings, and for each a word to the other side that something is in it. Made by speech_start_call() on the loop; each side
  * holds one reference and names the other by it, so that neither can meet a freed
  * pointer. Inbound is loop -> worker, outbound worker -> loop.
  *
@@ -24,8 +24,14 @@ struct leg;
  */
 void leg_on_outbound(struct leg *leg, void (*fn)(struct leg *leg, void *user), void *user);
 struct frame *leg_inbound_slot(struct leg *leg, enum frame_kind kind); /* NULL: the worker is behind; counted */
+/*
+ * Either side: fetches what a frame will touch, for after 20 ms it is far from the processor. leg may be NULL. The second
+ * is for the worker, when what the first fetches is there.
+ */
+void leg_soon(const struct leg *leg);
+void leg_outbound_soon(const struct leg *leg);
 void leg_inbound_commit(struct leg *leg);
-void leg_inbound_flush(struct leg *leg); /* after a batch: wakes the worker at most once */
+void leg_inbound_flush(struct leg *leg); /* after a batch: the worker hears of it once the loop rings */
 const struct frame *leg_outbound_peek(struct leg *leg);
 void leg_outbound_pop(struct leg *leg);
 /* The loop is done with the call: `end` (an enum call_end) is why, unless the worker ended it first. */
@@ -39,6 +45,8 @@ struct leg_options {
     struct bells *bells;          /* the worker's, for the loop */
 };
 int leg_new(const struct leg_options *options, struct leg **ret_leg);
+/* on_inbound runs on the worker when frames wait or the loop is done with the call; not after leg_leave(). Set it with leg_new(). */
+void leg_on_inbound(struct leg *leg, void (*fn)(void *user), void *user);
 size_t leg_inbound_n(const struct leg *leg); /* frames waiting */
 size_t leg_inbound_size(const struct leg *leg); /* frames of the ring */
 const struct frame *leg_inbound_peek(struct leg *leg);

@@ -70,6 +70,16 @@ void session_free(struct session *session)
     free(session);
 }
 
+void session_soon(const struct session *session)
+{
+    leg_soon(session->leg);
+}
+
+void session_sooner(const struct session *session)
+{
+    leg_outbound_soon(session->leg);
+}
+
 void session_begin(struct session *session, uint64_t now_ms)
 {
     session->began_ms = session->media_ms = now_ms;
@@ -161,7 +171,7 @@ static void drain(struct session *session, uint64_t now_ms)
     size_t n = leg_inbound_n(session->leg);
 
     if (n) {
-        histogram_add(&session->env->counters.inbound_fill, &histogram_percent, n * 100 / leg_inbound_size(session->leg));
+        histogram_add_alone(&session->env->counters.inbound_fill, &histogram_percent, n * 100 / leg_inbound_size(session->leg));
         headroom_note(&session->env->headroom, now_ms, n);
     }
     for (; n && !is_held_up(session); n--, leg_inbound_pop(session->leg)) {

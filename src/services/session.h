@@ -46,6 +46,10 @@ struct session_env {
 
 struct session;
 
+/* It will be looked at: fetch what that touches, first this, then that. */
+void session_soon(const struct session *session);
+void session_sooner(const struct session *session);
+
 /* Takes the worker's reference of the leg. Thread: any; all below: the worker. */
 int session_new(struct session_env *env, const struct speech_call *call, struct leg *leg, struct session **ret_session);
 void session_free(struct session *session);

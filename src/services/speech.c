@@ -1,8 +1,8 @@
 /*
  * speech.c - the speech workers: threads that own calls
  *
- * A worker's round: arm the bell, run what was posted (new calls, results), look at every call, sleep until the
- * earliest deadline or the bell. The more calls a worker has the longer it is from the beginning of one round to that
+ * A worker's round: arm the bell, run what was posted (new calls, results, the word of a leg that frames wait), look at
+ * the calls that have frames or are due, and at all when there was a result, sleep until the earliest deadline or the bell. The more calls a worker has the longer it is from the beginning of one round to that
  * of the next, so that its rounds do not grow with the calls: one call is served at once, forty every 2 ms. A loop
  * rings when its turn is over, and what the turn brought is then all there; so does the worker, when his round is.
  *
@@ -51,9 +51,16 @@ struct line {
     struct inbox_item start; /* first: how it comes to its worker */
     struct worker *worker;
     struct session *session;
-    struct line *next;         /* the worker's list */
+    size_t place;              /* among the worker's */
     struct line *next_in_slot; /* the table's */
     char sid[SID_MAX];
+};
+
+/* A call of a worker and when it is to be looked at, for as many as there are side by side. */
+struct place {
+    uint64_t due_ms; /* 0: now */
+    struct line *line;
+    struct session *session; /* of the line: to be fetched before the line is looked at */
 };
 
 struct worker {
@@ -63,8 +70,10 @@ struct worker {
     struct inbox *inbox;
     struct bells bells; /* of the loops that a round has news for */
     struct session_env env;
-    struct line *lines;
-    _Atomic unsigned n_lines; /* written under the lock */
+    struct place *places;
+    size_t n_places;
+    size_t n_words; /* of legs, in this round */
+    _Atomic unsigned n_lines; /* from its making on; written under the lock */
 };
 
 struct speech {
@@ -141,9 +150,19 @@ static void line_start(struct inbox_item *item)
 {
     struct line *line = (struct line *)item;
 
-    line->next = line->worker->lines;
-    line->worker->lines = line;
+    struct worker *worker = line->worker;
+
+    line->place = worker->n_places++;
+    worker->places[line->place] = (struct place){ 0, line, line->session };
     session_begin(line->session, clock_mono_ms());
+}
+
+static void line_has_frames(void *user)
+{
+    struct line *line = user;
+
+    line->worker->n_words++;
+    line->worker->places[line->place].due_ms = 0;
 }
 
 static void line_free(struct line *line)
@@ -152,28 +171,52 @@ static void line_free(struct line *line)
     free(line);
 }
 
+static void line_end(struct line *line)
+{
+    struct worker *worker = line->worker;
+    struct place *place = &worker->places[line->place];
+
+    *place = worker->places[--worker->n_places];
+    place->line->place = line->place;
+    pthread_mutex_lock(&worker->speech->lock);
+    leave(worker->speech, line);
+    pthread_mutex_unlock(&worker->speech->lock);
+    line_free(line);
+}
+
+/* What the looks after the one at place i will touch: after 20 ms it is far from the processor. */
+static void fetch(const struct worker *worker, size_t i, uint64_t now_ms)
+{
+    const struct place *place = &worker->places[i];
+
+    if (i > 2)
+        __builtin_prefetch(place[-3].session);
+    if (i > 1 && place[-2].due_ms <= now_ms)
+        session_soon(place[-2].session);
+    if (i > 0 && place[-1].due_ms <= now_ms)
+        session_sooner(place[-1].session);
+}
+
 /* Returns when the next look is due. */
-static uint64_t look_at_lines(struct worker *worker, uint64_t now_ms, bool stop)
+static uint64_t look_at_lines(struct worker *worker, uint64_t now_ms, bool all, bool stop)
 {
     uint64_t deadline_ms = UINT64_MAX;
 
-    for (struct line **at = &worker->lines, *line; (line = *at);) {
-        if (stop)
-            session_end(line->session, now_ms, CALL_END_DRAIN);
+    for (size_t i = worker->n_places; i-- > 0;) { /* backwards: the last takes the place of one that ends */
+        struct place *place = &worker->places[i];
 
-        uint64_t due_ms = session_run(line->session, now_ms);
-        if (due_ms < deadline_ms)
-            deadline_ms = due_ms;
-        if (!session_is_over(line->session)) {
-            at = &line->next;
-            continue;
+        fetch(worker, i, all ? UINT64_MAX : now_ms);
+        if (all || place->due_ms <= now_ms) {
+            if (stop)
+                session_end(place->session, now_ms, CALL_END_DRAIN);
+            place->due_ms = session_run(place->session, now_ms);
+            if (session_is_over(place->session)) {
+                line_end(place->line);
+                continue;
+            }
         }
-
-        *at = line->next;
-        pthread_mutex_lock(&worker->speech->lock);
-        leave(worker->speech, line);
-        pthread_mutex_unlock(&worker->speech->lock);
-        line_free(line);
+        if (place->due_ms < deadline_ms)
+            deadline_ms = place->due_ms;
     }
     return deadline_ms;
 }
@@ -201,13 +244,14 @@ static void *worker_main(void *arg)
         bool stop = atomic_load(&worker->speech->is_stopping);
 
         inbox_arm(worker->inbox);
-        inbox_run(worker->inbox);
+        worker->n_words = 0;
+        bool all = inbox_run(worker->inbox) > worker->n_words; /* a result does not say whose it is */
 
         uint64_t round_us = clock_mono_us(), now_ms = round_us / 1000;
-        uint64_t deadline_ms = look_at_lines(worker, now_ms, stop);
+        uint64_t deadline_ms = look_at_lines(worker, now_ms, all || stop, stop);
         bells_ring(&worker->bells);
         headroom_round(&worker->env.headroom, now_ms, worker->n_lines);
-        if (stop && !worker->lines && (!worker->env.chat || chat_pool_is_home(worker->env.chat)))
+        if (stop && !worker->n_places && (!worker->env.chat || chat_pool_is_home(worker->env.chat)))
             return NULL;
 
         uint64_t wait_ms = deadline_ms == UINT64_MAX ? UINT64_MAX : deadline_ms > now_ms ? deadline_ms - now_ms : 0;
@@ -249,7 +293,8 @@ static int worker_start(struct worker *worker, struct speech *speech)
     worker->speech = speech;
     worker->env.config = options->config;
     worker->env.profile = options->profile;
-    int r = inbox_new(&worker->inbox);
+    worker->places = calloc(n_calls, sizeof(worker->places[0]));
+    int r = worker->places ? inbox_new(&worker->inbox) : -ENOMEM;
     if (r == 0)
         r = journal_pool_new(options->db, worker->inbox, NOTES_PER_CALL * n_calls + NOTES_MIN, &worker->env.journal);
     if (r == 0 && options->chat)
@@ -366,6 +411,7 @@ static int line_new(struct worker *worker, const struct speech_call *call, struc
     strncpy(line->sid, call->call_sid, sizeof(line->sid) - 1);
     int r = leg_new(&options, ret_leg);
     if (r == 0) {
+        leg_on_inbound(*ret_leg, line_has_frames, line);
         r = session_new(&worker->env, call, *ret_leg, &line->session);
         if (r < 0) {
             leg_leave(*ret_leg);
@@ -495,8 +541,11 @@ static void worker_done(struct worker *worker)
     utterance_pool_free(worker->env.utterances);
     errand_pool_free(worker->env.errands);
     journal_pool_free(worker->env.journal);
-    if (worker->inbox)
+    if (worker->inbox) {
+        (void)inbox_run(worker->inbox); /* what legs posted since, to nobody */
         inbox_unref(worker->inbox);
+    }
+    free(worker->places);
 }
 
 void speech_free(struct speech *speech)

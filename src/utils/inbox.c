@@ -62,10 +62,11 @@ void inbox_ring(struct inbox *inbox)
         (void)eventfd_write(inbox->fd, 1);
 }
 
-void inbox_put(struct inbox *inbox, struct inbox_item *item)
+/* newest to oldest are linked; oldest goes on top of what is there. */
+static void push(struct inbox *inbox, struct inbox_item *newest, struct inbox_item *oldest)
 {
-    item->next = atomic_load_explicit(&inbox->top, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&inbox->top, &item->next, item, memory_order_release,
+    oldest->next = atomic_load_explicit(&inbox->top, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&inbox->top, &oldest->next, newest, memory_order_release,
                                                   memory_order_relaxed)) /* pairs with inbox_run() */
         ;
 }
@@ -75,27 +76,43 @@ void inbox_post(struct inbox *inbox, struct inbox_item *item)
 {
     scoped(inbox_unref) struct inbox *held = inbox_ref(inbox);
 
-    inbox_put(inbox, item);
+    push(inbox, item, item);
     inbox_ring(inbox);
 }
 
-void bells_ask(struct bells *bells, struct inbox *inbox)
+static struct bell *bell_of(struct bells *bells, struct inbox *inbox)
 {
     for (size_t i = 0; i < bells->n; i++)
-        if (bells->inboxes[i] == inbox)
-            return;
+        if (bells->at[i].inbox == inbox)
+            return &bells->at[i];
     if (bells->n == BELLS_MAX)
-        inbox_ring(inbox);
-    else
-        bells->inboxes[bells->n++] = inbox_ref(inbox);
+        bells_ring(bells);
+    struct bell *bell = &bells->at[bells->n++];
+    *bell = (struct bell){ .inbox = inbox_ref(inbox) };
+    return bell;
+}
+
+void bells_put(struct bells *bells, struct inbox *inbox, struct inbox_item *item)
+{
+    struct bell *bell = bell_of(bells, inbox);
+
+    if (!item)
+        return;
+    item->next = bell->newest;
+    bell->newest = item;
+    if (!bell->oldest)
+        bell->oldest = item;
 }
 
 void bells_ring(struct bells *bells)
 {
     while (bells->n) {
-        struct inbox *inbox = bells->inboxes[--bells->n];
-        inbox_ring(inbox);
-        inbox_unref(inbox);
+        struct bell bell = bells->at[--bells->n];
+
+        if (bell.newest)
+            push(bell.inbox, bell.newest, bell.oldest);
+        inbox_ring(bell.inbox);
+        inbox_unref(bell.inbox);
     }
 }
 
@@ -104,10 +121,11 @@ void inbox_arm(struct inbox *inbox)
     (void)atomic_exchange_explicit(&inbox->armed, 1, memory_order_acq_rel); /* pairs with inbox_ring() */
 }
 
-void inbox_run(struct inbox *inbox)
+size_t inbox_run(struct inbox *inbox)
 {
     struct inbox_item *item = atomic_exchange_explicit(&inbox->top, NULL, memory_order_acquire);
     struct inbox_item *oldest = NULL;
+    size_t n = 0;
 
     while (item) {
         struct inbox_item *next = item->next;
@@ -115,11 +133,13 @@ void inbox_run(struct inbox *inbox)
         oldest = item;
         item = next;
     }
-    while (oldest) {
+    for (; oldest; n++) {
         struct inbox_item *next = oldest->next;
+        __builtin_prefetch(next);
         oldest->run(oldest);
         oldest = next;
     }
+    return n;
 }
 
 int inbox_wait(struct inbox *inbox, uint64_t timeout_ms)

@@ -7,6 +7,7 @@
  * owner can end first.
  */
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "utils/scoped.h"
@@ -34,21 +35,22 @@ void inbox_ring(struct inbox *inbox);
 /* Queue an item and ring. It is the inbox's until run() is called, and may be freed there. Thread: any. */
 void inbox_post(struct inbox *inbox, struct inbox_item *item);
 
-/* Queue an item without ringing: that is to follow. Thread: any. */
-void inbox_put(struct inbox *inbox, struct inbox_item *item);
-
 /*
- * Whom a thread will wake when it is done with what it is at, each of them once: who is woken finds everything then, and
- * is not woken again and again while it goes on. For one too many it rings at once.
+ * What a thread has for others when it is done with what it is at: all items of one inbox are queued together, and its owner
+ * is woken once, finds everything then, and is not woken again and again while it goes on. For one inbox too many the
+ * others are served at once.
  *
- * Thread: the one that owns the bells.
+ * Thread: the one that owns the bells; who keeps an item in them owns the item like an inbox.
  */
 enum { BELLS_MAX = 64 };
 struct bells { /* all zero to begin with */
-    struct inbox *inboxes[BELLS_MAX]; /* held */
     size_t n;
+    struct bell {
+        struct inbox *inbox; /* held */
+        struct inbox_item *newest, *oldest; /* linked like those of an inbox; NULL: it is only to ring */
+    } at[BELLS_MAX];
 };
-void bells_ask(struct bells *bells, struct inbox *inbox);
+void bells_put(struct bells *bells, struct inbox *inbox, struct inbox_item *item); /* item NULL: ring only */
 void bells_ring(struct bells *bells);
 
 /*
@@ -56,7 +58,7 @@ void bells_ring(struct bells *bells);
  * what arrives later ends the wait.
  */
 void inbox_arm(struct inbox *inbox);
-void inbox_run(struct inbox *inbox); /* run what is queued, in order of arrival */
+size_t inbox_run(struct inbox *inbox); /* run what is queued, in order of arrival; returns how many */
 /* Returns: 1 it rang, 0 the time is over. Over INT_MAX ms it waits for ever. */
 int inbox_wait(struct inbox *inbox, uint64_t timeout_ms);
 

@@ -9,6 +9,7 @@
  * the consumer sees such a payload whole or not yet.
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,11 +30,21 @@ struct frame {
     uint8_t bytes[FRAME_BYTES];
 };
 
-struct ring;
+/* ring.c's own, laid open so that its owner may keep it where he likes; one cache line. */
+struct ring {
+    struct frame *frames;
+    size_t mask;
+    _Atomic uint64_t head, tail; /* frames ever published, ever taken */
+    uint64_t next, base;         /* the producer's: committed, perhaps not yet published; the number of the frame in slot 0 */
+    _Atomic uint64_t dropped;
+};
 
-int ring_new(size_t n_frames, struct ring **ret_ring); /* a power of two over RING_RESERVED */
-void ring_free(struct ring *ring);
-SCOPED_PTR(struct ring, ring_free)
+/*
+ * frames: room for n_frames, which outlives the ring; touched as it is used.
+ *
+ * Errors: -EINVAL n_frames is no power of two over RING_RESERVED.
+ */
+int ring_init(struct ring *ring, struct frame *frames, size_t n_frames);
 
 /*
  * Producer: the next free slot to fill in place, with kind set and flags, n and stamp_ms 0.
@@ -45,10 +56,10 @@ struct frame *ring_slot(struct ring *ring, enum frame_kind kind);
 /* Publish the slot got last, unless it says FRAME_MORE: then with the last frame of its payload. */
 void ring_commit(struct ring *ring);
 /* Producer: how many audio frames fit. */
-size_t ring_room(struct ring *ring);
+size_t ring_room(const struct ring *ring);
 
 /* Consumer: the oldest frame, or NULL; it stays until ring_pop(). */
-const struct frame *ring_peek(struct ring *ring);
+const struct frame *ring_peek(const struct ring *ring);
 void ring_pop(struct ring *ring);
 size_t ring_n(const struct ring *ring); /* frames waiting */
 size_t ring_size(const struct ring *ring); /* frames that it was made for */

@@ -46,9 +46,10 @@ static void batch(struct ring *ring)
 
 int main(void)
 {
-    scoped(ring_free) struct ring *ring = NULL;
+    static struct frame frames[64];
+    struct ring state, *ring = &state;
 
-    if (ring_new(64, &ring) < 0)
+    if (ring_init(ring, frames, ELEMENTSOF(frames)) < 0)
         return 1;
     bench_row("ring push + pop, one frame", BENCH_NS(2000000, one(ring)), "ns", "copy in and out included");
     bench_row("ring push + pop, in tens", BENCH_NS(200000, batch(ring)) / 10, "ns", "per frame");

@@ -38,9 +38,14 @@ void loop_post(struct loop *loop, struct loop_task *task)
     inbox_ring(loop->bell);
 }
 
-void loop_ring_later(struct loop *loop, struct inbox *inbox)
+void loop_put(struct loop *loop, struct loop_task *task, struct bells *bells)
 {
-    inbox_ring(inbox);
+    loop_post(loop, task);
+}
+
+void loop_tell(struct loop *loop, struct inbox *inbox, struct inbox_item *item)
+{
+    inbox_post(inbox, item);
 }
 
 /* Run what was posted; wait at most so long for something. */

@@ -27,6 +27,11 @@ static void take_outbound(struct leg *leg, void *user)
     }
 }
 
+static void count_word(void *user)
+{
+    ++*(unsigned *)user;
+}
+
 static struct leg *make(struct loop *loop, struct inbox *inbox, struct side *side)
 {
     struct leg_options options = { .n_inbound = 64, .n_outbound = 64, .loop = loop, .inbox = inbox };
@@ -109,6 +114,38 @@ static void test_release(struct loop *loop, struct inbox *inbox)
     leg_outbound_flush(leg);
     is_int(loop->n_posted, 0, "nothing is posted after it");
     leg_leave(leg);
+    inbox_run(inbox);
+}
+
+static void test_inbound(struct loop *loop, struct inbox *inbox)
+{
+    struct side side;
+    struct leg *leg = make(loop, inbox, &side);
+    unsigned n_words = 0;
+
+    leg_on_inbound(leg, count_word, &n_words);
+    hear(leg, 0);
+    leg_inbound_flush(leg);
+    hear(leg, 1);
+    leg_inbound_flush(leg);
+    is_int((long long)inbox_run(inbox), 1, "the word that frames wait is queued once");
+    is_int(n_words, 1, "and the worker hears it");
+    leg_inbound_flush(leg);
+    is_int((long long)inbox_run(inbox), 0, "without a frame there is none");
+    leg_release(leg, CALL_END_CALLER);
+    is_int((long long)inbox_run(inbox), 1, "a release is such a word, too");
+    is_int(n_words, 2, "and heard");
+    leg_leave(leg);
+
+    leg = make(loop, inbox, &side);
+    leg_on_inbound(leg, count_word, &n_words);
+    hear(leg, 0);
+    leg_inbound_flush(leg);
+    leg_leave(leg);
+    inbox_run(inbox);
+    is_int(n_words, 2, "a word that was queued before the worker left is heard by nobody");
+    leg_release(leg, CALL_END_CALLER);
+    is_int((long long)inbox_run(inbox), 0, "and none is queued after it");
 }
 
 static void test_overflow(struct loop *loop, struct inbox *inbox)
@@ -125,6 +162,7 @@ static void test_overflow(struct loop *loop, struct inbox *inbox)
     is_int((long long)leg_dropped_out(leg), 0, "and its own count");
     leg_release(leg, CALL_END_CALLER);
     leg_leave(leg);
+    inbox_run(inbox);
 }
 
 /* The worker sends every frame back, until the loop has released the leg. */
@@ -140,6 +178,7 @@ static void *echo(void *arg)
 
     do {
         inbox_arm(echo->inbox);
+        inbox_run(echo->inbox);
         released = leg_released(echo->leg, &end);
         for (const struct frame *frame; (frame = leg_inbound_peek(echo->leg)); leg_inbound_pop(echo->leg))
             say(echo->leg, FRAME_AUDIO, frame->stamp_ms);
@@ -174,6 +213,7 @@ static void test_threads(struct loop *loop)
     leg_release(worker.leg, CALL_END_CALLER);
     pthread_join(thread, NULL);
     fake_loop_run(loop, 0);
+    inbox_run(inbox);
     printf("# %u frames, %u callbacks\n", n_frames, side.n_calls);
 }
 
@@ -186,6 +226,7 @@ int main(void)
         return 1;
     test_outbound(&loop, inbox);
     test_release(&loop, inbox);
+    test_inbound(&loop, inbox);
     test_overflow(&loop, inbox);
     test_threads(&loop);
     fake_loop_done(&loop);

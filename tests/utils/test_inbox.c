@@ -59,6 +59,48 @@ static void test_bell(struct inbox *inbox)
     ok(n_got == 3 && in_order, "items run in order");
 }
 
+static void test_bells(struct inbox *inbox)
+{
+    scoped(inbox_unref) struct inbox *other = NULL;
+    struct inbox *many[BELLS_MAX] = { 0 };
+    struct item items[3] = { { { take }, 0, 0 }, { { take }, 0, 1 }, { { take }, 0, 2 } };
+    struct bells bells = { 0 };
+    int n_rang = 0;
+
+    if (inbox_new(&other) < 0)
+        return;
+    inbox_arm(inbox);
+    in_order = 1;
+    next_of[0] = 0;
+    inbox_post(inbox, &items[0].super);
+    (void)inbox_wait(inbox, 0);
+    inbox_arm(inbox);
+    bells_put(&bells, inbox, &items[1].super);
+    bells_put(&bells, inbox, NULL);
+    bells_put(&bells, inbox, &items[2].super);
+    is_int(inbox_wait(inbox, 0), 0, "what is kept in the bells rings none");
+    is_int((long long)bells.n, 1, "an inbox is down once");
+    bells_ring(&bells);
+    is_int(inbox_wait(inbox, 0), 1, "until they are rung");
+    ok(inbox_run(inbox) == 3 && in_order, "then all items are there, in order");
+
+    for (int i = 0; i < BELLS_MAX; i++) {
+        if (inbox_new(&many[i]) < 0)
+            return;
+        inbox_arm(many[i]);
+        bells_put(&bells, many[i], NULL);
+    }
+    inbox_arm(other);
+    bells_put(&bells, other, NULL);
+    for (int i = 0; i < BELLS_MAX; i++) {
+        n_rang += inbox_wait(many[i], 0);
+        inbox_unref(many[i]);
+    }
+    is_int(n_rang, BELLS_MAX, "one too many has the others rung at once");
+    bells_ring(&bells);
+    is_int(inbox_wait(other, 0), 1, "and itself later");
+}
+
 static void test_senders(struct inbox *inbox)
 {
     static struct sender senders[N_SENDERS];
@@ -93,6 +135,7 @@ int main(void)
     if (inbox_new(&inbox) < 0)
         return 1;
     test_bell(inbox);
+    test_bells(inbox);
     test_senders(inbox);
     return done_testing();
 }

@@ -37,18 +37,19 @@ static int push(struct ring *ring, enum frame_kind kind, uint8_t flags, uint32_t
 static void test_sizes(void)
 {
     for (size_t i = 0; i < ELEMENTSOF(sizes); i++) {
-        scoped(ring_free) struct ring *ring = NULL;
-        is_int(ring_new(sizes[i].n_frames, &ring), sizes[i].want, "a size is a power of two over the reserve");
+        struct ring ring;
+        is_int(ring_init(&ring, NULL, sizes[i].n_frames), sizes[i].want, "a size is a power of two over the reserve");
     }
 }
 
 static void test_overflow(void)
 {
-    scoped(ring_free) struct ring *ring = NULL;
+    struct frame frames[16];
+    struct ring state, *ring = &state;
     uint32_t stamp = 0, seen = 0;
     int in_order = 1;
 
-    if (ring_new(16, &ring) < 0)
+    if (ring_init(ring, frames, ELEMENTSOF(frames)) < 0)
         return;
     ok(!ring_peek(ring) && ring_n(ring) == 0, "a fresh ring is empty");
     is_int((long long)ring_room(ring), 16 - RING_RESERVED, "and has room for all but the reserve");
@@ -69,16 +70,22 @@ static void test_overflow(void)
                     frame->kind == (seen < 8 ? FRAME_AUDIO : FRAME_MARK);
     ok(seen == 16 && in_order, "everything comes out in order, audio and control");
     is_int((long long)ring_room(ring), 16 - RING_RESERVED, "and the room is back");
-    ok(push(ring, FRAME_AUDIO, 0, 0) && ring_peek(ring)->stamp_ms == 0, "the ring turns");
+    ok(push(ring, FRAME_AUDIO, 0, 0) && ring_peek(ring) == frames, "a ring that is empty begins at its first slot again");
+    for (stamp = 1; stamp < 100; stamp++) { /* never empty: it turns */
+        in_order &= push(ring, FRAME_AUDIO, 0, stamp) && ring_peek(ring)->stamp_ms == stamp - 1;
+        ring_pop(ring);
+    }
+    ok(in_order && ring_peek(ring)->stamp_ms == 99, "and one that is not turns");
 }
 
 static void test_payloads(void)
 {
-    scoped(ring_free) struct ring *ring = NULL;
+    struct frame frames[16];
+    struct ring state, *ring = &state;
     uint32_t n = 0;
     uint8_t last = FRAME_MORE;
 
-    if (ring_new(16, &ring) < 0)
+    if (ring_init(ring, frames, ELEMENTSOF(frames)) < 0)
         return;
     push(ring, FRAME_AUDIO, FRAME_MORE, 1);
     push(ring, FRAME_AUDIO, FRAME_MORE, 2);
@@ -144,14 +151,15 @@ static int filled_with(const struct frame *frame, uint8_t byte)
 
 static void test_threads(uint32_t n_payloads, int may_drop)
 {
-    scoped(ring_free) struct ring *ring = NULL;
+    struct frame frames[32];
+    struct ring state, *ring = &state;
     struct race race = { .n_payloads = n_payloads, .may_drop = may_drop };
     uint64_t n_got = 0, n_mixed = 0, n_torn = 0, n_backward = 0;
     uint32_t payload = 0, newest = 0;
     int inside = 0, ended = 0;
     pthread_t thread;
 
-    if (ring_new(32, &ring) < 0)
+    if (ring_init(ring, frames, ELEMENTSOF(frames)) < 0)
         return;
     race.ring = ring;
     pthread_create(&thread, NULL, producer, &race);
