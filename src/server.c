@@ -282,6 +282,15 @@ static int prepare(struct loop *loop)
     return 0;
 }
 
+/* Returns: 0, or the errno of a wait that failed. */
+static int turn(struct loop *loop, int wait_ms)
+{
+    int error = h2o_evloop_run(loop->evloop, wait_ms) == 0 ? 0 : errno;
+
+    websocket_turn(loop);
+    return error;
+}
+
 static bool has_rung(struct loop *loop, uint64_t within_us)
 {
     struct pollfd bell = { .fd = inbox_fd(loop->inbox), .events = POLLIN };
@@ -311,7 +320,7 @@ static void gather(struct loop *loop, uint64_t *turn_us)
         return;
     uint64_t until_us = *turn_us + pause_us(n_websockets), now_us;
     while ((now_us = clock_mono_us()) < until_us && !loop->is_closing && has_rung(loop, until_us - now_us))
-        (void)h2o_evloop_run(loop->evloop, 0);
+        (void)turn(loop, 0);
     *turn_us = now_us;
 }
 
@@ -361,7 +370,7 @@ static void *loop_main(void *arg)
         return NULL;
     while (!finished(loop)) {
         int wait_ms = loop->bells.n ? 0 : loop->is_closing ? CLOSING_WAIT_MS : WAIT_MS;
-        int error = h2o_evloop_run(loop->evloop, wait_ms) == 0 ? 0 : errno;
+        int error = turn(loop, wait_ms);
         bells_ring(&loop->bells);
         if (!error)
             gather(loop, &turn_us);

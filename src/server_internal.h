@@ -17,7 +17,7 @@
 #include "server.h"
 #include "websocket.h"
 
-enum { LOOP_SCRATCH = 16 * KIB };
+enum { LOOP_READ = 16 * KIB, LOOP_SCRATCH = 8 * LOOP_READ, LOOP_GATHERED = 256 };
 
 /*
  * A loop. Counters are written by the loop's thread alone (n_connections by loop 0, too) and read by
@@ -30,6 +30,9 @@ struct loop {
     struct inbox *inbox; /* NULL: it was never started */
     h2o_socket_t *bell, *timer;
     h2o_linklist_t connections, tickets, websockets;
+    struct websocket *arrivals[LOOP_GATHERED], *departures[LOOP_GATHERED]; /* whose input is in scratch, whose output
+                                                                              waits; NULL: it died since */
+    size_t n_arrivals, n_departures, n_scratch;
     struct loop_task drain, stop, stance;
     _Atomic bool is_stance_posted;
     struct bells bells; /* to be rung when the turn is over */
@@ -42,7 +45,7 @@ struct loop {
     uint64_t n_beats_seen, beat_ms; /* server_is_alive()'s */
     _Alignas(64) _Atomic unsigned n_connections, n_websockets;
     _Atomic uint64_t n_requests, n_messages_in, n_messages_out, n_beats;
-    char scratch[LOOP_SCRATCH]; /* what one read brings, before it is parsed */
+    char scratch[LOOP_SCRATCH]; /* what a turn's reads bring, before it is parsed */
 };
 
 struct acceptor {
@@ -97,6 +100,12 @@ void connection_end_waiting(struct loop *loop); /* all but those whose answer is
  *          on_close follows without on_open.
  */
 int websocket_upgrade(h2o_req_t *req, struct loop *loop, const struct websocket_ops *ops, void *user);
+
+/*
+ * What the turn brought is parsed and handed on, then what there is to send is sent: each kind of work for all WebSockets
+ * before the next kind, which keeps its instructions near the processor. After every turn.
+ */
+void websocket_turn(struct loop *loop);
 
 void websocket_second(struct loop *loop, uint64_t mono_ms);
 void websocket_close_all(struct loop *loop); /* with 1001 */

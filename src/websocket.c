@@ -16,17 +16,22 @@
  * on_close never comes inside another callback.
  *
  * Input: on plain TCP we read ourselves, at most twice a turn, into the loop's
- * scratch memory, and parse there; only what remains of an incomplete frame is
+ * scratch memory, and parse there at the end of the turn; only what remains of an incomplete frame is
  * kept, in `part`, which grows with what has come, not with what a header
  * claims. Under TLS h2o reads and the frames are parsed in its buffer. Output:
  * frames are appended to `out`, which leaves in one write when the callback is
  * over. Buffers are given back after two seconds without use.
+ *
+ * Both are system calls without glibc's wrapper, which makes each a point where the
+ * thread may be cancelled: locked instructions twice a frame, for what nobody does here.
  */
 #include "websocket.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "server_internal.h"
 #include "utils/clock.h"
@@ -34,6 +39,7 @@
 #include "utils/wsframe.h"
 
 enum {
+    CACHE_LINE = 64,
     BUFFER_MIN = 512,
     OUT_KEEP = 8 * KIB,      /* a larger one, from a burst, is given back at once */
     SEND_BUFFER = 64 * KIB,  /* the kernel would take megabytes before it shows who does not read */
@@ -53,23 +59,29 @@ struct buffer {
 };
 
 struct websocket {
-    h2o_linklist_t link;
-    struct loop *loop;
+    /* what a message touches; a cache line, and one for the buffers */
+    _Alignas(CACHE_LINE) struct loop *loop;
     h2o_socket_t *socket; /* NULL before and after */
     const struct websocket_ops *ops;
     void *user;
+    struct websocket **arrival, **departure; /* its places among the loop's; NULL: none */
+    char *input;                             /* of this turn, n_input bytes */
+    uint32_t n_input;
+    enum state state : 8;
+    bool direct : 1;  /* plain TCP */
+    bool blocked : 1; /* the kernel has to take something first */
+    bool in_callback : 1;
+    bool is_counted : 1; /* from the answer to the handshake on, so that a drain waits for it */
+    struct buffer part, out;
+
+    struct buffer message;
+    h2o_linklist_t link; /* of the loop's list */
     struct loop_task reaper;
-    enum state state;
-    bool direct;  /* plain TCP */
-    bool blocked; /* the kernel has to take something first */
-    bool in_callback;
-    bool is_counted; /* from the answer to the handshake on, so that a drain waits for it */
     enum ws_opcode message_opcode; /* of the fragmented message, WS_CONTINUATION: there is none */
     unsigned n_control;
     int code;
     const char *why;
     uint64_t progress_ms, close_by_ms;
-    struct buffer out, part, message;
     size_t n_in_flight; /* output that is with h2o, under TLS */
 };
 
@@ -123,12 +135,21 @@ static void give_back(struct buffer *buffer, size_t keep)
 
 /* --- death */
 
+static void leave_lists(struct websocket *ws)
+{
+    if (ws->arrival)
+        *ws->arrival = NULL;
+    if (ws->departure)
+        *ws->departure = NULL;
+    if (h2o_linklist_is_linked(&ws->link))
+        h2o_linklist_unlink(&ws->link);
+}
+
 static void reap(struct loop_task *task)
 {
     struct websocket *ws = H2O_STRUCT_FROM_MEMBER(struct websocket, reaper, task);
 
-    if (h2o_linklist_is_linked(&ws->link))
-        h2o_linklist_unlink(&ws->link);
+    leave_lists(ws);
     if (ws->is_counted)
         atomic_fetch_sub_explicit(&ws->loop->n_websockets, 1, memory_order_relaxed);
     if (ws->socket) {
@@ -183,8 +204,7 @@ static void on_writable(h2o_socket_t *socket, const char *err)
 
 static void send_plain(struct websocket *ws)
 {
-    ssize_t n =
-        send(h2o_socket_get_fd(ws->socket), ws->out.bytes, ws->out.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t n = syscall(SYS_sendto, h2o_socket_get_fd(ws->socket), ws->out.bytes, ws->out.n, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
 
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
         lose(ws, "the connection broke");
@@ -265,9 +285,29 @@ int websocket_send_text(struct websocket *ws, const char *text, size_t n)
     return 0;
 }
 
+static void flush_all(struct loop *loop)
+{
+    for (size_t i = 0; i < loop->n_departures; i++) {
+        struct websocket *ws = loop->departures[i];
+
+        if (!ws)
+            continue;
+        ws->departure = NULL;
+        flush(ws);
+    }
+    loop->n_departures = 0;
+}
+
 void websocket_flush(struct websocket *ws)
 {
-    flush(ws);
+    struct loop *loop = ws->loop;
+
+    if (ws->departure)
+        return;
+    if (loop->n_departures == LOOP_GATHERED)
+        flush_all(loop);
+    ws->departure = &loop->departures[loop->n_departures++];
+    *ws->departure = ws;
 }
 
 static void send_close(struct websocket *ws, int code)
@@ -311,10 +351,10 @@ static void refuse(struct websocket *ws, int code, const char *why)
 
 /* --- input */
 
-static void take_message(struct websocket *ws, enum ws_opcode opcode, char *bytes, size_t n)
+static void take_message(struct websocket *ws, enum ws_opcode opcode, char *bytes, size_t n, bool is_ascii)
 {
     count(&ws->loop->n_messages_in);
-    if (opcode == WS_TEXT && !utf8_valid(bytes, n))
+    if (opcode == WS_TEXT && !is_ascii && !utf8_valid(bytes, n))
         refuse(ws, 1007, "not UTF-8");
     else if (ws->state != OPEN)
         return; /* we are closing: nobody listens any more */
@@ -339,7 +379,7 @@ static void take_fragment(struct websocket *ws, const struct ws_header *header, 
     size_t n = ws->message.n;
     ws->message_opcode = WS_CONTINUATION;
     ws->message.n = 0;
-    take_message(ws, opcode, ws->message.bytes, n);
+    take_message(ws, opcode, ws->message.bytes, n, false);
 }
 
 static void take_close(struct websocket *ws, const char *bytes, size_t n)
@@ -425,12 +465,12 @@ static size_t parse(struct websocket *ws, char *bytes, size_t n)
             return at;
 
         char *payload = bytes + at + header.n_header;
-        ws_mask((uint8_t *)payload, header.n_payload, header.mask, 0);
+        bool is_ascii = ws_mask((uint8_t *)payload, header.n_payload, header.mask, 0);
         at += header.n_header + header.n_payload;
         if (header.opcode & 8)
             take_control(ws, &header, payload);
         else if (header.fin && header.opcode != WS_CONTINUATION)
-            take_message(ws, header.opcode, payload, header.n_payload);
+            take_message(ws, header.opcode, payload, header.n_payload, is_ascii);
         else
             take_fragment(ws, &header, payload);
     }
@@ -440,7 +480,7 @@ static size_t parse(struct websocket *ws, char *bytes, size_t n)
 /* Receive at most max bytes. Returns: how many, 0 when there is nothing (any more). */
 static size_t receive(struct websocket *ws, char *bytes, size_t max)
 {
-    ssize_t n = recv(h2o_socket_get_fd(ws->socket), bytes, max, MSG_DONTWAIT);
+    ssize_t n = syscall(SYS_recvfrom, h2o_socket_get_fd(ws->socket), bytes, max, MSG_DONTWAIT, NULL, NULL);
 
     if (n > 0)
         return (size_t)n;
@@ -463,6 +503,14 @@ static size_t n_wanted(const struct websocket *ws)
     return n < n_doubled ? n : n_doubled;
 }
 
+static void after_read(struct websocket *ws)
+{
+    if (ws->state == OPEN && ws->ops->on_batch)
+        ws->ops->on_batch(ws, ws->user);
+    ws->in_callback = false;
+    flush(ws);
+}
+
 /* Returns: true when part is done with and there may be more to read. */
 static bool read_part(struct websocket *ws)
 {
@@ -474,37 +522,70 @@ static bool read_part(struct websocket *ws)
     }
     size_t n = receive(ws, ws->part.bytes + ws->part.n, wanted);
     ws->part.n += n;
-    if (n)
+    if (n) {
+        ws->in_callback = true;
         drop_front(&ws->part, parse(ws, ws->part.bytes, ws->part.n));
+        after_read(ws);
+    }
     return n == wanted && ws->part.n == 0;
 }
 
+static void parse_input(struct websocket *ws)
+{
+    size_t n = ws->n_input;
+
+    ws->arrival = NULL;
+    if (ws->state == DEAD)
+        return;
+    ws->in_callback = true;
+    size_t n_used = parse(ws, ws->input, n);
+    if (n_used < n && !append(&ws->part, ws->input + n_used, n - n_used))
+        die(ws, 1011, "out of memory");
+    after_read(ws);
+}
+
+/* What the next ones will touch is fetched meanwhile: after 20 ms it is far from the processor. */
+static void parse_all(struct loop *loop)
+{
+    for (size_t i = 0; i < loop->n_arrivals; i++) {
+        struct websocket **next = &loop->arrivals[i], *soon = i + 1 < loop->n_arrivals ? next[1] : NULL;
+
+        if (i + 2 < loop->n_arrivals && next[2])
+            __builtin_prefetch(next[2]->user);
+        if (soon && soon->ops->on_soon)
+            soon->ops->on_soon(soon->user);
+        if (*next)
+            parse_input(*next);
+    }
+    loop->n_arrivals = loop->n_scratch = 0;
+}
+
+/* What is there is left for the end of the turn, but for the rest of a frame that came in parts. */
 static void read_plain(struct websocket *ws)
 {
+    struct loop *loop = ws->loop;
+
     if (ws->part.n && !read_part(ws))
         return;
-
-    char *scratch = ws->loop->scratch;
-    size_t n = receive(ws, scratch, LOOP_SCRATCH);
-    size_t used = n ? parse(ws, scratch, n) : 0;
-    if (used < n && !append(&ws->part, scratch + used, n - used))
-        die(ws, 1011, "out of memory");
+    if (ws->arrival || loop->n_arrivals == LOOP_GATHERED || LOOP_SCRATCH - loop->n_scratch < LOOP_READ)
+        parse_all(loop);
+    ws->input = loop->scratch + loop->n_scratch;
+    ws->n_input = (uint32_t)receive(ws, ws->input, LOOP_READ);
+    loop->n_scratch += ws->n_input;
+    if (!ws->n_input)
+        return;
+    ws->arrival = &loop->arrivals[loop->n_arrivals++];
+    *ws->arrival = ws;
 }
 
 static void read_tls(struct websocket *ws)
 {
     h2o_buffer_t **input = &ws->socket->input;
 
+    ws->in_callback = true;
     if ((*input)->size)
         h2o_buffer_consume(input, parse(ws, (*input)->bytes, (*input)->size));
-}
-
-static void after_read(struct websocket *ws)
-{
-    if (ws->state == OPEN && ws->ops->on_batch)
-        ws->ops->on_batch(ws, ws->user);
-    ws->in_callback = false;
-    flush(ws);
+    after_read(ws);
 }
 
 static void on_readable(h2o_socket_t *socket, const char *err)
@@ -513,13 +594,13 @@ static void on_readable(h2o_socket_t *socket, const char *err)
 
     if (!ws || ws->state == DEAD)
         return;
-    ws->in_callback = true;
     ws->loop->n_read++;
     if (err)
         lose(ws, err);
+    else if (ws->direct)
+        read_plain(ws);
     else
-        (ws->direct ? read_plain : read_tls)(ws);
-    after_read(ws);
+        read_tls(ws);
 }
 
 /* --- the beginning */
@@ -551,7 +632,6 @@ static void on_upgraded(void *user, h2o_socket_t *socket, size_t n_request)
         h2o_buffer_dispose(&socket->input); /* from here on we read ourselves */
         h2o_buffer_init(&socket->input, &h2o_socket_buffer_prototype);
     }
-    after_read(ws);
 }
 
 static const h2o_iovec_t *header_value(h2o_req_t *req, const char *name, size_t n)
@@ -581,9 +661,11 @@ static int check_handshake(h2o_req_t *req)
 int websocket_upgrade(h2o_req_t *req, struct loop *loop, const struct websocket_ops *ops,
                       void *user)
 {
-    struct websocket *ws = h2o_mem_alloc(sizeof(*ws));
+    struct websocket *ws = aligned_alloc(CACHE_LINE, sizeof(*ws));
     int status = check_handshake(req);
 
+    if (!ws)
+        h2o_fatal("no memory"); /* as h2o does for itself */
     *ws = (struct websocket){ .loop = loop, .ops = ops, .user = user, .reaper.run = reap };
     if (status) {
         die(ws, 1006, "not a WebSocket handshake");
@@ -604,6 +686,12 @@ int websocket_upgrade(h2o_req_t *req, struct loop *loop, const struct websocket_
 }
 
 /* --- the loop's calls */
+
+void websocket_turn(struct loop *loop)
+{
+    parse_all(loop);
+    flush_all(loop);
+}
 
 static void second(struct websocket *ws, uint64_t mono_ms)
 {

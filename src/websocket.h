@@ -3,8 +3,8 @@
  * websocket.h - one WebSocket on a loop
  *
  * RFC 6455, server side, text only as far as users are concerned. Output is
- * gathered and leaves in one write when the callback returns, or at
- * websocket_flush(). Everything is bounded by the ops.
+ * gathered and leaves in one write when the callback returns, or after
+ * websocket_flush() at the end of the loop's turn. Everything is bounded by the ops.
  *
  * Thread: the socket's loop, for every call.
  */
@@ -20,6 +20,8 @@ enum { WEBSOCKET_UNREAD = 1 }; /* as a code of on_close; none of the protocol's 
 /* No callback comes inside another, and none but on_close after the socket died. */
 struct websocket_ops {
     void (*on_open)(struct websocket *socket, void *user);
+    /* Messages may follow within the turn: a hint to fetch what they will touch. May be NULL. */
+    void (*on_soon)(void *user);
     /* A whole message; text is writable, valid during the call, not NUL-terminated. */
     void (*on_text)(struct websocket *socket, void *user, char *text, size_t n);
     /* A binary message came; without this callback the socket closes with 1003. */

@@ -535,6 +535,13 @@ static void on_open(struct websocket *socket, void *user)
     stream->socket = socket;
 }
 
+static void on_soon(void *user)
+{
+    const struct stream *stream = user;
+
+    leg_soon(stream->leg);
+}
+
 static void on_text(struct websocket *socket, void *user, char *text, size_t n)
 {
     struct stream *stream = user;
@@ -614,6 +621,7 @@ static void on_close(struct websocket *socket, void *user, int code, const char 
 
 static const struct websocket_ops ops = {
     .on_open = on_open,
+    .on_soon = on_soon,
     .on_text = on_text,
     .on_binary = on_binary,
     .on_batch = on_batch,
