@@ -20,6 +20,7 @@ from tap import BINARY, done, ok, same
 from unit import Unit, wait_gone
 
 N_CALLS, RATE, RELOADS = int(os.environ.get("RELOAD_CALLS", "20")), int(os.environ.get("RELOAD_RATE", "100")), 10
+MANY = "100000"  # MAX_CALLS: each webhook answered is a caller whose stream is expected for a while
 SEED = int(sys.argv[1]) if len(sys.argv) > 1 else 20261130
 
 
@@ -88,7 +89,7 @@ def check_calls(caller, n, what):
 
 
 def reloads():
-    with Unit() as unit:
+    with Unit(MAX_CALLS=MANY) as unit:
         first = unit.main
         webhooks, caller = Webhooks(unit, RATE), live_calls(unit)
         results = [unit.reload() for _ in range(RELOADS)]
@@ -113,7 +114,7 @@ def reloads():
 
 def connections():
     """What is connected to the old one is answered there, and told to come anew."""
-    with Unit() as unit:
+    with Unit(MAX_CALLS=MANY) as unit:
         first = unit.main
         idle = http.client.HTTPConnection("127.0.0.1", unit.port, timeout=20)
         half = unit.connect()
@@ -185,7 +186,7 @@ def failures(folder):
 
 
 def deaths():
-    with Unit() as unit:
+    with Unit(MAX_CALLS=MANY) as unit:
         first, caller = unit.main, live_calls(unit, 3)
         same(unit.reload().returncode, 0, "a reload")
         second = unit.main
@@ -213,7 +214,7 @@ def random_deaths():
     """Either is killed at any moment of a reload: somebody leads at the end, and all that was answered is kept."""
     draw = random.Random(SEED)
     print(f"# seed {SEED}")
-    with Unit() as unit:
+    with Unit(MAX_CALLS=MANY) as unit:
         answered = set()
         for turn in range(6):
             webhooks, before = Webhooks(unit, RATE), unit.main

@@ -65,7 +65,7 @@ class Webhooks:
 def set_up(box, path):
     box.push(path, "/root/agentlocator.deb")
     box.must("apt-get -y -q install /root/agentlocator.deb")
-    box.write(ENV, f"PUBLIC_HOST={HOST}\nTWILIO_AUTH_TOKEN={TOKEN}\nAGENT_PROFILE=echo\n", "640")
+    box.write(ENV, f"PUBLIC_HOST={HOST}\nTWILIO_AUTH_TOKEN={TOKEN}\nAGENT_PROFILE=echo\nMAX_CALLS=100000\n", "640")
     box.must(f"chgrp agentlocator {ENV}; systemctl enable --now agentlocator-http.socket; systemctl start agentlocator")
 
 
