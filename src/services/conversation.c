@@ -60,6 +60,7 @@ static void errand_came(struct errand *errand)
     while (*at)
         at = &(*at)->next;
     *at = errand;
+    journal_news(c->journal);
 }
 
 /* The errand is over: so is its reading. */
@@ -353,6 +354,7 @@ static void on_part(void *user)
     struct conversation *c = user;
 
     c->has_parts = true;
+    journal_news(c->journal);
 }
 
 int conversation_new(struct session_env *env, const struct speech_call *call, struct leg *leg, struct journal *journal,

@@ -86,12 +86,25 @@ static void fail(struct journal *journal, int r, const char *what)
     (void)log_line(LOG_ERR, r, journal->sid, "cannot keep %s", what);
 }
 
+void journal_on_news(struct journal *journal, void (*fn)(void *user), void *user)
+{
+    journal->on_news = fn;
+    journal->user = user;
+}
+
+void journal_news(const struct journal *journal)
+{
+    if (journal->on_news)
+        journal->on_news(journal->user);
+}
+
 /* Worker thread: the entry is on disk, or will never be. */
 static void entry_home(struct inbox_item *item)
 {
     struct journal_entry *entry = (struct journal_entry *)((char *)item - offsetof(struct journal_entry, home));
     struct journal *journal = entry->journal;
 
+    journal_news(journal);
     journal->n_under_way--;
     if (entry == &journal->end && entry->r == -ENOSPC && journal->n_end_tries < JOURNAL_END_TRIES) {
         journal->must_end_again = true;

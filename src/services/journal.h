@@ -45,10 +45,19 @@ struct journal {
     unsigned n_failed;
     unsigned n_end_tries;
     bool must_end_again; /* the disk was full */
+    void (*on_news)(void *user);
+    void *user;
 };
 
 /* Thread: any; all below: the worker. A journal that is at rest needs no undoing. */
 void journal_init(struct journal *journal, struct journal_pool *pool, const char *sid, const char *contact_id);
+
+/*
+ * Who looks after the call wants to be told, on the worker, when something of it came home: an entry of the journal, or
+ * whatever else somebody says so of by journal_news().
+ */
+void journal_on_news(struct journal *journal, void (*fn)(void *user), void *user);
+void journal_news(const struct journal *journal);
 
 /* Whether JOURNAL_BATCH entries fit. A call that finds no room holds its events until there is. */
 bool journal_has_room(const struct journal_pool *pool);

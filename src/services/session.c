@@ -60,6 +60,12 @@ int session_new(struct session_env *env, const struct speech_call *call, struct 
     return 0;
 }
 
+void session_on_news(struct session *session, void (*fn)(void *user), void *user)
+{
+    leg_on_inbound(session->leg, fn, user);
+    journal_on_news(&session->journal, fn, user);
+}
+
 void session_free(struct session *session)
 {
     if (!session)
@@ -253,10 +259,12 @@ uint64_t session_run(struct session *session, uint64_t now_ms)
 {
     uint64_t deadline_ms = UINT64_MAX;
 
-    if (session->leg)
+    if (session->leg) {
         deadline_ms = run_live(session, now_ms);
-    else if (session->conversation)
+    } else if (session->conversation && !conversation_is_at_rest(session->conversation)) {
         conversation_settle(session->conversation);
+        deadline_ms = now_ms + RETRY_MS; /* the journal may have had no room */
+    }
     deadline_ms = earlier(deadline_ms, end_again(session, now_ms));
     if (!journal_flush(&session->journal))
         deadline_ms = earlier(deadline_ms, now_ms + RETRY_MS);

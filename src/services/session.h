@@ -50,8 +50,9 @@ struct session;
 void session_soon(const struct session *session);
 void session_sooner(const struct session *session);
 
-/* Takes the worker's reference of the leg. Thread: any; all below: the worker. */
+/* Takes the worker's reference of the leg. Thread: any, for these two; all below: the worker. */
 int session_new(struct session_env *env, const struct speech_call *call, struct leg *leg, struct session **ret_session);
+void session_on_news(struct session *session, void (*fn)(void *user), void *user); /* it is to be run: something came for it */
 void session_free(struct session *session);
 
 void session_begin(struct session *session, uint64_t now_ms);

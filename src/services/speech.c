@@ -2,7 +2,7 @@
  * speech.c - the speech workers: threads that own calls
  *
  * A worker's round: arm the bell, run what was posted (new calls, results, the word of a leg that frames wait), look at
- * the calls that have frames or are due, and at all when there was a result, sleep until the earliest deadline or the bell. The more calls a worker has the longer it is from the beginning of one round to that
+ * the calls that had any of it or are due, sleep until the earliest deadline or the bell. The more calls a worker has the longer it is from the beginning of one round to that
  * of the next, so that its rounds do not grow with the calls: one call is served at once, forty every 2 ms. A loop
  * rings when its turn is over, and what the turn brought is then all there; so does the worker, when his round is.
  *
@@ -72,7 +72,6 @@ struct worker {
     struct session_env env;
     struct place *places;
     size_t n_places;
-    size_t n_words; /* of legs, in this round */
     _Atomic unsigned n_lines; /* from its making on; written under the lock */
 };
 
@@ -157,11 +156,10 @@ static void line_start(struct inbox_item *item)
     session_begin(line->session, clock_mono_ms());
 }
 
-static void line_has_frames(void *user)
+static void line_has_news(void *user)
 {
     struct line *line = user;
 
-    line->worker->n_words++;
     line->worker->places[line->place].due_ms = 0;
 }
 
@@ -198,15 +196,15 @@ static void fetch(const struct worker *worker, size_t i, uint64_t now_ms)
 }
 
 /* Returns when the next look is due. */
-static uint64_t look_at_lines(struct worker *worker, uint64_t now_ms, bool all, bool stop)
+static uint64_t look_at_lines(struct worker *worker, uint64_t now_ms, bool stop)
 {
     uint64_t deadline_ms = UINT64_MAX;
 
     for (size_t i = worker->n_places; i-- > 0;) { /* backwards: the last takes the place of one that ends */
         struct place *place = &worker->places[i];
 
-        fetch(worker, i, all ? UINT64_MAX : now_ms);
-        if (all || place->due_ms <= now_ms) {
+        fetch(worker, i, now_ms);
+        if (stop || place->due_ms <= now_ms) {
             if (stop)
                 session_end(place->session, now_ms, CALL_END_DRAIN);
             place->due_ms = session_run(place->session, now_ms);
@@ -244,11 +242,10 @@ static void *worker_main(void *arg)
         bool stop = atomic_load(&worker->speech->is_stopping);
 
         inbox_arm(worker->inbox);
-        worker->n_words = 0;
-        bool all = inbox_run(worker->inbox) > worker->n_words; /* a result does not say whose it is */
+        inbox_run(worker->inbox);
 
         uint64_t round_us = clock_mono_us(), now_ms = round_us / 1000;
-        uint64_t deadline_ms = look_at_lines(worker, now_ms, all || stop, stop);
+        uint64_t deadline_ms = look_at_lines(worker, now_ms, stop);
         bells_ring(&worker->bells);
         headroom_round(&worker->env.headroom, now_ms, worker->n_lines);
         if (stop && !worker->n_places && (!worker->env.chat || chat_pool_is_home(worker->env.chat)))
@@ -411,7 +408,6 @@ static int line_new(struct worker *worker, const struct speech_call *call, struc
     strncpy(line->sid, call->call_sid, sizeof(line->sid) - 1);
     int r = leg_new(&options, ret_leg);
     if (r == 0) {
-        leg_on_inbound(*ret_leg, line_has_frames, line);
         r = session_new(&worker->env, call, *ret_leg, &line->session);
         if (r < 0) {
             leg_leave(*ret_leg);
@@ -422,6 +418,7 @@ static int line_new(struct worker *worker, const struct speech_call *call, struc
         free(line);
         return r;
     }
+    session_on_news(line->session, line_has_news, line);
     *ret_line = line;
     return 0;
 }
