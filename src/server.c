@@ -377,6 +377,7 @@ static void *loop_main(void *arg)
         else if (error != EINTR) /* no memory for one socket: the others go on, we do not spin */
             complain(error);
     }
+    bells_ring(&loop->bells);
     release_context(loop);
     return NULL;
 }

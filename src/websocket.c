@@ -16,11 +16,11 @@
  * on_close never comes inside another callback.
  *
  * Input: on plain TCP we read ourselves, at most twice a turn, into the loop's
- * scratch memory, and parse there at the end of the turn; only what remains of an incomplete frame is
- * kept, in `part`, which grows with what has come, not with what a header
- * claims. Under TLS h2o reads and the frames are parsed in its buffer. Output:
- * frames are appended to `out`, which leaves in one write when the callback is
- * over. Buffers are given back after two seconds without use.
+ * scratch memory, and parse there at the end of the turn; only what remains of an
+ * incomplete frame is kept, in `part`, which grows with what has come, not with
+ * what a header claims. Under TLS h2o reads and the frames are parsed in its buffer.
+ * Output: frames are appended to `out`, which leaves in one write when the callback
+ * is over, or the turn. Buffers are given back after two seconds without use.
  *
  * Both are system calls without glibc's wrapper, which makes each a point where the
  * thread may be cancelled: locked instructions twice a frame, for what nobody does here.

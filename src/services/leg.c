@@ -24,7 +24,6 @@
 #include <errno.h>
 #include <string.h>
 
-
 enum { CACHE_LINE = 64 };
 
 struct leg { /* four cache lines: all that a frame touches but for itself */

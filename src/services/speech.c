@@ -148,7 +148,6 @@ static struct worker *least_loaded(struct speech *speech)
 static void line_start(struct inbox_item *item)
 {
     struct line *line = (struct line *)item;
-
     struct worker *worker = line->worker;
 
     line->place = worker->n_places++;
@@ -290,7 +289,7 @@ static int worker_start(struct worker *worker, struct speech *speech)
     worker->speech = speech;
     worker->env.config = options->config;
     worker->env.profile = options->profile;
-    worker->places = calloc(n_calls, sizeof(worker->places[0]));
+    worker->places = calloc(speech->n_live_max, sizeof(worker->places[0])); /* loops that choose at once may choose the same */
     int r = worker->places ? inbox_new(&worker->inbox) : -ENOMEM;
     if (r == 0)
         r = journal_pool_new(options->db, worker->inbox, NOTES_PER_CALL * n_calls + NOTES_MIN, &worker->env.journal);

@@ -75,13 +75,16 @@ class Server:
         self.process.terminate()
         self.process.wait()
 
+    is_looked_at = False  # while it is at it, and not only at the end
+
     def look(self):
-        """What it says of itself while it is at it: it need not say anything."""
+        """What it says of itself: it need not say anything."""
         return {}
 
 
 class Ours:
     """The echo line."""
+    is_looked_at = False
 
     def __init__(self, options=(), **env):
         self.options = [*TWILIO, *(options or ECHO)]
@@ -123,6 +126,8 @@ def profile():
 
 
 class Agent(Ours):
+    is_looked_at = True  # its delay is that of the last second
+
     def __init__(self, noise=QUIET, options=(), **env):
         self.scratch = tempfile.TemporaryDirectory()
         path = os.path.join(self.scratch.name, "bench.json")
