@@ -2,9 +2,9 @@
 /*
  * leg.h - one call's media between its loop and its speech worker
  *
- * Two rings, and for each a word to the other side that something is in it. Made by speech_start_call() on the loop; each side
- * holds one reference and names the other by it, so that neither can meet a freed
- * pointer. Inbound is loop -> worker, outbound worker -> loop.
+ * Two rings, and for each a word to the other side that something is in it. Made by speech_start_call() on the loop;
+ * each side holds one reference and names the other by it, so that neither can meet a freed pointer. Inbound is loop
+ * -> worker, outbound worker -> loop.
  *
  * Inbound:  FRAME_AUDIO mu-law; FRAME_MARK the name of an echoed mark; FRAME_DTMF bytes[0] the digit;
  *           FRAME_END the peer said stop. A FRAME_AUDIO payload over FRAME_BYTES is joined by FRAME_MORE.

@@ -2,11 +2,12 @@
  * speech.c - the speech workers: threads that own calls
  *
  * A worker's round: arm the bell, run what was posted (new calls, results, the word of a leg that frames wait), look at
- * the calls that had any of it or are due, sleep until the earliest deadline or the bell. The more calls a worker has the longer it is from the beginning of one round to that
- * of the next, so that its rounds do not grow with the calls: one call is served at once, forty every 2 ms. A loop
- * rings when its turn is over, and what the turn brought is then all there; so does the worker, when his round is.
+ * the calls that had any of it or are due, sleep until the earliest deadline or the bell. The more calls a worker has the
+ * longer it is from the beginning of one round to that of the next, so that its rounds do not grow with the calls: one
+ * call is served at once, forty every 2 ms. A loop rings when its turn is over, and what the turn brought is then all
+ * there; so does the worker, when its round is.
  *
- * A line is a call's place: made on the loop, in the table of live CallSids (under the lock) from then until its
+ * A line is a call of a worker: made on the loop, in the table of live CallSids (under the lock) from then until its
  * session is over, in its worker's list from the worker's next round on.
  */
 #include "services/speech.h"
@@ -51,13 +52,13 @@ struct line {
     struct inbox_item start; /* first: how it comes to its worker */
     struct worker *worker;
     struct session *session;
-    size_t place;              /* among the worker's */
+    size_t seat;              /* among the worker's */
     struct line *next_in_slot; /* the table's */
     char sid[SID_MAX];
 };
 
 /* A call of a worker and when it is to be looked at, for as many as there are side by side. */
-struct place {
+struct seat {
     uint64_t due_ms; /* 0: now */
     struct line *line;
     struct session *session; /* of the line: to be fetched before the line is looked at */
@@ -70,8 +71,8 @@ struct worker {
     struct inbox *inbox;
     struct bells bells; /* of the loops that a round has news for */
     struct session_env env;
-    struct place *places;
-    size_t n_places;
+    struct seat *seats;
+    size_t n_seats;
     _Atomic unsigned n_lines; /* from its making on; written under the lock */
 };
 
@@ -150,8 +151,8 @@ static void line_start(struct inbox_item *item)
     struct line *line = (struct line *)item;
     struct worker *worker = line->worker;
 
-    line->place = worker->n_places++;
-    worker->places[line->place] = (struct place){ 0, line, line->session };
+    line->seat = worker->n_seats++;
+    worker->seats[line->seat] = (struct seat){ 0, line, line->session };
     session_begin(line->session, clock_mono_ms());
 }
 
@@ -159,7 +160,7 @@ static void line_has_news(void *user)
 {
     struct line *line = user;
 
-    line->worker->places[line->place].due_ms = 0;
+    line->worker->seats[line->seat].due_ms = 0;
 }
 
 static void line_free(struct line *line)
@@ -171,27 +172,27 @@ static void line_free(struct line *line)
 static void line_end(struct line *line)
 {
     struct worker *worker = line->worker;
-    struct place *place = &worker->places[line->place];
+    struct seat *seat = &worker->seats[line->seat];
 
-    *place = worker->places[--worker->n_places];
-    place->line->place = line->place;
+    *seat = worker->seats[--worker->n_seats];
+    seat->line->seat = line->seat;
     pthread_mutex_lock(&worker->speech->lock);
     leave(worker->speech, line);
     pthread_mutex_unlock(&worker->speech->lock);
     line_free(line);
 }
 
-/* What the looks after the one at place i will touch: after 20 ms it is far from the processor. */
+/* What the looks after the one at seat i will touch: after 20 ms it is far from the processor. */
 static void fetch(const struct worker *worker, size_t i, uint64_t now_ms)
 {
-    const struct place *place = &worker->places[i];
+    const struct seat *seat = &worker->seats[i];
 
     if (i > 2)
-        __builtin_prefetch(place[-3].session);
-    if (i > 1 && place[-2].due_ms <= now_ms)
-        session_soon(place[-2].session);
-    if (i > 0 && place[-1].due_ms <= now_ms)
-        session_sooner(place[-1].session);
+        __builtin_prefetch(seat[-3].session);
+    if (i > 1 && seat[-2].due_ms <= now_ms)
+        session_soon(seat[-2].session);
+    if (i > 0 && seat[-1].due_ms <= now_ms)
+        session_sooner(seat[-1].session);
 }
 
 /* Returns when the next look is due. */
@@ -199,21 +200,21 @@ static uint64_t look_at_lines(struct worker *worker, uint64_t now_ms, bool stop)
 {
     uint64_t deadline_ms = UINT64_MAX;
 
-    for (size_t i = worker->n_places; i-- > 0;) { /* backwards: the last takes the place of one that ends */
-        struct place *place = &worker->places[i];
+    for (size_t i = worker->n_seats; i-- > 0;) { /* backwards: the last takes the seat of one that ends */
+        struct seat *seat = &worker->seats[i];
 
         fetch(worker, i, now_ms);
-        if (stop || place->due_ms <= now_ms) {
+        if (stop || seat->due_ms <= now_ms) {
             if (stop)
-                session_end(place->session, now_ms, CALL_END_DRAIN);
-            place->due_ms = session_run(place->session, now_ms);
-            if (session_is_over(place->session)) {
-                line_end(place->line);
+                session_end(seat->session, now_ms, CALL_END_DRAIN);
+            seat->due_ms = session_run(seat->session, now_ms);
+            if (session_is_over(seat->session)) {
+                line_end(seat->line);
                 continue;
             }
         }
-        if (place->due_ms < deadline_ms)
-            deadline_ms = place->due_ms;
+        if (seat->due_ms < deadline_ms)
+            deadline_ms = seat->due_ms;
     }
     return deadline_ms;
 }
@@ -247,7 +248,7 @@ static void *worker_main(void *arg)
         uint64_t deadline_ms = look_at_lines(worker, now_ms, stop);
         bells_ring(&worker->bells);
         headroom_round(&worker->env.headroom, now_ms, worker->n_lines);
-        if (stop && !worker->n_places && (!worker->env.chat || chat_pool_is_home(worker->env.chat)))
+        if (stop && !worker->n_seats && (!worker->env.chat || chat_pool_is_home(worker->env.chat)))
             return NULL;
 
         uint64_t wait_ms = deadline_ms == UINT64_MAX ? UINT64_MAX : deadline_ms > now_ms ? deadline_ms - now_ms : 0;
@@ -289,8 +290,8 @@ static int worker_start(struct worker *worker, struct speech *speech)
     worker->speech = speech;
     worker->env.config = options->config;
     worker->env.profile = options->profile;
-    worker->places = calloc(speech->n_live_max, sizeof(worker->places[0])); /* loops that choose at once may choose the same */
-    int r = worker->places ? inbox_new(&worker->inbox) : -ENOMEM;
+    worker->seats = calloc(speech->n_live_max, sizeof(worker->seats[0])); /* loops that choose at once may choose the same */
+    int r = worker->seats ? inbox_new(&worker->inbox) : -ENOMEM;
     if (r == 0)
         r = journal_pool_new(options->db, worker->inbox, NOTES_PER_CALL * n_calls + NOTES_MIN, &worker->env.journal);
     if (r == 0 && options->chat)
@@ -541,7 +542,7 @@ static void worker_done(struct worker *worker)
         (void)inbox_run(worker->inbox); /* what legs posted since, to nobody */
         inbox_unref(worker->inbox);
     }
-    free(worker->places);
+    free(worker->seats);
 }
 
 void speech_free(struct speech *speech)
